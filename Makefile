@@ -1,0 +1,43 @@
+# `make demo` and `make test` need nothing but Python 3.11+ and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+REAL ?= $(wildcard ../shared/real)
+
+.PHONY: demo test test-slow test-real test-torch lint format clean
+
+demo: $(READY)
+	$(BIN)/python -m experiments.demo --output_dir=demo_output
+
+test: $(READY)
+	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile --durations=15 \
+	  -m "not slow and not torch $(if $(REAL),,and not real)"
+
+test-slow: $(READY)
+	$(BIN)/pytest -q -m slow --durations=15
+
+test-real: $(READY)
+	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -m real
+
+test-torch: $(READY)
+	$(BIN)/pip install -q torch
+	$(BIN)/pytest -q -m torch
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info demo_output

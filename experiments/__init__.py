@@ -1,0 +1,1 @@
+"""Binaries: flags in, files out; the work is done by the library."""

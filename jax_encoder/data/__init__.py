@@ -1,0 +1,1 @@
+"""Pictures as arrays: procedural faces, datasets, augmentation."""

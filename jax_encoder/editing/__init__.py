@@ -1,0 +1,1 @@
+"""Boundaries, directions, interpolation, style mixing."""

@@ -1,0 +1,1 @@
+"""Algorithms that find the latent code behind a picture."""

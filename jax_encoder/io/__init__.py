@@ -1,0 +1,1 @@
+"""Files: pictures, films, bundles of weights."""

@@ -1,0 +1,1 @@
+"""The latent spaces of a generator and their statistics."""

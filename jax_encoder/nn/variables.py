@@ -1,0 +1,11 @@
+"""The kinds of variables: a variable's kind says who may optimise it."""
+
+from flax import nnx
+
+
+class Buffer(nnx.Variable):
+    """A constant of the network: running statistics, filters, the mean latent."""
+
+
+class NoiseConst(Buffer):
+    """A noise map `[H, W]` stored with the generator; a projector may optimise it."""

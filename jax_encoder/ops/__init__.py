@@ -1,0 +1,1 @@
+"""Array operations: pure functions, no modules, no files."""

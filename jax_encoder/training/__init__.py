@@ -1,0 +1,1 @@
+"""Training of generators and feature networks."""

@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests, and the strict settings they run under."""
+
+import pathlib
+
+import jax
+import pytest
+from hypothesis import HealthCheck, settings
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_default_matmul_precision", "highest")
+
+settings.register_profile(
+    "derandomised",
+    derandomize=True,
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("derandomised")
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def golden() -> pathlib.Path:
+    """The folder of reference arrays; its README tells where they come from."""
+    return GOLDEN
+
+
+@pytest.fixture(params=["eager", "jit"])
+def variant(request):
+    """Runs a test twice: as written, and compiled."""
+    return jax.jit if request.param == "jit" else lambda fn, **_: fn
