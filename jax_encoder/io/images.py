@@ -1,0 +1,264 @@
+"""Pictures on disk, in the public convention: RGB float32 in [-1, 1].
+
+Whatever a file holds (grey, palette, alpha, CMYK, 16 bits, a turned photograph), `read`
+returns `[H, W, 3]` in [-1, 1]. Embedded colour profiles are ignored, as the published
+projectors do.
+"""
+
+import glob
+import io
+import os
+import pathlib
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jax_encoder.io import files
+
+MAX_PIXELS = 80_000_000
+"""Larger pictures are refused: they cost more memory than an inversion does."""
+
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
+EXTENSIONS = frozenset(
+    """.png .jpg .jpeg .jpe .jfif .mpo .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm
+    .pnm .avif""".split()  # noqa: SIM905
+)
+_GREY16 = ("I;16", "I;16B", "I;16L", "I;16N")
+
+
+class PictureError(ValueError):
+    """A file that cannot be used as a picture.
+
+    Attributes:
+      path: the file.
+      reason: what is wrong with it.
+      remedy: what the person can do.
+    """
+
+    def __init__(self, path: str | os.PathLike, reason: str, remedy: str):
+        super().__init__(f"{str(path)!r}: {reason}; {remedy}.")
+        self.path = str(path)
+        self.reason = reason
+        self.remedy = remedy
+
+
+def read(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture.
+
+    Transparent pixels are composited on white, CMYK becomes RGB, 16-bit values keep
+    their brightness, photographs are turned upright by their EXIF tag, and of an
+    animation the first frame is taken.
+
+    Args:
+      path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM or AVIF file; recognised by content.
+
+    Returns:
+      `[H, W, 3]` float32 RGB in [-1, 1].
+
+    Raises:
+      PictureError: the file is missing, unreadable, truncated, not a picture, or has
+        more than `MAX_PIXELS` pixels.
+    """
+    image = _decode(path)
+    if image.mode in (*_GREY16, "I"):
+        grey = np.asarray(image).astype(np.float32)
+        if image.mode == "I" and not 0 <= grey.min() <= grey.max() <= 65535:
+            raise PictureError(
+                path, "32-bit values beyond 16 bits", "save it with 8 or 16 bits"
+            )
+        return np.repeat((grey / 32767.5 - 1.0)[..., None], 3, axis=-1)
+    return np.asarray(_to_rgb(image, path)).astype(np.float32) / 127.5 - 1.0
+
+
+def _decode(path: str | os.PathLike) -> Image.Image:
+    """The decoded, upright picture in the file's own mode."""
+    Image.init()
+    formats = [name for name in _FORMATS if name in Image.OPEN]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF and the like
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=formats) as image:
+                _check_size(path, image.size)
+                image.load()
+                return ImageOps.exif_transpose(image)
+    except PictureError:
+        raise
+    except FileNotFoundError:
+        raise PictureError(path, "no such file", "check the name") from None
+    except IsADirectoryError:
+        raise PictureError(path, "a directory", "name a picture in it") from None
+    except PermissionError:
+        raise PictureError(path, "not readable", "change its permissions") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(path, "too many pixels", _SMALLER) from None
+    except Image.UnidentifiedImageError:
+        reason = "empty" if os.path.getsize(path) == 0 else "not a picture I can read"
+        raise PictureError(path, reason, "save it as PNG or JPEG") from None
+    except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError...
+        reason = f"damaged ({error or type(error).__name__})"
+        raise PictureError(path, reason, "get a whole copy of the file") from error
+
+
+_SMALLER = f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels"
+
+
+def _check_size(path: str | os.PathLike, size: tuple[int, int]) -> None:
+    """Refuses a decompression bomb before it is decoded."""
+    if size[0] * size[1] > MAX_PIXELS:
+        raise PictureError(path, f"{size[0]}x{size[1]} pixels are too many", _SMALLER)
+
+
+def _to_rgb(image: Image.Image, path: str | os.PathLike) -> Image.Image:
+    """8-bit RGB, transparent pixels composited on white."""
+    if image.mode == "F":
+        raise PictureError(path, "float values", "save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
+    """Makes a picture square at a generator's resolution.
+
+    The NVIDIA projector's way (stylegan2-ada-pytorch `projector.py`): the largest
+    centred square, then a Lanczos resize in 8 bits. A picture that has the right size
+    already is returned as it is.
+
+    Args:
+      image: `[H, W, 3]` in [-1, 1], any size.
+      resolution: sides of the result in pixels.
+      crop: "center", or "none" to change the aspect ratio instead of cropping.
+
+    Returns:
+      `[resolution, resolution, 3]` float32 in [-1, 1].
+
+    Raises:
+      ValueError: an unknown `crop`, no RGB picture, or `resolution` below 1.
+    """
+    _check_rgb(image)
+    if crop not in ("center", "none"):
+        raise ValueError(f"`crop` must be 'center' or 'none', got {crop!r}.")
+    if resolution < 1:
+        raise ValueError(f"`resolution` must be positive, got {resolution}.")
+    if crop == "center":
+        side = min(image.shape[:2])
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        image = image[top : top + side, left : left + side]
+    if image.shape[:2] == (resolution, resolution):
+        return np.asarray(image, np.float32)
+    picture = Image.fromarray(to_uint8(image))
+    resized = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
+    return np.asarray(resized).astype(np.float32) / 127.5 - 1.0
+
+
+def _check_rgb(image: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
+        raise ValueError(f"`image` must be [H, W, 3], got {image.shape=}.")
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Quantises pictures to 8 bits, rounding halves up.
+
+    Args:
+      images: `[..., H, W, 3]` nominally in [-1, 1]; clamped. NaN becomes black. An
+        array of uint8 is returned as it is.
+
+    Returns:
+      uint8 of the same shape, 0 for -1 and 255 for 1.
+    """
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return images
+    levels = np.floor(images.astype(np.float32) * 127.5 + 128.0)
+    return np.nan_to_num(np.clip(levels, 0.0, 255.0), nan=0.0).astype(np.uint8)
+
+
+def from_uint8(images: np.ndarray) -> np.ndarray:
+    """The inverse of `to_uint8`.
+
+    Args:
+      images: uint8 of any shape.
+
+    Returns:
+      float32 of the same shape in [-1, 1].
+    """
+    return np.asarray(images).astype(np.float32) / 127.5 - 1.0
+
+
+def write(path: str | os.PathLike, image: np.ndarray) -> None:
+    """Writes a picture, whole or not at all.
+
+    Args:
+      path: its extension chooses the format (PNG, JPEG, WebP...).
+      image: `[H, W, 3]`, float in [-1, 1] or uint8.
+
+    Raises:
+      ValueError: no RGB picture, or an extension of no format.
+      WriteError: the disk is full or read-only.
+    """
+    image = np.asarray(image)
+    _check_rgb(image)
+    extension = pathlib.Path(path).suffix.lower()
+    Image.init()
+    if extension not in EXTENSIONS or extension not in Image.EXTENSION:
+        raise ValueError(
+            f"The extension of {str(path)!r} names no picture format; use .png or .jpg."
+        )
+    encoded = io.BytesIO()
+    options = {"quality": 95} if extension in (".jpg", ".jpeg", ".webp") else {}
+    picture = Image.fromarray(to_uint8(image))
+    picture.save(encoded, Image.EXTENSION[extension], **options)
+    files.write_bytes(path, encoded.getvalue())
+
+
+def find(where: str | os.PathLike) -> list[pathlib.Path]:
+    """Lists pictures by directory or pattern.
+
+    Args:
+      where: a directory (its files with a picture's extension, hidden ones left out), a
+        file, or a pattern such as `photos/*.jpg` or `photos/**/*.png`. A pattern takes
+        what it matches, whatever the extension.
+
+    Returns:
+      Files, sorted by path.
+
+    Raises:
+      ValueError: nothing was found.
+    """
+    path = pathlib.Path(where)
+    if path.is_dir():
+        found = [p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS]
+    elif path.exists():
+        found = [path]
+    else:
+        found = [pathlib.Path(p) for p in glob.glob(str(where), recursive=True)]
+    found = sorted(p for p in found if p.is_file() and not p.name.startswith("."))
+    if not found:
+        raise ValueError(
+            f"No pictures in {str(where)!r}; name a directory with pictures or a"
+            " pattern such as 'photos/*.jpg' (in quotes)."
+        )
+    return found
+
+
+def stem_clashes(paths: Iterable[pathlib.Path]) -> dict[pathlib.Path, pathlib.Path]:
+    """Finds pictures whose outputs would overwrite each other's.
+
+    Args:
+      paths: pictures, in the order in which they claim their names.
+
+    Returns:
+      For every path whose stem is taken (letter case ignored): the one that took it.
+    """
+    owners: dict[str, pathlib.Path] = {}
+    clashes = {}
+    for path in paths:
+        owner = owners.setdefault(path.stem.casefold(), path)
+        if owner != path:
+            clashes[path] = owner
+    return clashes
