@@ -1,0 +1,352 @@
+"""The StyleGAN2 generator (Karras et al. 2020, arXiv:1912.04958).
+
+Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jax_encoder.nn import layers, mapping
+from jax_encoder.nn.variables import Buffer, NoiseConst
+from jax_encoder.ops import activation, modulation, upfirdn
+
+Noise = Literal["const", "none"] | Sequence[jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """The architecture of a StyleGAN2 generator.
+
+    Attributes:
+      resolution: side of the images, a power of two from 8 on.
+      z_dim, w_dim: widths of z and w.
+      c_dim: width of the labels; zero for an unconditional generator.
+      channels: feature maps at 4, 8, ..., `resolution`.
+      num_mapping_layers: dense layers of the mapping network.
+      lr_multiplier: of the mapping network.
+      embed_dim, hidden_dim: widths inside the mapping network; default `w_dim`.
+      architecture: how RGB is collected: "skip", "resnet" or "orig" (Figure 7).
+      conv_clamp: bound on the activations, for half precision; or None.
+      taps: the one-dimensional resampling filter.
+      image_channels: channels of the images.
+      w_avg_source: where the mean latent comes from: "file", "estimated", "training".
+      family: "stylegan2".
+    """
+
+    resolution: int
+    z_dim: int = 512
+    w_dim: int = 512
+    c_dim: int = 0
+    channels: tuple[int, ...]
+    num_mapping_layers: int = 8
+    lr_multiplier: float = 0.01
+    embed_dim: int | None = None
+    hidden_dim: int | None = None
+    architecture: str = "skip"
+    conv_clamp: float | None = None
+    taps: tuple[float, ...] = (1.0, 3.0, 3.0, 1.0)
+    image_channels: int = 3
+    w_avg_source: str = "file"
+    family: str = "stylegan2"
+
+    def __post_init__(self):
+        if self.resolution < 8 or self.resolution & (self.resolution - 1):
+            raise ValueError(
+                f"`resolution` must be a power of two from 8 on: {self.resolution}."
+            )
+        if len(self.channels) != len(self.resolutions):
+            raise ValueError(
+                f"`channels` needs one entry for each of {self.resolutions}, got"
+                f" {self.channels}."
+            )
+        if self.architecture not in ("skip", "resnet", "orig"):
+            raise ValueError(
+                '`architecture` must be "skip", "resnet" or "orig", got'
+                f" {self.architecture!r}."
+            )
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sides of the feature maps, coarse to fine: 4, 8, ..., `resolution`."""
+        return tuple(2**k for k in range(2, self.resolution.bit_length()))
+
+    @property
+    def num_ws(self) -> int:
+        """How many rows of w the synthesis network takes."""
+        return 2 * len(self.resolutions)
+
+    @property
+    def noise_shapes(self) -> tuple[tuple[int, int], ...]:
+        """The sides of the noise maps, coarse to fine."""
+        sides = [4] + [r for r in self.resolutions[1:] for _ in range(2)]
+        return tuple((side, side) for side in sides)
+
+    def has_torgb(self, resolution: int) -> bool:
+        """Whether the block of this resolution contributes to the image."""
+        return self.architecture == "skip" or resolution == self.resolution
+
+
+class SynthesisLayer(nnx.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU (Figure 2d).
+
+    Attributes:
+      affine: w to styles.
+      weight: `[3, 3, I, O]`.
+      noise_const: `[H, W]`.
+      noise_strength: scalar.
+      bias: `[O]`.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        num_in: int,
+        num_out: int,
+        resolution: int,
+        *,
+        up: bool,
+        rngs: nnx.Rngs,
+    ):
+        self.affine = layers.FullyConnected(
+            config.w_dim, num_in, bias_init=1.0, rngs=rngs
+        )
+        self.weight = nnx.Param(rngs.params.normal((3, 3, num_in, num_out)))
+        self.noise_const = NoiseConst(rngs.params.normal((resolution, resolution)))
+        self.noise_strength = nnx.Param(jnp.zeros(()))
+        self.bias = nnx.Param(jnp.zeros((num_out,)))
+        self.up = up
+        self.taps = config.taps
+        self.clamp = config.conv_clamp
+
+    def __call__(
+        self, x: jax.Array, w: jax.Array, noise: jax.Array | str, gain: float = 1.0
+    ) -> jax.Array:
+        """Maps `[N, H, W, I]` and w `[N, w_dim]` to `[N, H', W', O]`."""
+        styles = self.affine(w)
+        x = modulation.modulated_conv2d(
+            x, self.weight[...], styles, up=self.up, taps=self.taps
+        )
+        if not isinstance(noise, str) or noise == "const":
+            plane = self.noise_const[...] if isinstance(noise, str) else noise
+            plane = plane * self.noise_strength[...]
+            plane = plane[None] if plane.ndim == 2 else plane
+            x = x + plane[..., None].astype(x.dtype)
+        return activation.bias_act(
+            x, self.bias[...], activation="lrelu", gain=gain, clamp=self.clamp
+        )
+
+
+class ToRGB(nnx.Module):
+    """Modulated 1x1 convolution to RGB, without demodulation."""
+
+    def __init__(self, config: GeneratorConfig, num_in: int, *, rngs: nnx.Rngs):
+        shape = (1, 1, num_in, config.image_channels)
+        self.affine = layers.FullyConnected(
+            config.w_dim, num_in, bias_init=1.0, rngs=rngs
+        )
+        self.weight = nnx.Param(rngs.params.normal(shape))
+        self.bias = nnx.Param(jnp.zeros((config.image_channels,)))
+        self.clamp = config.conv_clamp
+
+    def __call__(self, x: jax.Array, w: jax.Array) -> jax.Array:
+        """Maps features `[N, H, W, I]` and w `[N, w_dim]` to `[N, H, W, 3]`."""
+        styles = self.affine(w) / self.weight.shape[2] ** 0.5
+        y = modulation.modulated_conv2d(
+            x, self.weight[...], styles, demodulate=False
+        ).astype(jnp.float32)
+        return activation.bias_act(y, self.bias[...], clamp=self.clamp)
+
+
+class SynthesisBlock(nnx.Module):
+    """The layers of one resolution.
+
+    Attributes:
+      const: `[4, 4, C]`, the learnt input; in the first block only.
+      conv0: the upsampling layer; absent in the first block.
+      conv1: the second layer.
+      torgb: where the architecture collects RGB here.
+      skip: the residual connection; architecture "resnet" only.
+    """
+
+    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+        index = config.resolutions.index(resolution)
+        num_in, num_out = config.channels[max(index - 1, 0)], config.channels[index]
+        self.is_first = resolution == 4
+        self.has_torgb = config.has_torgb(resolution)
+        self.has_skip = config.architecture == "resnet" and not self.is_first
+        self.taps = config.taps
+        if self.is_first:
+            self.const = nnx.Param(rngs.params.normal((4, 4, num_out)))
+        else:
+            self.conv0 = SynthesisLayer(
+                config, num_in, num_out, resolution, up=True, rngs=rngs
+            )
+        self.conv1 = SynthesisLayer(
+            config, num_out, num_out, resolution, up=False, rngs=rngs
+        )
+        if self.has_torgb:
+            self.torgb = ToRGB(config, num_out, rngs=rngs)
+        if self.has_skip:
+            self.skip = layers.Conv2d(
+                num_in, num_out, 1, use_bias=False, up=True, taps=config.taps, rngs=rngs
+            )
+
+    @property
+    def num_convs(self) -> int:
+        """How many rows of w the convolutions take; RGB takes the next one."""
+        return 1 if self.is_first else 2
+
+    def __call__(
+        self,
+        x: jax.Array,
+        image: jax.Array | None,
+        ws: Sequence[jax.Array],
+        noises: Sequence[jax.Array | str],
+    ) -> tuple[jax.Array, jax.Array | None]:
+        """Runs the layers of the block.
+
+        Args:
+          x: `[N, H/2, W/2, C]` features of the block before; the constant in the first.
+          image: `[N, H/2, W/2, 3]` RGB so far, or None.
+          ws: one `[N, w_dim]` per convolution and one for RGB.
+          noises: one entry per convolution.
+
+        Returns:
+          features `[N, H, W, C]` and RGB `[N, H, W, 3]` (None if none so far).
+        """
+        if self.is_first:
+            x = self.conv1(x, ws[0], noises[0])
+        elif self.has_skip:
+            half = 0.5**0.5
+            residual = self.skip(x, gain=half)
+            x = self.conv0(x, ws[0], noises[0])
+            x = residual + self.conv1(x, ws[1], noises[1], gain=half)
+        else:
+            x = self.conv0(x, ws[0], noises[0])
+            x = self.conv1(x, ws[1], noises[1])
+        if image is not None:
+            image = upfirdn.upsample2d(image, self.taps)
+        if self.has_torgb:
+            rgb = self.torgb(x, ws[self.num_convs])
+            image = rgb if image is None else image + rgb
+        return x, image
+
+
+class SynthesisNetwork(nnx.Module):
+    """`ws -> images`."""
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        for resolution in config.resolutions:
+            block = SynthesisBlock(config, resolution, rngs=rngs)
+            setattr(self, f"b{resolution}", block)
+
+    def __call__(
+        self,
+        ws: jax.Array,
+        noise: Noise = "const",
+        *,
+        resolution: int | None = None,
+        dtype: jnp.dtype | str = jnp.float32,
+    ) -> jax.Array:
+        """Renders images.
+
+        Args:
+          ws: `[N, num_ws, w_dim]`.
+          noise: "const" (the maps of the checkpoint), "none", or one `[H, W]` or
+            `[N, H, W]` map per noisy layer, coarse to fine.
+          resolution: stop at this side; architecture "skip" only. Later rows of `ws`
+            and later noise maps are then unused.
+          dtype: of the convolutions; latents, styles and RGB stay in float32.
+
+        Returns:
+          images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
+
+        Raises:
+          ValueError: `ws`, `noise` or `resolution` do not fit the network.
+        """
+        resolution = resolution or self.config.resolution
+        if not self.config.has_torgb(resolution) or (
+            resolution not in self.config.resolutions
+        ):
+            raise ValueError(
+                f"`resolution` must be one of {self.config.resolutions} (the last one"
+                f' unless the architecture is "skip"), got {resolution}.'
+            )
+        for side, _, image in self.stages(ws, noise, dtype=dtype):
+            if side == resolution:
+                assert image is not None
+                return image
+        raise AssertionError("unreachable")
+
+    def stages(
+        self, ws: jax.Array, noise: Noise = "const", *, dtype=jnp.float32
+    ) -> Iterator[tuple[int, jax.Array, jax.Array | None]]:
+        """Yields (resolution, features, RGB so far), coarse to fine."""
+        config = self.config
+        if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
+            raise ValueError(
+                f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
+            )
+        noises = self._noises(noise)
+        const = self.b4.const[...].astype(dtype)
+        x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
+        image, row, plane = None, 0, 0
+        for resolution in config.resolutions:
+            block = getattr(self, f"b{resolution}")
+            count = block.num_convs
+            rows = [ws[:, row + k] for k in range(count + 1) if row + k < config.num_ws]
+            x, image = block(x, image, rows, noises[plane : plane + count])
+            row, plane = row + count, plane + count
+            yield resolution, x, image
+
+    def _noises(self, noise: Noise) -> list[jax.Array | str]:
+        shapes = self.config.noise_shapes
+        if isinstance(noise, str):
+            if noise not in ("const", "none"):
+                raise ValueError(
+                    f'`noise` must be "const", "none" or a list of maps: {noise!r}.'
+                )
+            return [noise] * len(shapes)
+        if len(noise) != len(shapes) or any(
+            plane.shape[-2:] != shape
+            for plane, shape in zip(noise, shapes, strict=False)
+        ):
+            raise ValueError(
+                f"`noise` must hold {len(shapes)} maps of the sides {shapes}, got"
+                f" {[plane.shape for plane in noise]}."
+            )
+        return list(noise)
+
+
+class Generator(nnx.Module):
+    """A StyleGAN2 generator: mapping, synthesis and the mean latent.
+
+    Attributes:
+      config: the architecture.
+      mapping: `z, labels -> w`.
+      synthesis: `ws -> images`.
+      w_avg: `[w_dim]`, the mean of w.
+    """
+
+    config_class = GeneratorConfig
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.mapping = mapping.MappingNetwork(
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            num_layers=config.num_mapping_layers,
+            lr_multiplier=config.lr_multiplier,
+            embed_dim=config.embed_dim,
+            hidden_dim=config.hidden_dim,
+            rngs=rngs,
+        )
+        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.w_avg = Buffer(jnp.zeros((config.w_dim,)))

@@ -1,0 +1,86 @@
+"""Convolutions in NHWC / HWIO, with the resampling that StyleGAN2 folds into them."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.ops import upfirdn
+
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def conv2d(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: int = 1,
+    padding: str | Sequence[tuple[int, int]] | None = None,
+) -> jax.Array:
+    """Correlates `[N, H, W, I]` with `[KH, KW, I, O]`.
+
+    Args:
+      x: `[N, H, W, I]`.
+      kernel: `[KH, KW, I, O]`.
+      stride: step between outputs.
+      padding: as `lax.conv_general_dilated` takes it; default: half the kernel.
+
+    Returns:
+      `[N, H', W', O]`.
+    """
+    if padding is None:
+        padding = [(size // 2, size // 2) for size in kernel.shape[:2]]
+    return jax.lax.conv_general_dilated(
+        x, kernel, (stride, stride), padding, dimension_numbers=_DIMENSIONS
+    )
+
+
+def up_conv2d(
+    x: jax.Array, kernel: jax.Array, *, taps: Sequence[float] = (1, 3, 3, 1)
+) -> jax.Array:
+    """Doubles the resolution by a transposed convolution, then filters.
+
+    The kernel is applied as the official PyTorch checkpoints store it: a 3x3 kernel
+    acts as a true transposed convolution (flipped relative to `conv2d`), a 1x1 kernel
+    is applied before the upsampling.
+
+    Args:
+      x: `[N, H, W, I]`.
+      kernel: `[K, K, I, O]` with K of 1 or 3.
+      taps: one-dimensional filter; normalised here.
+
+    Returns:
+      `[N, 2H, 2W, O]`.
+    """
+    if kernel.shape[0] == 1:
+        return upfirdn.upsample2d(conv2d(x, kernel), taps)
+    y = jax.lax.conv_general_dilated(
+        x,
+        jnp.flip(kernel, (0, 1)),
+        window_strides=(1, 1),
+        padding=[(size - 1, size - 1) for size in kernel.shape[:2]],
+        lhs_dilation=(2, 2),
+        dimension_numbers=_DIMENSIONS,
+    )
+    padding = ((len(taps) + 1) // 2 - 1, (len(taps) - 2) // 2)
+    return upfirdn.filter2d(y, upfirdn.normalise(taps, 2.0), padding=padding)
+
+
+def down_conv2d(
+    x: jax.Array, kernel: jax.Array, *, taps: Sequence[float] = (1, 3, 3, 1)
+) -> jax.Array:
+    """Filters, then halves the resolution by a strided convolution.
+
+    Args:
+      x: `[N, H, W, I]`, even sides.
+      kernel: `[K, K, I, O]` with K of 1 or 3.
+      taps: one-dimensional filter; normalised here.
+
+    Returns:
+      `[N, H/2, W/2, O]`.
+    """
+    if kernel.shape[0] == 1:
+        return conv2d(upfirdn.downsample2d(x, taps), kernel)
+    padding = (1 + (len(taps) - 1) // 2, 1 + (len(taps) - 2) // 2)
+    x = upfirdn.filter2d(x, upfirdn.normalise(taps), padding=padding)
+    return conv2d(x, kernel, stride=2, padding="VALID")

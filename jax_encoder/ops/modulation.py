@@ -1,0 +1,68 @@
+"""Modulated convolution (Karras et al. 2020, arXiv:1912.04958, Section 2.2).
+
+Scaling the input, convolving with the shared kernel and scaling the output is the same
+as convolving every sample with a kernel of its own, and needs neither grouped
+convolutions nor the gradient of the kernel to reach the styles.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.ops import convolution
+
+
+def demodulation(
+    kernel: jax.Array, styles: jax.Array, *, epsilon: float = 1e-8
+) -> jax.Array:
+    """Returns the factor that gives every modulated kernel unit norm (Eq. 3).
+
+    Args:
+      kernel: `[KH, KW, I, O]` shared kernel.
+      styles: `[N, I]` one scale per sample and input channel.
+      epsilon: added to the squared norm before the square root.
+
+    Returns:
+      `[N, O]` one factor per sample and output channel.
+    """
+    power = jnp.sum(jnp.square(kernel), axis=(0, 1))
+    return jax.lax.rsqrt(jnp.square(styles) @ power + epsilon)
+
+
+def modulated_conv2d(
+    x: jax.Array,
+    kernel: jax.Array,
+    styles: jax.Array,
+    *,
+    demodulate: bool = True,
+    up: bool = False,
+    taps: tuple[float, ...] = (1, 3, 3, 1),
+) -> jax.Array:
+    """Convolves every sample with its own modulated kernel.
+
+    Args:
+      x: `[N, H, W, I]`, in the dtype of the computation.
+      kernel: `[KH, KW, I, O]` shared kernel, float32.
+      styles: `[N, I]` one scale per sample and input channel (Eq. 1), float32.
+      demodulate: give every output channel of the kernel unit L2 norm (Eq. 3).
+      up: double the resolution by a transposed convolution, then filter.
+      taps: the filter that follows the upsampling.
+
+    Returns:
+      `[N, H, W, O]`, or `[N, 2H, 2W, O]` with `up`.
+
+    Raises:
+      ValueError: `x`, `kernel` and `styles` differ in their input channels.
+    """
+    if not x.shape[-1] == kernel.shape[2] == styles.shape[-1]:
+        raise ValueError(
+            "`x`, `kernel` and `styles` must agree on the input channels: got"
+            f" {x.shape=}, {kernel.shape=} and {styles.shape=}."
+        )
+    x = x * styles[:, None, None, :].astype(x.dtype)
+    conv = convolution.up_conv2d if up else convolution.conv2d
+    options = {"taps": taps} if up else {}
+    y = conv(x, kernel.astype(x.dtype), **options)
+    if demodulate:
+        factors = demodulation(kernel, styles)
+        y = y * factors[:, None, None, :].astype(y.dtype)
+    return y
