@@ -1,0 +1,366 @@
+"""The StyleGAN1 generator (Karras et al. 2019, arXiv:1812.04948).
+
+Weights are stored unscaled and multiplied at run time by gain / sqrt(fan in), as the
+official networks do. Images are `[N, H, W, 3]`, nominally in [-1, 1], not clamped.
+"""
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jax_encoder.nn import noise as noise_maps
+from jax_encoder.nn import variables
+from jax_encoder.ops import activation, convolution, upscale
+
+_FUSED_FROM = 128
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GeneratorConfig:
+    """The architecture of a StyleGAN1 generator.
+
+    Attributes:
+      resolution: side of the images, a power of two from 8 on.
+      z_dim, w_dim: widths of z and w.
+      c_dim: always 0; the published generators take no labels.
+      channels: feature maps of the constant, then at 4, 8, ..., `resolution`.
+      num_mapping_layers: dense layers of the mapping network.
+      lr_multiplier: of the mapping network.
+      hidden_dim: width inside the mapping network; default `w_dim`.
+      fused_scale: True, False or "auto": which upsampling layers use the transposed
+        convolution ("auto": those of 128 pixels and more).
+      lod: default level of detail; k replaces the last k blocks by enlarging.
+      image_channels: channels of the images.
+      w_avg_source: where the mean latent comes from: "file", "estimated", "training".
+      family: "stylegan1".
+    """
+
+    resolution: int
+    z_dim: int = 512
+    w_dim: int = 512
+    c_dim: int = 0
+    channels: tuple[int, ...]
+    num_mapping_layers: int = 8
+    lr_multiplier: float = 0.01
+    hidden_dim: int | None = None
+    fused_scale: bool | str = "auto"
+    lod: float = 0.0
+    image_channels: int = 3
+    w_avg_source: str = "file"
+    family: str = "stylegan1"
+
+    def __post_init__(self):
+        if self.resolution < 8 or self.resolution & (self.resolution - 1):
+            raise ValueError(
+                f"`resolution` must be a power of two from 8 on: {self.resolution}."
+            )
+        if self.c_dim:
+            raise ValueError(f"StyleGAN1 takes no labels: got {self.c_dim=}.")
+        if self.fused_scale not in (True, False, "auto"):
+            raise ValueError(
+                f'`fused_scale` must be True, False or "auto": {self.fused_scale!r}.'
+            )
+        if len(self.channels) != len(self.resolutions) + 1:
+            raise ValueError(
+                "`channels` needs one entry for the constant and one for each of"
+                f" {self.resolutions}, got {self.channels}."
+            )
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        """The sides of the feature maps, coarse to fine: 4, 8, ..., `resolution`."""
+        return tuple(2**k for k in range(2, self.resolution.bit_length()))
+
+    @property
+    def num_ws(self) -> int:
+        """How many rows of w the synthesis network takes: one per layer."""
+        return 2 * len(self.resolutions)
+
+    @property
+    def noise_shapes(self) -> tuple[tuple[int, int], ...]:
+        """The sides of the noise maps, coarse to fine."""
+        return tuple((side, side) for side in self.resolutions for _ in range(2))
+
+    def is_fused(self, resolution: int) -> bool:
+        """Whether the layer that doubles to this side is a transposed convolution."""
+        if self.fused_scale == "auto":
+            return resolution >= _FUSED_FROM
+        return bool(self.fused_scale)
+
+
+def paper_channels(resolution: int) -> tuple[int, ...]:
+    """The published channel table: 512 up to 32 pixels, then halving."""
+    widths = [min(16384 >> k, 512) for k in range(2, resolution.bit_length())]
+    return (widths[0], *widths)
+
+
+class Dense(nnx.Module):
+    """A dense layer whose weight is scaled at run time."""
+
+    def __init__(
+        self,
+        in_dim: int,
+        out_dim: int,
+        *,
+        gain: float = 1.0,
+        lr_multiplier: float = 1.0,
+        rngs: nnx.Rngs,
+    ):
+        self.gain = gain * lr_multiplier / math.sqrt(in_dim)
+        self.lr_multiplier = lr_multiplier
+        init = rngs.params.normal((in_dim, out_dim))
+        self.weight = nnx.Param(init / lr_multiplier)
+        self.bias = nnx.Param(jnp.zeros(out_dim))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[N, in_dim]` to `[N, out_dim]`."""
+        y = x @ (self.weight[...] * self.gain)
+        return y + (self.bias[...] * self.lr_multiplier)[None]
+
+
+class MappingNetwork(nnx.Module):
+    """`z -> w`: pixel norm, then dense layers with leaky ReLU."""
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        hidden = config.hidden_dim or config.w_dim
+        widths = [config.z_dim] + [hidden] * (config.num_mapping_layers - 1)
+        widths.append(config.w_dim)
+        for k in range(config.num_mapping_layers):
+            layer = Dense(
+                widths[k],
+                widths[k + 1],
+                gain=activation.SQRT2,
+                lr_multiplier=config.lr_multiplier,
+                rngs=rngs,
+            )
+            setattr(self, f"dense{k}", layer)
+
+    def __call__(self, z: jax.Array, labels: jax.Array | None = None) -> jax.Array:
+        """Maps latents; labels are refused, the family has none.
+
+        Args:
+          z: `[N, z_dim]`, of any length: every row is normalised first.
+          labels: must be None or empty.
+
+        Returns:
+          w: `[N, w_dim]`, neither truncated nor broadcast.
+
+        Raises:
+          ValueError: `z` has the wrong shape, or labels were given.
+        """
+        if z.ndim != 2 or z.shape[1] != self.config.z_dim:
+            raise ValueError(f"`z` must be [N, {self.config.z_dim}], got {z.shape}.")
+        if labels is not None and labels.size:
+            raise ValueError(f"StyleGAN1 takes no labels: got {labels.shape=}.")
+        x = activation.normalise_second_moment(z)
+        for k in range(self.config.num_mapping_layers):
+            x = jax.nn.leaky_relu(getattr(self, f"dense{k}")(x), activation.SLOPE)
+        return x
+
+
+class SynthesisLayer(nnx.Module):
+    """One convolution (none in the first layer) and its epilogue.
+
+    Noise, bias, leaky ReLU, instance norm and style, in this order.
+
+    Attributes:
+      weight: `[3, 3, I, O]`; not in the first layer.
+      bias: `[O]`.
+      noise_const: `[R, R]`.
+      noise_weight: `[O]`.
+      style_mod: w to scale (less one) and shift.
+    """
+
+    def __init__(self, config: GeneratorConfig, index: int, *, rngs: nnx.Rngs):
+        block, second = divmod(index, 2)
+        self.resolution = config.resolutions[block]
+        self.up = index > 0 and not second
+        self.fused = self.up and config.is_fused(self.resolution)
+        self.is_first = index == 0
+        channels = config.channels[block + 1] if index else config.channels[0]
+        in_channels = config.channels[block + (second if block else 0)]
+        if not self.is_first:
+            shape = (3, 3, in_channels, channels)
+            self.weight = nnx.Param(rngs.params.normal(shape))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.noise_weight = nnx.Param(jnp.zeros(channels))
+        side = (self.resolution, self.resolution)
+        self.noise_const = variables.NoiseConst(rngs.params.normal(side))
+        self.style_mod = Dense(config.w_dim, 2 * channels, rngs=rngs)
+
+    def __call__(
+        self, x: jax.Array, w: jax.Array, noise: jax.Array | str = "const"
+    ) -> jax.Array:
+        """Runs the layer.
+
+        Args:
+          x: `[N, H, W, I]`; of the first layer, the constant.
+          w: `[N, w_dim]`, the layer's row of W+.
+          noise: "const", "none", or a map `[R, R]` or `[N, R, R]`.
+
+        Returns:
+          `[N, R, R, O]`.
+        """
+        x = self._convolve(x)
+        if not isinstance(noise, str) or noise == "const":
+            plane = self.noise_const[...] if isinstance(noise, str) else noise
+            plane = (plane[None] if plane.ndim == 2 else plane)[..., None]
+            x = x + (plane * self.noise_weight[...][None, None, None]).astype(x.dtype)
+        x = activation.bias_act(x, self.bias[...], activation="linear")
+        x = jax.nn.leaky_relu(x, activation.SLOPE)
+        scale, shift = jnp.split(self.style_mod(w)[:, None, None, :], 2, axis=-1)
+        return instance_norm(x, scale + 1, shift)
+
+    def _convolve(self, x: jax.Array) -> jax.Array:
+        if self.is_first:
+            return x
+        kernel = self.weight[...]
+        kernel = kernel * (activation.SQRT2 / math.sqrt(9 * kernel.shape[2]))
+        kernel = kernel.astype(x.dtype)
+        if not self.up:
+            return convolution.conv2d(x, kernel)
+        return upscale.blur(upscale.upscale_conv2d(x, kernel, fused=self.fused))
+
+
+def instance_norm(
+    x: jax.Array, scale: jax.Array, shift: jax.Array, *, epsilon: float = 1e-8
+) -> jax.Array:
+    """Gives every map zero mean and unit variance, then the style's scale and shift.
+
+    Args:
+      x: `[N, H, W, C]`.
+      scale: `[N, 1, 1, C]`, float32.
+      shift: `[N, 1, 1, C]`, float32.
+      epsilon: added to the (population) variance.
+
+    Returns:
+      An array like `x`; statistics are taken in float32.
+    """
+    wide = x.astype(jnp.float32)
+    wide = wide - jnp.mean(wide, axis=(1, 2), keepdims=True)
+    variance = jnp.mean(jnp.square(wide), axis=(1, 2), keepdims=True)
+    return (wide * (jax.lax.rsqrt(variance + epsilon) * scale) + shift).astype(x.dtype)
+
+
+class ToRGB(nnx.Module):
+    """A 1x1 convolution to colours, without modulation."""
+
+    def __init__(self, config: GeneratorConfig, block: int, *, rngs: nnx.Rngs):
+        channels = config.channels[block + 1]
+        shape = (1, 1, channels, config.image_channels)
+        self.gain = 1 / math.sqrt(channels)
+        self.weight = nnx.Param(rngs.params.normal(shape))
+        self.bias = nnx.Param(jnp.zeros(config.image_channels))
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """`[N, H, W, C]` to float32 `[N, H, W, image_channels]`."""
+        kernel = (self.weight[...] * self.gain).astype(x.dtype)
+        y = convolution.conv2d(x, kernel).astype(jnp.float32)
+        return y + self.bias[...][None, None, None]
+
+
+class SynthesisNetwork(nnx.Module):
+    """`ws -> images`.
+
+    Attributes:
+      const: `[4, 4, C]`, the learnt input.
+      layer0, layer1, ...: one per row of W+.
+      output0, output1, ...: colours at 4, 8, ..., `resolution`.
+    """
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.const = nnx.Param(jnp.ones((4, 4, config.channels[0])))
+        for k in range(config.num_ws):
+            setattr(self, f"layer{k}", SynthesisLayer(config, k, rngs=rngs))
+        for block in range(len(config.resolutions)):
+            setattr(self, f"output{block}", ToRGB(config, block, rngs=rngs))
+
+    def __call__(
+        self,
+        ws: jax.Array,
+        noise: noise_maps.Noise = "const",
+        *,
+        lod: float | None = None,
+        dtype: jnp.dtype | str = jnp.float32,
+    ) -> jax.Array:
+        """Renders images.
+
+        Args:
+          ws: `[N, num_ws, w_dim]`.
+          noise: "const" (the stored maps), "none", or one map `[H, W]` or `[N, H, W]`
+            per layer, coarse to fine.
+          lod: level of detail, 0 to the number of blocks less one; None for the
+            configuration's. k replaces the last k blocks by enlarging, a fraction
+            blends two neighbours.
+          dtype: of the convolutions; styles, statistics and RGB stay in float32.
+
+        Returns:
+          images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
+
+        Raises:
+          ValueError: `ws`, `noise` or `lod` do not fit the network.
+        """
+        lod = self.config.lod if lod is None else lod
+        last = len(self.config.resolutions) - 1
+        if not 0 <= lod <= last:
+            raise ValueError(f"`lod` must be in [0, {last}], got {lod}.")
+        whole = math.floor(lod)
+        blend = lod - whole
+        images = coarse = None
+        stages = self.stages(ws, noise, dtype=dtype)
+        for index, x in enumerate(itertools.islice(stages, 2 * (last - whole + 1))):
+            block, second = divmod(index, 2)
+            if second and block == last - whole:
+                images = getattr(self, f"output{block}")(x)
+            elif second and blend and block == last - whole - 1:
+                coarse = upscale.enlarge(getattr(self, f"output{block}")(x))
+        assert images is not None
+        if coarse is not None:
+            images = images + blend * (coarse - images)
+        return upscale.enlarge(images, 2**whole)
+
+    def stages(
+        self,
+        ws: jax.Array,
+        noise: noise_maps.Noise = "const",
+        *,
+        dtype: jnp.dtype | str = jnp.float32,
+    ) -> Iterator[jax.Array]:
+        """Yields the features `[N, R, R, C]` of every layer, coarse to fine."""
+        config = self.config
+        if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
+            raise ValueError(
+                f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
+            )
+        noises = noise_maps.select(noise, config.noise_shapes)
+        const = self.const[...].astype(dtype)
+        x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
+        for index in range(config.num_ws):
+            x = getattr(self, f"layer{index}")(x, ws[:, index], noises[index])
+            yield x
+
+
+class Generator(nnx.Module):
+    """A StyleGAN1 generator: mapping, synthesis and the mean latent.
+
+    Attributes:
+      config: the architecture.
+      mapping: `z -> w`.
+      synthesis: `ws -> images`.
+      w_avg: `[w_dim]`, the mean of w.
+    """
+
+    config_class = GeneratorConfig
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.mapping = MappingNetwork(config, rngs=rngs)
+        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.w_avg = variables.Buffer(jnp.zeros(config.w_dim))
