@@ -1,1 +1,29 @@
-"""Foreign checkpoints to Flax modules, and back."""
+"""Foreign checkpoints to Flax modules, and back. Nothing in a file is ever run."""
+
+import os
+from typing import Any
+
+from converters import contents, kinds
+from converters.errors import ConversionError as ConversionError
+from converters.kinds import convert as convert
+
+
+def load(
+    path: str | os.PathLike[str], kind: str | None = None, part: str | None = None
+) -> Any:
+    """Makes a network out of a checkpoint file.
+
+    Args:
+      path: the file.
+      kind: the layout, such as "vgg_face"; recognised by content if None.
+      part: the network among several in the file, such as "D"; by default the averaged
+        generator.
+
+    Returns:
+      The network, an `nnx.Module` in float32.
+
+    Raises:
+      ConversionError: says what is wrong, in which file, at which entry.
+    """
+    found = contents.read(path)
+    return kinds.convert(found.tree, kind, part, source=found.path)

@@ -1,0 +1,103 @@
+"""Axis orders and names: theirs to ours."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from converters import errors
+
+
+def hwio(kernel: np.ndarray) -> np.ndarray:
+    """A convolution kernel `[O, I, H, W]` (torch) as `[H, W, I, O]`."""
+    return np.transpose(check_rank(kernel, 4), (2, 3, 1, 0))
+
+
+def oihw(kernel: np.ndarray) -> np.ndarray:
+    """A convolution kernel `[H, W, I, O]` (ours, TensorFlow) as `[O, I, H, W]`."""
+    return np.transpose(check_rank(kernel, 4), (3, 2, 0, 1))
+
+
+def dense(weight: np.ndarray) -> np.ndarray:
+    """A dense weight `[O, I]` (torch) as `[I, O]`, and back."""
+    return np.transpose(check_rank(weight, 2))
+
+
+def dense_from_chw(
+    weight: np.ndarray, channels: int, height: int, width: int
+) -> np.ndarray:
+    """A dense weight behind a flattened picture, torch to ours.
+
+    Args:
+      weight: `[O, C * H * W]`; its inputs are flattened channels first.
+      channels: of the features before flattening.
+      height: of the features.
+      width: of the features.
+
+    Returns:
+      `[H * W * C, O]`, for features flattened as `[H, W, C]`.
+    """
+    num_out = check_rank(weight, 2).shape[0]
+    if weight.shape[1] != channels * height * width:
+        raise errors.ConversionError(
+            f"a dense weight {weight.shape} behind {channels}x{height}x{width} features"
+        )
+    blocks = weight.reshape(num_out, channels, height, width)
+    return np.transpose(blocks, (2, 3, 1, 0)).reshape(-1, num_out)
+
+
+def check_rank(array: np.ndarray, rank: int) -> np.ndarray:
+    """The array itself.
+
+    Raises:
+      ConversionError: it has another number of axes, or is no array.
+    """
+    if not isinstance(array, np.ndarray) or array.ndim != rank:
+        shape = getattr(array, "shape", type(array).__name__)
+        raise errors.ConversionError(f"an array of {rank} axes was wanted, got {shape}")
+    return array
+
+
+def is_state_dict(tree: object) -> bool:
+    """Whether `tree` is a dict of names to arrays (and nothing else but scalars)."""
+    return (
+        isinstance(tree, dict)
+        and bool(tree)
+        and all(isinstance(name, str) for name in tree)
+        and all(isinstance(value, np.ndarray | np.generic) for value in tree.values())
+    )
+
+
+def under(tree: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The entries whose names begin with `prefix`, without it."""
+    return {
+        name[len(prefix) :]: value
+        for name, value in tree.items()
+        if isinstance(name, str) and name.startswith(prefix)
+    }
+
+
+def without(tree: Mapping[str, np.ndarray], pattern: str) -> dict[str, np.ndarray]:
+    """The entries whose whole names do not match the regular expression."""
+    expression = re.compile(pattern)
+    return {k: v for k, v in tree.items() if not expression.fullmatch(k)}
+
+
+def rename(name: str, rules: Iterable[tuple[str, str]]) -> str:
+    """Applies every (pattern, replacement) rule in turn.
+
+    Args:
+      name: theirs.
+      rules: regular expressions that must match at the beginning of a name's part.
+    """
+    for pattern, replacement in rules:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def count(tree: Mapping[str, object], pattern: str) -> int:
+    """How many of `pattern.format(0)`, `pattern.format(1)`, ... there are in a row."""
+    number = 0
+    while pattern.format(number) in tree:
+        number += 1
+    return number
