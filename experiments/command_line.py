@@ -1,0 +1,123 @@
+"""What every binary does at its start: flags, exit codes, the compilation cache.
+
+Exit codes: 0 done, 1 something failed (a picture, a file), 2 bad usage.
+"""
+
+import logging as standard_logging
+import os
+import pathlib
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+
+_CACHE = flags.DEFINE_string(
+    "compilation_cache_dir",
+    None,
+    "Where compiled programs are kept, so that the next run starts at once; empty for"
+    " none. Default: the environment's JAX_COMPILATION_CACHE_DIR, else jax_encoder in"
+    " the user's cache directory.",
+)
+
+
+class UsageError(app.UsageError):
+    """The flags or arguments make no sense together; exit code 2."""
+
+    def __init__(self, message: str):
+        super().__init__(message, exitcode=2)
+
+
+class Failure(Exception):
+    """Something that the person must know went wrong; exit code 1, no traceback."""
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """Parses the flags, calls `main` and exits.
+
+    Args:
+      main: takes the positional arguments, the program's name first; returns the exit
+        code (None is 0). It may raise `UsageError`, or `Failure` and `OSError`, of
+        which only the message is shown.
+    """
+
+    def guarded(argv: Sequence[str]) -> None:
+        _quieten()
+        enable_compilation_cache(_CACHE.value)
+        try:
+            code = main(argv)
+        except (Failure, OSError, ImportError) as error:
+            print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
+            code = 1
+        except KeyboardInterrupt:
+            code = 130
+        sys.exit(code or 0)
+
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    """The positional arguments; prints the help or what is wrong with the flags."""
+    for flag in flags.FLAGS.flags_by_module_dict()[__name__]:  # shown by --help
+        flags.FLAGS.register_key_flag_for_module(argv[0], flag)
+    helps = {"--help", "-help", "-h", "-?", "--helpshort"}
+    if helps & set(argv[1:]):
+        app.usage(writeto_stdout=True, shorthelp=True)
+        sys.exit(0)
+    try:
+        return flags.FLAGS(_join_booleans(argv))
+    except flags.Error as error:
+        name = pathlib.Path(argv[0]).stem
+        print(f"{name}: {error}\nSee --help for the flags.", file=sys.stderr)
+        sys.exit(2)
+
+
+def _join_booleans(argv: Sequence[str]) -> list[str]:
+    """Lets `--flag true` say `--flag=true`, as the scripts people come from do."""
+    joined: list[str] = []
+    for argument in argv:
+        flag = joined[-1].lstrip("-") if joined and joined[-1].startswith("--") else ""
+        is_switch = flag in flags.FLAGS and flags.FLAGS[flag].boolean
+        if is_switch and argument.lower() in ("true", "false"):
+            joined[-1] += f"={argument.lower()}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+def _quieten() -> None:
+    """Silences the libraries' chatter, unless --verbosity was given."""
+    if not any(a.lstrip("-").startswith(("verbosity", "v=")) for a in sys.argv[1:]):
+        logging.set_verbosity(logging.WARNING)
+        standard_logging.getLogger("jax").setLevel(standard_logging.ERROR)
+        warnings.filterwarnings("ignore", module="orbax")
+
+
+def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | None:
+    """Keeps compiled programs on disk.
+
+    Args:
+      directory: where; "" for nowhere; None for the environment's
+        `JAX_COMPILATION_CACHE_DIR`, or the user's cache directory.
+
+    Returns:
+      The directory, or None when there is none or it cannot be made.
+    """
+    import jax
+
+    if directory is None:
+        directory = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if directory is None:
+        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        directory = os.path.join(cache, "jax_encoder", "compiled")
+    if not directory:
+        jax.config.update("jax_compilation_cache_dir", None)
+        return None
+    try:
+        os.makedirs(directory, exist_ok=True)
+    except OSError:
+        return None
+    jax.config.update("jax_compilation_cache_dir", directory)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    return pathlib.Path(directory)
