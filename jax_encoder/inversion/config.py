@@ -1,0 +1,114 @@
+"""The options of an inversion."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import optax
+
+from jax_encoder.inversion import schedules, terms
+from jax_encoder.latents import spaces
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A share of the steps, rendered at a lower resolution.
+
+    Attributes:
+      share: of all steps, 0 to 1.
+      resolution: at which to render and to compare.
+    """
+
+    share: float
+    resolution: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProjectorConfig:
+    """Options of an inversion; hashable, hence static under `jax.jit`.
+
+    Attributes:
+      space: what is searched, one of `latents.spaces.SPACES`.
+      num_steps: gradient steps.
+      optimizer: the name of an optax optimiser.
+      optimizer_options: its other options, as pairs.
+      schedule: the learning rate.
+      terms: the objective.
+      exploration: noise added to the values while they are optimised, or None.
+      noise: the generator's noise maps: "const" (the checkpoint's), "none" or
+        "optimise" (per picture).
+      noise_weight: of the regulariser of optimised noise maps.
+      noise_is_unbiased: divide by n - 1 when renormalising optimised maps.
+      stages: coarse resolutions of the first steps; the rest runs at full resolution.
+      keep: the "best" values seen, or the "last".
+      stop_below: a picture is done when its objective falls below this; or None.
+      patience: a picture is done after this many steps without improvement; or None.
+      micro_batch: pictures rendered at once; None: all.
+      dtype: of the generator's convolutions.
+    """
+
+    space: str = "w+"
+    num_steps: int = 300
+    optimizer: str = "adam"
+    optimizer_options: tuple[tuple[str, float], ...] = ()
+    schedule: schedules.Schedule = schedules.CosineRamps()
+    terms: tuple[terms.Term, ...]
+    exploration: schedules.Exploration | None = None
+    noise: str = "const"
+    noise_weight: float = 1e5
+    noise_is_unbiased: bool = False
+    stages: tuple[Stage, ...] = ()
+    keep: str = "best"
+    stop_below: float | None = None
+    patience: int | None = None
+    micro_batch: int | None = None
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        spaces.check(self.space)
+        if self.num_steps < 1:
+            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
+        if not self.terms:
+            raise ValueError("`terms` is empty: an inversion needs an objective.")
+        if self.noise not in ("const", "none", "optimise"):
+            raise ValueError(
+                '`noise` must be "const", "none" or "optimise", got {self.noise!r}.'
+            )
+        if self.keep not in ("best", "last"):
+            raise ValueError(f'`keep` must be "best" or "last", got {self.keep!r}.')
+        if sum(stage.share for stage in self.stages) > 1:
+            raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
+        if not callable(getattr(optax, self.optimizer, None)):
+            raise ValueError(f"optax has no optimiser {self.optimizer!r}.")
+
+    def make_optimizer(self) -> optax.GradientTransformation:
+        """Returns the optimiser, with its schedule."""
+        make = getattr(optax, self.optimizer)
+        schedule = functools.partial(_call_schedule, self.schedule, self.num_steps)
+        return make(schedule, **dict(self.optimizer_options))
+
+    def plan(self, resolution: int, chunk: int) -> list[tuple[int, int, int]]:
+        """Divides the steps into chunks that share a resolution.
+
+        Args:
+          resolution: of the generator.
+          chunk: steps in a chunk, at most.
+
+        Returns:
+          (first step, number of steps, resolution) of every chunk.
+        """
+        bounds, start = [], 0
+        for stage in self.stages:
+            stop = start + round(stage.share * self.num_steps)
+            bounds.append((start, stop, min(stage.resolution, resolution)))
+            start = stop
+        bounds.append((start, self.num_steps, resolution))
+        return [
+            (first, min(chunk, stop - first), side)
+            for start, stop, side in bounds
+            for first in range(start, stop, chunk)
+        ]
+
+
+def _call_schedule(schedule: schedules.Schedule, num_steps: int, step: Any) -> Any:
+    return schedule(step, num_steps)

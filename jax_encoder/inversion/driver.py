@@ -1,0 +1,156 @@
+"""The loop on the host around the compiled chunks of an inversion."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+
+from jax_encoder.inversion import projector, terms
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import RUNNING, Curves, Projection, ProjectorState
+from jax_encoder.latents import statistics
+from jax_encoder.ops import resize
+
+
+def iterate(
+    generator: Any,
+    targets: jax.Array,
+    state: ProjectorState,
+    *,
+    networks: terms.Networks,
+    latent_statistics: statistics.LatentStatistics,
+    config: ProjectorConfig,
+    weights: jax.Array | None = None,
+    labels: jax.Array | None = None,
+    chunk: int = 50,
+    mesh: Mesh | None = None,
+) -> Iterator[tuple[ProjectorState, Curves]]:
+    """Yields the state and the curves after every chunk of steps.
+
+    It goes on where `state` stands, so a saved state of an earlier run with the same
+    arguments is continued as if nothing had happened. It ends early when no picture
+    runs any more.
+
+    Args:
+      generator: StyleGAN 1, 2 or 3; frozen.
+      targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
+      state: from `projector.init`, or yielded earlier.
+      networks: perceptual networks by the names that the terms carry.
+      latent_statistics: of the generator.
+      config: what to do.
+      weights: `[N, T]` per picture and term; default: the terms' own.
+      labels: `[N, c_dim]`; conditional generators searched in Z only.
+      chunk: steps per call of the compiled program.
+      mesh: devices to divide the pictures over, with an axis "data".
+
+    Yields:
+      The state, and the curves of the steps of this chunk.
+
+    Raises:
+      ValueError: the targets do not have the generator's resolution.
+    """
+    full = generator.config.resolution
+    if targets.ndim != 4 or targets.shape[1:] != (full, full, 3):
+        raise ValueError(
+            f"`targets` must be [N, {full}, {full}, 3], the generator's resolution:"
+            f" got {targets.shape}. Resize them with `jax_encoder.io.images.fit`."
+        )
+    problem, current = None, None
+    previous = None
+    for first, count, resolution in config.plan(full, chunk):
+        is_new_stage = previous is not None and previous != resolution
+        previous = resolution
+        if first < int(state.step):
+            continue
+        if is_new_stage:
+            # Objectives at different resolutions cannot be compared.
+            state = dataclasses.replace(
+                state, best_loss=jnp.full_like(state.best_loss, jnp.inf)
+            )
+        if current != resolution:
+            shrunk = resize.box(targets, full // resolution)
+            problem = projector.prepare(
+                networks, shrunk, config, weights=weights, labels=labels
+            )
+            current = resolution
+        assert problem is not None
+        state, curves = projector.advance(
+            generator,
+            networks,
+            latent_statistics,
+            problem,
+            state,
+            jnp.asarray(count),
+            config=config,
+            resolution=resolution,
+            chunk=chunk,
+            mesh=mesh,
+        )
+        yield state, jax.tree.map(lambda c, count=count: c[:count], curves)
+        if not (state.status == RUNNING).any():
+            return
+
+
+def project(
+    generator: Any,
+    targets: jax.Array,
+    values: jax.Array,
+    key: jax.Array,
+    *,
+    networks: terms.Networks,
+    latent_statistics: statistics.LatentStatistics,
+    config: ProjectorConfig,
+    weights: jax.Array | None = None,
+    labels: jax.Array | None = None,
+    chunk: int = 50,
+    mesh: Mesh | None = None,
+) -> tuple[Projection, dict[str, jax.Array]]:
+    """Inverts a batch of pictures.
+
+    Args:
+      generator: StyleGAN 1, 2 or 3; frozen.
+      targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
+      values: `[N, ...]` the start, in the searched space (`inversion.starts`).
+      key: PRNG key.
+      networks: perceptual networks by the names that the terms carry.
+      latent_statistics: of the generator.
+      config: what to do.
+      weights: `[N, T]` per picture and term; default: the terms' own.
+      labels: `[N, c_dim]`; conditional generators searched in Z only.
+      chunk: steps per call of the compiled program.
+      mesh: devices to divide the pictures over, with an axis "data".
+
+    Returns:
+      The projection and the curves of all steps: "loss" `[S, N]`, "terms"
+      `[S, N, T]`, "noise" `[S, N]`.
+
+    Raises:
+      ValueError: the targets do not have the generator's resolution.
+    """
+    state = projector.init(generator, values, key, config)
+    parts = []
+    for latest, curves in iterate(
+        generator,
+        targets,
+        state,
+        networks=networks,
+        latent_statistics=latent_statistics,
+        config=config,
+        weights=weights,
+        labels=labels,
+        chunk=chunk,
+        mesh=mesh,
+    ):
+        state = latest
+        parts.append(curves)
+    joined = {
+        name: jnp.concatenate([getattr(part, name) for part in parts])
+        for name in ("loss", "terms", "noise")
+    }
+    projection = projector.finish(
+        generator, latent_statistics, state, labels, config=config
+    )
+    return projection, joined

@@ -1,0 +1,336 @@
+"""Inversion of a batch of pictures by gradient descent on their latent codes.
+
+`init`, `advance` and `finish` are pure; `advance` is the compiled program. Every
+picture of the batch has its own values, noise maps, optimiser state, weights, best
+result and stop: what happens to one never reaches another. All pictures of a batch
+see the same random numbers, so a picture's result does not depend on its place.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh, PartitionSpec
+
+from jax_encoder.inversion import batching, regularisers, rendering, terms
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import (
+    DIVERGED,
+    RUNNING,
+    STOPPED,
+    Curves,
+    Problem,
+    Projection,
+    ProjectorState,
+    Variables,
+)
+from jax_encoder.latents import spaces, statistics
+
+
+def prepare(
+    networks: terms.Networks,
+    targets: jax.Array,
+    config: ProjectorConfig,
+    *,
+    weights: jax.Array | None = None,
+    labels: jax.Array | None = None,
+) -> Problem:
+    """Computes all that depends on the targets only.
+
+    Args:
+      networks: by the names that the terms carry.
+      targets: `[N, R, R, 3]` in [-1, 1], at the resolution that is rendered.
+      config: of the inversion.
+      weights: `[N, T]`; default: the weights of the terms.
+      labels: `[N, c_dim]`; conditional generators searched in Z only.
+
+    Returns:
+      The problem.
+    """
+    if weights is None:
+        row = jnp.asarray([term.weight for term in config.terms], jnp.float32)
+        weights = jnp.broadcast_to(row, (targets.shape[0], len(config.terms)))
+    prepared = _prepare(networks, targets, config)
+    return Problem(prepared=prepared, weights=weights, labels=labels)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _prepare(networks, targets, config):
+    size = config.micro_batch
+    return batching.map_batches(
+        lambda batch: tuple(term.prepare(networks, batch) for term in config.terms),
+        targets,
+        size,
+    )
+
+
+def init(
+    generator: Any,
+    values: jax.Array,
+    key: jax.Array,
+    config: ProjectorConfig,
+    *,
+    noises: tuple[jax.Array, ...] | None = None,
+) -> ProjectorState:
+    """Returns the state before the first step.
+
+    Args:
+      generator: tells the sides of the noise maps.
+      values: `[N, ...]` the start, in the searched space.
+      key: PRNG key of the noise maps and the exploration.
+      config: of the inversion.
+      noises: `[N, H, W]` first noise maps; default: random, the same for all pictures.
+    """
+    num = values.shape[0]
+    noise_key, key = jax.random.split(key)
+    if noises is None:
+        noises = ()
+        if config.noise == "optimise":
+            noises = _random_noises(noise_key, generator.config.noise_shapes, num)
+    variables = Variables(values=values, noises=noises)
+    return ProjectorState(
+        step=jnp.zeros((), jnp.int32),
+        seed=jax.random.key_data(key),
+        variables=variables,
+        opt_state=jax.vmap(config.make_optimizer().init)(variables),
+        best=variables,
+        best_loss=jnp.full((num,), jnp.inf),
+        best_step=jnp.zeros((num,), jnp.int32),
+        status=jnp.full((num,), RUNNING, jnp.int32),
+    )
+
+
+def _random_noises(key, shapes, num):
+    keys = jax.random.split(key, len(shapes))
+    maps = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=True)]
+    return tuple(jnp.broadcast_to(m[None], (num, *m.shape)) for m in maps)
+
+
+@functools.partial(jax.jit, static_argnames=("config", "resolution", "chunk", "mesh"))
+def advance(
+    generator: Any,
+    networks: terms.Networks,
+    latent_statistics: statistics.LatentStatistics,
+    problem: Problem,
+    state: ProjectorState,
+    num_steps: jax.Array,
+    *,
+    config: ProjectorConfig,
+    resolution: int,
+    chunk: int,
+    mesh: Mesh | None = None,
+) -> tuple[ProjectorState, Curves]:
+    """Runs a chunk of steps; one compiled program for a batch shape and resolution.
+
+    Args:
+      generator: frozen.
+      networks: by the names that the terms carry; frozen.
+      latent_statistics: of the generator.
+      problem: from `prepare`, at `resolution`.
+      state: from `init` or an earlier call.
+      num_steps: how many steps to run, at most `chunk`; not static.
+      config: of the inversion.
+      resolution: at which to render.
+      chunk: the length of the curves.
+      mesh: devices with an axis "data" over which the pictures are divided; each
+        device runs its pictures without a word to the others.
+
+    Returns:
+      The state after the steps, and the curves (NaN after `num_steps`).
+    """
+    run = functools.partial(_run, config=config, resolution=resolution, chunk=chunk)
+    if mesh is None:
+        return run(generator, networks, latent_statistics, problem, state, num_steps)
+    data, replicated = PartitionSpec("data"), PartitionSpec()
+    state_specs = dataclasses.replace(
+        jax.tree.map(lambda _: data, state), step=replicated, seed=replicated
+    )
+    sharded = jax.shard_map(
+        run,
+        mesh=mesh,
+        in_specs=(replicated, replicated, replicated, data, state_specs, replicated),
+        out_specs=(state_specs, PartitionSpec(None, "data")),
+        check_vma=False,
+    )
+    return sharded(generator, networks, latent_statistics, problem, state, num_steps)
+
+
+def _run(
+    generator, networks, latent_statistics, problem, state, num_steps, *, config,
+    resolution, chunk,
+):  # fmt: skip
+    evaluate = functools.partial(
+        _evaluate, generator, networks, latent_statistics, config, resolution
+    )
+    spread = spaces.spread(config.space, latent_statistics, generator)
+    num, num_terms = problem.weights.shape
+    curves = Curves(
+        loss=jnp.full((chunk, num), jnp.nan),
+        terms=jnp.full((chunk, num, num_terms), jnp.nan),
+        noise=jnp.full((chunk, num), jnp.nan),
+    )
+
+    def body(index, carry):
+        state, curves = carry
+        state, measured = _step(evaluate, problem, state, spread, config)
+        curves = jax.tree.map(lambda c, m: c.at[index].set(m), curves, measured)
+        return state, curves
+
+    return jax.lax.fori_loop(0, num_steps, body, (state, curves))
+
+
+def _step(evaluate, problem, state, spread, config):
+    """One gradient step for every picture that still runs."""
+    offset = jnp.zeros_like(state.variables.values[:1])
+    if config.exploration is not None:
+        scale = config.exploration(state.step, config.num_steps) * spread
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.seed), state.step)
+        offset = scale * exploration_noise(key, state.step, offset.shape)
+    measured, gradients = batching.map_batches(
+        lambda batch: evaluate(*batch, offset),
+        (state.variables, problem),
+        config.micro_batch,
+    )
+    is_finite = _all_finite((measured.loss, gradients))
+    is_running = state.status == RUNNING
+    is_diverged = is_running & ~is_finite
+    is_active = is_running & is_finite
+    improves = is_active & (measured.loss < state.best_loss)
+    best = _where(improves, state.variables, state.best)
+    best_loss = jnp.where(improves, measured.loss, state.best_loss)
+    best_step = jnp.where(improves, state.step, state.best_step)
+
+    optimizer = config.make_optimizer()
+    updates, opt_state = jax.vmap(optimizer.update)(
+        gradients, state.opt_state, state.variables
+    )
+    moved = optax.apply_updates(state.variables, updates)
+    moved = dataclasses.replace(
+        moved,
+        noises=tuple(
+            regularisers.normalise_noise(n, unbiased=config.noise_is_unbiased)
+            for n in moved.noises
+        ),
+    )
+    variables = _where(is_active, moved, state.variables)
+    variables = _where(is_diverged, best, variables)
+    status = jnp.where(is_diverged, DIVERGED, state.status)
+    is_done = is_active & _is_done(best_loss, state.step - best_step, config)
+    return dataclasses.replace(
+        state,
+        step=state.step + 1,
+        variables=variables,
+        opt_state=_where(is_active, opt_state, state.opt_state),
+        best=best,
+        best_loss=best_loss,
+        best_step=best_step,
+        status=jnp.where(is_done, STOPPED, status),
+    ), measured
+
+
+def exploration_noise(
+    key: jax.Array, step: jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
+    """The standard normal noise of a step, the same for every picture."""
+    del step  # Part of the key already.
+    return jax.random.normal(key, shape)
+
+
+def _is_done(best_loss, num_idle, config):
+    is_done = jnp.zeros(best_loss.shape, bool)
+    if config.stop_below is not None:
+        is_done |= best_loss < config.stop_below
+    if config.patience is not None:
+        is_done |= num_idle >= config.patience
+    return is_done
+
+
+def _evaluate(
+    generator, networks, latent_statistics, config, resolution, variables, problem,
+    offset,
+):  # fmt: skip
+    """Returns what was measured, and the gradient of every picture's objective."""
+
+    def objective(variables):
+        moved = dataclasses.replace(variables, values=variables.values + offset)
+        shown = _render(
+            generator, latent_statistics, moved, problem.labels, config, resolution
+        )
+        rows = [
+            term(networks, prepared, shown)
+            for term, prepared in zip(config.terms, problem.prepared, strict=True)
+        ]
+        measured = jnp.stack(rows, axis=1)
+        loss = jnp.sum(problem.weights * measured, axis=1)
+        noise = jnp.zeros_like(loss)
+        if config.noise == "optimise":
+            noise = regularisers.noise_regulariser(variables.noises)
+            loss = loss + config.noise_weight * noise
+        # The pictures do not meet, so the sum has the gradients of all of them.
+        return jnp.sum(loss), Curves(loss=loss, terms=measured, noise=noise)
+
+    gradients, measured = jax.grad(objective, has_aux=True)(variables)
+    return measured, gradients
+
+
+def _render(generator, latent_statistics, variables, labels, config, resolution):
+    ws = spaces.to_ws(
+        config.space, variables.values, generator, latent_statistics, labels
+    )
+    noise = variables.noises if config.noise == "optimise" else config.noise
+    images = rendering.render(
+        generator, ws, noise=noise, resolution=resolution, dtype=config.dtype
+    )
+    return terms.Rendering(images=images, ws=ws, statistics=latent_statistics)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def finish(
+    generator: Any,
+    latent_statistics: statistics.LatentStatistics,
+    state: ProjectorState,
+    labels: jax.Array | None = None,
+    *,
+    config: ProjectorConfig,
+) -> Projection:
+    """Renders the kept values at full resolution."""
+    kept = state.best if config.keep == "best" else state.variables
+
+    # Without one finite objective these are the start.
+    def show(batch):
+        shown = _render(
+            generator, latent_statistics, *batch, config, generator.config.resolution
+        )
+        return shown.ws, shown.images
+
+    ws, images = batching.map_batches(show, (kept, labels), config.micro_batch)
+    return Projection(
+        ws=ws,
+        values=kept.values,
+        noises=kept.noises,
+        images=images,
+        loss=state.best_loss,
+        best_step=state.best_step,
+        status=state.status,
+    )
+
+
+def _all_finite(tree):
+    """`[N]`: whether all numbers of a picture are finite."""
+    leaves = [
+        jnp.all(jnp.isfinite(x.reshape(x.shape[0], -1)), axis=1)
+        for x in jax.tree.leaves(tree)
+    ]
+    return functools.reduce(jnp.logical_and, leaves)
+
+
+def _where(mask, new, old):
+    """Chooses per picture between two trees."""
+
+    def choose(a, b):
+        return jnp.where(mask.reshape((-1,) + (1,) * (a.ndim - 1)), a, b)
+
+    return jax.tree.map(choose, new, old)

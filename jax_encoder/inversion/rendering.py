@@ -1,0 +1,35 @@
+"""Rendering with any family of generator."""
+
+from typing import Any
+
+import jax
+
+
+def render(
+    generator: Any,
+    ws: jax.Array,
+    *,
+    noise: Any = "const",
+    resolution: int | None = None,
+    dtype: str = "float32",
+) -> jax.Array:
+    """Renders ws with any family of generator.
+
+    Args:
+      generator: StyleGAN 1, 2 or 3.
+      ws: `[N, num_ws, w_dim]`.
+      noise: as `synthesis` takes it; ignored by generators without noise.
+      resolution: below the full one: StyleGAN2 with output skips only.
+      dtype: of the convolutions.
+
+    Returns:
+      images `[N, R, R, 3]`, not clamped.
+    """
+    options = {}
+    if getattr(generator.config, "noise_shapes", ()):
+        options["noise"] = noise
+    if resolution not in (None, generator.config.resolution):
+        options["resolution"] = resolution
+    if dtype != "float32":
+        options["dtype"] = dtype
+    return generator.synthesis(ws, **options)

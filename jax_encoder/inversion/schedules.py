@@ -1,0 +1,121 @@
+"""Learning rates and exploration noise as functions of the step.
+
+Every schedule is a frozen dataclass, hence static under `jax.jit`, and is called with
+the step (from 0) and the number of steps.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Constant:
+    """The same learning rate at every step."""
+
+    learning_rate: float = 0.01
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the learning rate of a step."""
+        del num_steps
+        return self.learning_rate * jnp.ones_like(step, dtype=_dtype())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ExponentialDecay:
+    """A learning rate that falls by a factor after every epoch.
+
+    Attributes:
+      learning_rate: of the first epoch.
+      decay: factor per epoch.
+      num_epochs: into how many equal parts the steps are divided.
+    """
+
+    learning_rate: float = 0.05
+    decay: float = 0.9
+    num_epochs: int = 20
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the learning rate of a step."""
+        epoch = jnp.floor(jnp.asarray(step, _dtype()) * self.num_epochs / num_steps)
+        return self.learning_rate * self.decay**epoch
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneCycle:
+    """Cosine up to the peak, cosine down (Smith and Topin 2018, arXiv:1708.07120).
+
+    Attributes:
+      learning_rate: the peak.
+      warmup: share of the steps before the peak.
+      start_division: the peak over the first rate.
+      final_division: the first rate over the last.
+    """
+
+    learning_rate: float = 0.1
+    warmup: float = 0.3
+    start_division: float = 25.0
+    final_division: float = 1e4
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the learning rate of a step."""
+        schedule = optax.cosine_onecycle_schedule(
+            num_steps,
+            self.learning_rate,
+            self.warmup,
+            self.start_division,
+            self.final_division,
+        )
+        return schedule(step)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CosineRamps:
+    """The ramps of the StyleGAN2 projector (arXiv:1912.04958, Appendix D).
+
+    The rate is zero at step 0, rises linearly, stays, and falls along a cosine.
+
+    Attributes:
+      learning_rate: the plateau.
+      rampdown: share of the steps in which the rate falls.
+      rampup: share of the steps in which the rate rises.
+    """
+
+    learning_rate: float = 0.1
+    rampdown: float = 0.25
+    rampup: float = 0.05
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the learning rate of a step."""
+        time = jnp.asarray(step, _dtype()) / num_steps
+        ramp = jnp.minimum(1.0, (1.0 - time) / self.rampdown)
+        ramp = 0.5 - 0.5 * jnp.cos(ramp * jnp.pi)
+        return self.learning_rate * ramp * jnp.minimum(1.0, time / self.rampup)
+
+
+Schedule = Constant | ExponentialDecay | OneCycle | CosineRamps
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exploration:
+    """Noise added to the latents, fading out (arXiv:1912.04958, Appendix D).
+
+    Attributes:
+      factor: at step 0, relative to the spread of the space.
+      ramp: share of the steps until it has faded.
+    """
+
+    factor: float = 0.05
+    ramp: float = 0.75
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the standard deviation of a step, relative to the spread."""
+        time = jnp.asarray(step, _dtype()) / num_steps
+        return self.factor * jnp.square(jnp.maximum(0.0, 1.0 - time / self.ramp))
+
+
+def _dtype() -> Any:
+    """Float32, or float64 where the caller enabled it."""
+    return jnp.result_type(float)

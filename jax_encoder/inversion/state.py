@@ -1,0 +1,105 @@
+"""The values that an inversion takes, changes and returns; all are pytrees."""
+
+import dataclasses
+from typing import Any
+
+import jax
+
+RUNNING, STOPPED, DIVERGED = 0, 1, 2
+STATUS_NAMES = ("done", "stopped early", "diverged")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variables:
+    """What is optimised.
+
+    Attributes:
+      values: `[N, D]` or `[N, num_ws, D]` in the searched space.
+      noises: noise maps `[N, H, W]`, coarse to fine; empty unless optimised.
+    """
+
+    values: jax.Array
+    noises: tuple[jax.Array, ...]
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What stays the same from step to step.
+
+    Attributes:
+      prepared: per term, what it computed of the targets.
+      weights: `[N, T]` one weight per picture and term.
+      labels: `[N, c_dim]`, or None.
+    """
+
+    prepared: tuple[Any, ...]
+    weights: jax.Array
+    labels: jax.Array | None = None
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProjectorState:
+    """What changes from one step to the next; all leaves are arrays of numbers.
+
+    Attributes:
+      step: steps done.
+      seed: data of the PRNG key.
+      variables: the current ones.
+      opt_state: of the optimiser, one per picture.
+      best: the variables of the lowest objective so far.
+      best_loss: `[N]` that objective; infinite at first.
+      best_step: `[N]` the step at which it was seen.
+      status: `[N]` RUNNING, STOPPED or DIVERGED.
+    """
+
+    step: jax.Array
+    seed: jax.Array
+    variables: Variables
+    opt_state: Any
+    best: Variables
+    best_loss: jax.Array
+    best_step: jax.Array
+    status: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Curves:
+    """What was measured at every step of a chunk.
+
+    Attributes:
+      loss: `[steps, N]` the objective.
+      terms: `[steps, N, T]` its terms, unweighted.
+      noise: `[steps, N]` the noise regulariser, unweighted.
+    """
+
+    loss: jax.Array
+    terms: jax.Array
+    noise: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Projection:
+    """The result for every picture.
+
+    Attributes:
+      ws: `[N, num_ws, w_dim]`.
+      values: `[N, ...]` in the searched space.
+      noises: optimised noise maps `[N, H, W]`; empty otherwise.
+      images: `[N, R, R, 3]` the reconstructions at full resolution, not clamped.
+      loss: `[N]` the objective of the kept values (of the last stage's resolution).
+      best_step: `[N]` the step at which the best objective was seen.
+      status: `[N]` RUNNING (all steps done), STOPPED or DIVERGED.
+    """
+
+    ws: jax.Array
+    values: jax.Array
+    noises: tuple[jax.Array, ...]
+    images: jax.Array
+    loss: jax.Array
+    best_step: jax.Array
+    status: jax.Array

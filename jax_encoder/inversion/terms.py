@@ -1,0 +1,248 @@
+"""The terms of the objective: what an inversion makes small.
+
+A term is a frozen dataclass, hence static under `jax.jit`. `prepare` computes what
+depends on the targets only, once; the call compares renderings to it. Both see the
+perceptual networks as a mapping from the name that the term carries. All results are
+per picture, `[N]`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.inversion import objectives, regularisers
+from jax_encoder.latents import spaces, statistics
+from jax_encoder.ops import resize
+
+Networks = Mapping[str, Any]
+
+PIXEL_DISTANCES = {
+    "mse": objectives.mse,
+    "l1": objectives.l1,
+    "log_cosh": objectives.log_cosh,
+}
+IDENTITY_DISTANCES = {
+    "angle": objectives.identity_angle,
+    "cosine": objectives.identity_cosine,
+    "l1": objectives.identity_l1,
+}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """What the terms may look at.
+
+    Attributes:
+      images: `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
+      ws: `[N, num_ws, w_dim]`.
+      statistics: of the generator.
+    """
+
+    images: jax.Array
+    ws: jax.Array
+    statistics: statistics.LatentStatistics
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pixel:
+    """The difference of the pixels.
+
+    Attributes:
+      weight: in the objective.
+      distance: "mse", "l1" or "log_cosh".
+      size: larger pictures are averaged down to this side first; None: never.
+    """
+
+    weight: float = 1.0
+    distance: str = "mse"
+    size: int | None = None
+    name: str = "pixel"
+
+    def __post_init__(self):
+        _check_choice("distance", self.distance, PIXEL_DISTANCES)
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
+        """Returns the targets at the size compared."""
+        del networks
+        return _shrink(targets, self.size)
+
+    def __call__(
+        self, networks: Networks, prepared: jax.Array, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]`."""
+        del networks
+        images = _shrink(rendering.images, self.size)
+        return PIXEL_DISTANCES[self.distance](images, prepared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Perceptual:
+    """LPIPS, or any network with `features` and `distance`.
+
+    Attributes:
+      weight: in the objective.
+      network: its name among the networks.
+      size: larger pictures are averaged down to this side first; None: never.
+    """
+
+    weight: float = 1.0
+    network: str = "lpips"
+    size: int | None = 256
+    name: str = "lpips"
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> Any:
+        """Returns the targets' features."""
+        return networks[self.network].features(_shrink(targets, self.size))
+
+    def __call__(
+        self, networks: Networks, prepared: Any, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]`."""
+        network = networks[self.network]
+        features = network.features(_shrink(rendering.images, self.size))
+        return network.distance(features, prepared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Features:
+    """One layer of a VGG-like network.
+
+    Attributes:
+      weight: in the objective.
+      network: its name among the networks.
+      layer: by name or torchvision index.
+      distance: "mse", "l1" or "log_cosh".
+      size: pictures are area-resized to this side first, up or down; None: never.
+      half_step: compare `clip(image + 1/255)`, as the first published encoder did to
+        its renderings (but not to its targets).
+    """
+
+    weight: float = 1.0
+    network: str = "vgg"
+    layer: int | str = "relu3_1"
+    distance: str = "mse"
+    size: int | None = 256
+    half_step: bool = False
+    name: str = "features"
+
+    def __post_init__(self):
+        _check_choice("distance", self.distance, PIXEL_DISTANCES)
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
+        """Returns the targets' features."""
+        if self.size is not None:
+            targets = resize.adaptive_average(targets, self.size)
+        return networks[self.network].feature(targets, self.layer)
+
+    def __call__(
+        self, networks: Networks, prepared: jax.Array, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]`."""
+        images = rendering.images
+        if self.half_step:
+            images = jnp.clip(images + 1.0 / 255.0, -1.0, 1.0)
+        features = self.prepare(networks, images)
+        return PIXEL_DISTANCES[self.distance](features, prepared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Identity:
+    """How far the person is from the target's, by an embedding network.
+
+    Attributes:
+      weight: in the objective.
+      network: its name among the networks; has `embed(images) -> [N, D]`.
+      distance: "angle" (radians), "cosine" or "l1".
+    """
+
+    weight: float = 1.0
+    network: str = "identity"
+    distance: str = "angle"
+    name: str = "identity"
+
+    def __post_init__(self):
+        _check_choice("distance", self.distance, IDENTITY_DISTANCES)
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
+        """Returns the targets' embeddings."""
+        return networks[self.network].embed(targets)
+
+    def __call__(
+        self, networks: Networks, prepared: jax.Array, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]`."""
+        embeddings = networks[self.network].embed(rendering.images)
+        return IDENTITY_DISTANCES[self.distance](embeddings, prepared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MultiScaleSSIM:
+    """One minus the multi-scale structural similarity."""
+
+    weight: float = 1.0
+    name: str = "ms_ssim"
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
+        """Returns the targets."""
+        del networks
+        return targets
+
+    def __call__(
+        self, networks: Networks, prepared: jax.Array, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]`."""
+        del networks
+        return objectives.ms_ssim(rendering.images, prepared)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LatentPrior:
+    """Keeps the code among those that the generator knows.
+
+    Attributes:
+      weight: in the objective.
+      kind: "p_n" (mean square in P_N; arXiv:2012.09036, Eq. 4), "mean_w" (mean
+        absolute distance from the mean w) or "delta" (how far the rows differ from
+        the first; arXiv:2102.02766, Eq. 2).
+    """
+
+    weight: float = 0.001
+    kind: str = "p_n"
+    name: str = "prior"
+
+    def __post_init__(self):
+        _check_choice("kind", self.kind, ("p_n", "mean_w", "delta"))
+
+    def prepare(self, networks: Networks, targets: jax.Array) -> tuple[()]:
+        """There is nothing to prepare."""
+        del networks, targets
+        return ()
+
+    def __call__(
+        self, networks: Networks, prepared: Any, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the penalties `[N]`."""
+        del networks, prepared
+        ws = rendering.ws
+        if self.kind == "p_n":
+            p_n = spaces.from_ws("p_n+", ws, rendering.statistics)
+            return regularisers.pn_prior(p_n)
+        if self.kind == "mean_w":
+            return regularisers.mean_w_prior(ws, rendering.statistics.w_avg)
+        return regularisers.delta(ws)
+
+
+Term = Pixel | Perceptual | Features | Identity | MultiScaleSSIM | LatentPrior
+
+
+def _shrink(images: jax.Array, size: int | None) -> jax.Array:
+    return images if size is None else resize.at_most(images, size)
+
+
+def _check_choice(field: str, value: str, choices: Any) -> None:
+    if value not in choices:
+        raise ValueError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")
