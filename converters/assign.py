@@ -42,7 +42,7 @@ def build(
             source=source,
         )
     for name, variable in wanted.items():
-        variable[...] = jnp.asarray(_cast(arrays[name], variable.dtype))
+        variable.set_value(jnp.asarray(_cast(arrays[name], variable.dtype)))
     return nnx.merge(graphdef, abstract)
 
 

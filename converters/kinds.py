@@ -6,11 +6,14 @@ and is named here.
 
 from typing import Any
 
-from converters import base, errors
+from converters import base, errors, lpips, vgg
 
 Kind = base.Kind
 
-KINDS: tuple[Kind, ...] = ()
+KINDS: tuple[Kind, ...] = (
+    *vgg.KINDS,
+    lpips.KIND,
+)
 
 
 def names() -> str:

@@ -1,0 +1,101 @@
+"""Layers of the networks that look at pictures, in inference form.
+
+Weights keep the names of the published files: `weight`, `bias`, `running_mean`,
+`running_var`. Convolutions are HWIO, dense layers `[in, out]`.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jax_encoder.nn import variables
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """`value` for both axes, unless it is already one per axis."""
+    return (value, value) if isinstance(value, int) else value
+
+
+class Conv(nnx.Module):
+    """A convolution (correlation) of `[N, H, W, C]` arrays with zero padding."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        *,
+        stride: int = 1,
+        padding: int | tuple[int, int] = 0,
+        use_bias: bool = True,
+        rngs: nnx.Rngs,
+    ):
+        shape = (*pair(kernel_size), in_channels, out_channels)
+        scale = (2.0 / (shape[0] * shape[1] * in_channels)) ** 0.5
+        self.weight = nnx.Param(scale * rngs.params.normal(shape))
+        self.bias = nnx.Param(jnp.zeros(out_channels)) if use_bias else None
+        self.stride = stride
+        self.padding = pair(padding)
+
+    def __call__(self, images: jax.Array) -> jax.Array:
+        """`[N, H, W, in_channels] -> [N, h, w, out_channels]`."""
+        images = jax.lax.conv_general_dilated(
+            images,
+            self.weight[...],
+            (self.stride, self.stride),
+            [(p, p) for p in self.padding],
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        if self.bias is not None:
+            images = images + self.bias[...][None, None, None]
+        return images
+
+
+class Linear(nnx.Module):
+    """A dense layer; `gain` multiplies the stored weight at run time."""
+
+    def __init__(
+        self, in_features: int, out_features: int, *, gain: float = 1.0, rngs: nnx.Rngs
+    ):
+        scale = (1.0 / in_features) ** 0.5 / gain
+        self.weight = nnx.Param(scale * rngs.params.normal((in_features, out_features)))
+        self.bias = nnx.Param(jnp.zeros(out_features))
+        self.gain = gain
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """`[..., in_features] -> [..., out_features]`."""
+        outputs = inputs @ self.weight[...]
+        if self.gain != 1.0:
+            outputs = outputs * self.gain
+        bias = self.bias[...]
+        return outputs + bias.reshape((1,) * (outputs.ndim - 1) + bias.shape)
+
+
+class BatchNorm(nnx.Module):
+    """Batch normalisation with its running statistics, over the last axis."""
+
+    def __init__(self, num_features: int, *, epsilon: float = 1e-5):
+        self.weight = nnx.Param(jnp.ones(num_features))
+        self.bias = nnx.Param(jnp.zeros(num_features))
+        self.running_mean = variables.Buffer(jnp.zeros(num_features))
+        self.running_var = variables.Buffer(jnp.ones(num_features))
+        self.epsilon = epsilon
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Normalises `[..., num_features]` by the stored mean and variance."""
+        scale = self.weight[...] * jax.lax.rsqrt(self.running_var[...] + self.epsilon)
+        shift = self.bias[...] - self.running_mean[...] * scale
+        shape = (1,) * (inputs.ndim - 1) + scale.shape
+        return inputs * scale.reshape(shape) + shift.reshape(shape)
+
+
+class PReLU(nnx.Module):
+    """A leaky ReLU with one learnt slope per channel."""
+
+    def __init__(self, num_features: int):
+        self.weight = nnx.Param(jnp.full(num_features, 0.25))
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        """Applies the slopes to the negative part of `[..., num_features]`."""
+        slopes = self.weight[...].reshape((1,) * (inputs.ndim - 1) + (-1,))
+        return jnp.where(inputs >= 0, inputs, slopes * inputs)

@@ -1,0 +1,82 @@
+"""The public image convention, checked where a user enters.
+
+An image batch is `[N, H, W, 3]`, float, RGB, nominally in [-1, 1].
+"""
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+
+# One step of an 8-bit picture in [-1, 1] is 2 / 255: a value beyond the range by
+# more than that is no rounding.
+TOLERANCE = 1e-2
+
+
+def check_images(
+    images: jax.Array, *, channels: int = 3, name: str = "images"
+) -> jax.Array:
+    """Checks a batch of pictures against the public convention.
+
+    Shapes and dtype are always checked. Values are looked at only when they are
+    there to be seen: under `jax.jit`, `jax.grad` and `jax.vmap` nothing is added to
+    the program.
+
+    Args:
+      images: `[N, H, W, channels]` in [-1, 1].
+      channels: colour channels wanted.
+      name: how the message calls the argument.
+
+    Returns:
+      The same pictures, as a `jax.Array`.
+
+    Raises:
+      ValueError: wrong rank or channels, an empty batch, integers, NaN, or values
+        outside [-1, 1] by more than a rounding.
+    """
+    if images.ndim != 4 or images.shape[-1] != channels:
+        raise ValueError(
+            f"`{name}` must be a batch [N, H, W, {channels}], channels last: got shape"
+            f" {images.shape}.{_shape_remedy(images.shape, channels)}"
+        )
+    if 0 in images.shape:
+        raise ValueError(f"`{name}` must not be empty: got shape {images.shape}.")
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"`{name}` must be floating point in [-1, 1]: got {images.dtype}. For 8-bit"
+            " pictures pass `images / 127.5 - 1`."
+        )
+    if not isinstance(images, jax.core.Tracer):
+        _check_values(images, name)
+    return jnp.asarray(images)
+
+
+def _shape_remedy(shape: tuple[int, ...], channels: int) -> str:
+    if len(shape) == 3:
+        return " Add a batch axis: `images[None]`."
+    if len(shape) == 4 and shape[1] == channels:
+        return " Move the channels last: `images.transpose(0, 2, 3, 1)`."
+    if len(shape) == 4 and shape[-1] == 4:
+        return " Drop the alpha channel: `images[..., :3]`."
+    if len(shape) == 4 and shape[-1] == 1:
+        return " Repeat the grey channel: `jnp.repeat(images, 3, axis=-1)`."
+    return ""
+
+
+def _check_values(images: jax.Array, name: str) -> None:
+    low, high = float(np.min(images)), float(np.max(images))
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(
+            f"`{name}` must be finite: the range is [{low}, {high}]. Look at where the"
+            " pictures come from; a diverged generator gives NaN."
+        )
+    if low < -1 - TOLERANCE or high > 1 + TOLERANCE:
+        remedy = (
+            "For pictures in 0..255 pass `images / 127.5 - 1`."
+            if high > 2.5
+            else "A generator's raw output is clamped with `jnp.clip(images, -1, 1)`."
+        )
+        raise ValueError(
+            f"`{name}` must lie in [-1, 1]: the range is [{low:.4g}, {high:.4g}]."
+            f" {remedy}"
+        )
