@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 
-@dataclasses.dataclass(eq=False)
+@dataclasses.dataclass(eq=False, repr=False)
 class Record:
     """An object of a class that was not imported, and of which no code ran.
 
@@ -20,6 +20,9 @@ class Record:
     kind: str
     class_name: str
     state: Any = None
+
+    def __repr__(self) -> str:
+        return f"Record({self.kind!r}, {self.class_name!r})"
 
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute of the object, or `default`."""

@@ -8,7 +8,7 @@ from converters import errors
 from converters.records import Record
 
 KIND = "dnnlib.tflib.network.Network"
-PARTS = ("Gs", "G", "D")
+PARTS = ("G_ema", "G", "D")
 _MAX_DEPTH = 8
 
 
@@ -31,9 +31,9 @@ def is_triple(tree: Any) -> bool:
 
 
 def networks(tree: Any) -> dict[str, Record]:
-    """The networks of a file by part, the averaged generator "Gs" first."""
+    """The networks of a file by part, the averaged generator (Gs) first."""
     generator, discriminator, average = tree
-    return {"Gs": average, "G": generator, "D": discriminator}
+    return {"G_ema": average, "G": generator, "D": discriminator}
 
 
 def version(network: Record) -> int:
