@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.nn import layers
 from jax_encoder.nn import noise as noise_maps
-from jax_encoder.nn import variables
+from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, convolution, upscale
 
 _FUSED_FROM = 128
@@ -99,30 +100,6 @@ def paper_channels(resolution: int) -> tuple[int, ...]:
     return (widths[0], *widths)
 
 
-class Dense(nnx.Module):
-    """A dense layer whose weight is scaled at run time."""
-
-    def __init__(
-        self,
-        in_dim: int,
-        out_dim: int,
-        *,
-        gain: float = 1.0,
-        lr_multiplier: float = 1.0,
-        rngs: nnx.Rngs,
-    ):
-        self.gain = gain * lr_multiplier / math.sqrt(in_dim)
-        self.lr_multiplier = lr_multiplier
-        init = rngs.params.normal((in_dim, out_dim))
-        self.weight = nnx.Param(init / lr_multiplier)
-        self.bias = nnx.Param(jnp.zeros(out_dim))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """`[N, in_dim]` to `[N, out_dim]`."""
-        y = x @ (self.weight[...] * self.gain)
-        return y + (self.bias[...] * self.lr_multiplier)[None]
-
-
 class MappingNetwork(nnx.Module):
     """`z -> w`: pixel norm, then dense layers with leaky ReLU."""
 
@@ -132,12 +109,8 @@ class MappingNetwork(nnx.Module):
         widths = [config.z_dim] + [hidden] * (config.num_mapping_layers - 1)
         widths.append(config.w_dim)
         for k in range(config.num_mapping_layers):
-            layer = Dense(
-                widths[k],
-                widths[k + 1],
-                gain=activation.SQRT2,
-                lr_multiplier=config.lr_multiplier,
-                rngs=rngs,
+            layer = layers.FullyConnected(
+                widths[k], widths[k + 1], lr_multiplier=config.lr_multiplier, rngs=rngs
             )
             setattr(self, f"dense{k}", layer)
 
@@ -160,7 +133,9 @@ class MappingNetwork(nnx.Module):
             raise ValueError(f"StyleGAN1 takes no labels: got {labels.shape=}.")
         x = activation.normalise_second_moment(z)
         for k in range(self.config.num_mapping_layers):
-            x = jax.nn.leaky_relu(getattr(self, f"dense{k}")(x), activation.SLOPE)
+            # The gain of the weights, not of the bias.
+            x = getattr(self, f"dense{k}")(x * activation.SQRT2)
+            x = jax.nn.leaky_relu(x, activation.SLOPE)
         return x
 
 
@@ -191,8 +166,8 @@ class SynthesisLayer(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(channels))
         self.noise_weight = nnx.Param(jnp.zeros(channels))
         side = (self.resolution, self.resolution)
-        self.noise_const = variables.NoiseConst(rngs.params.normal(side))
-        self.style_mod = Dense(config.w_dim, 2 * channels, rngs=rngs)
+        self.noise_const = NoiseConst(rngs.params.normal(side))
+        self.style_mod = layers.FullyConnected(config.w_dim, 2 * channels, rngs=rngs)
 
     def __call__(
         self, x: jax.Array, w: jax.Array, noise: jax.Array | str = "const"
@@ -363,4 +338,4 @@ class Generator(nnx.Module):
         self.config = config
         self.mapping = MappingNetwork(config, rngs=rngs)
         self.synthesis = SynthesisNetwork(config, rngs=rngs)
-        self.w_avg = variables.Buffer(jnp.zeros(config.w_dim))
+        self.w_avg = Buffer(jnp.zeros(config.w_dim))

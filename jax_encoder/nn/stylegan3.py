@@ -1,0 +1,293 @@
+"""The StyleGAN3 generator (Karras et al. 2021, arXiv:2106.12423).
+
+Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
+"""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jax_encoder.nn import layers, mapping, stylegan3_config
+from jax_encoder.nn import noise as noise_maps
+from jax_encoder.nn.variables import Buffer
+from jax_encoder.ops import convolution, filtered_lrelu, lowpass, modulation
+
+GeneratorConfig = stylegan3_config.GeneratorConfig
+config_r = stylegan3_config.config_r
+
+
+class SynthesisInput(nnx.Module):
+    """Fourier features that w rotates and translates (Section 3.2, Appendix F).
+
+    Attributes:
+      affine: w to (cos, sin, x, y).
+      weight: `[C, C]`, mixes the features.
+      freqs: `[C, 2]`, cycles per picture side.
+      phases: `[C]`, in cycles.
+      transform: `[3, 3]`, inverse of the transform of the image.
+    """
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        channels = config.input_channels
+        self.size = config.input_size
+        self.sampling_rate = config.input_sampling_rate
+        self.bandwidth = config.first_cutoff
+        self.affine = layers.FullyConnected(config.w_dim, 4, rngs=rngs)
+        self.affine.weight[...] = jnp.zeros((config.w_dim, 4))
+        self.affine.bias[...] = jnp.array([1.0, 0.0, 0.0, 0.0])
+        self.weight = nnx.Param(rngs.params.normal((channels, channels)))
+        freqs = rngs.params.normal((channels, 2))
+        squares = jnp.sum(jnp.square(freqs), axis=1, keepdims=True)
+        radii = jnp.sqrt(squares) * jnp.exp(squares) ** 0.25
+        self.freqs = Buffer(freqs / radii * self.bandwidth)
+        self.phases = Buffer(rngs.params.uniform((channels,)) - 0.5)
+        self.transform = Buffer(jnp.eye(3))
+
+    def __call__(self, w: jax.Array, transform: jax.Array | None = None) -> jax.Array:
+        """Evaluates the features on the sampling grid.
+
+        Args:
+          w: `[N, w_dim]`.
+          transform: `[3, 3]` or `[N, 3, 3]` instead of the stored one.
+
+        Returns:
+          `[N, S, S, C]`, float32.
+
+        Raises:
+          ValueError: `transform` has another shape.
+        """
+        freqs, phases = self._place(w, transform)
+        radii = jnp.sqrt(jnp.sum(jnp.square(freqs), axis=2))
+        damping = (radii - self.bandwidth) / (self.sampling_rate / 2 - self.bandwidth)
+        steps = (np.arange(self.size) + 0.5 - self.size / 2) / self.sampling_rate
+        grid = jnp.asarray(steps, jnp.float32)
+        across = grid[None, None, :, None] * freqs[:, None, None, :, 0]
+        down = grid[None, :, None, None] * freqs[:, None, None, :, 1]
+        x = jnp.sin(2 * jnp.pi * (across + down + phases[:, None, None, :]))
+        x = x * jnp.clip(1 - damping, 0, 1)[:, None, None, :]
+        return x @ (self.weight[...] / self.weight.shape[0] ** 0.5)
+
+    def _place(
+        self, w: jax.Array, transform: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array]:
+        """Returns frequencies `[N, C, 2]` and phases `[N, C]` in the image's frame."""
+        matrix = self.transform[...] if transform is None else jnp.asarray(transform)
+        if matrix.shape[-2:] != (3, 3) or matrix.ndim not in (2, 3):
+            raise ValueError(
+                f"`transform` must be [3, 3] or [N, 3, 3], got {matrix.shape}."
+            )
+        matrix = matrix[None] if matrix.ndim == 2 else matrix
+        t = self.affine(w)
+        t = t / jnp.sqrt(jnp.sum(jnp.square(t[:, :2]), axis=1, keepdims=True))
+        cos, sin, x, y = (t[:, k, None, None] for k in range(4))
+        # rotation @ translation, the first two rows.
+        rows = jnp.concatenate(
+            [
+                jnp.concatenate([cos, -sin, sin * y - cos * x], axis=2),
+                jnp.concatenate([sin, cos, -sin * x - cos * y], axis=2),
+            ],
+            axis=1,
+        )
+        precise = jax.lax.Precision.HIGHEST
+        rows = jnp.matmul(
+            rows, matrix.astype(jnp.float32), precision=precise
+        )  # [N, 2, 3]
+        freqs = self.freqs[...][None]
+        moved = jnp.matmul(
+            jnp.broadcast_to(freqs, (rows.shape[0], *freqs.shape[1:])),
+            rows,
+            precision=precise,
+        )
+        return moved[:, :, :2], self.phases[...][None] + moved[:, :, 2]
+
+
+class SynthesisLayer(nnx.Module):
+    """Modulated convolution, then bias and filtered leaky ReLU (Figure 4b).
+
+    Attributes:
+      affine: w to styles.
+      weight: `[K, K, I, O]`.
+      bias: `[O]`.
+      magnitude_ema: scalar, expected mean square of the input.
+      up_filter, down_filter: `[K]`, or `[K, K]` where radial; where it resamples.
+    """
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        spec: stylegan3_config.LayerSpec,
+        *,
+        rngs: nnx.Rngs,
+    ):
+        self.spec = spec
+        size = spec.kernel_size
+        shape = (size, size, spec.in_channels, spec.out_channels)
+        self.affine = layers.FullyConnected(
+            config.w_dim, spec.in_channels, bias_init=1.0, rngs=rngs
+        )
+        self.weight = nnx.Param(rngs.params.normal(shape))
+        self.bias = nnx.Param(jnp.zeros((spec.out_channels,)))
+        self.magnitude_ema = Buffer(jnp.ones(()))
+        if spec.up_taps > 1:
+            self.up_filter = Buffer(jnp.asarray(up_filter(spec)))
+        if spec.down_taps > 1:
+            self.down_filter = Buffer(jnp.asarray(down_filter(spec)))
+
+    def __call__(self, x: jax.Array, w: jax.Array) -> jax.Array:
+        """Maps `[N, H, W, I]` and w `[N, w_dim]` to `[N, H', W', O]`."""
+        spec = self.spec
+        x = self._convolve(x, self.affine(w))
+        x = x + self.bias[...].astype(x.dtype)[None, None, None]
+        return filtered_lrelu.filtered_lrelu(
+            x,
+            self.up_filter[...] if spec.up_taps > 1 else None,
+            self.down_filter[...] if spec.down_taps > 1 else None,
+            spec.resampling,
+        )
+
+    def _convolve(self, x: jax.Array, styles: jax.Array) -> jax.Array:
+        """Convolves with modulated weights (Appendix C.1); padding is K - 1.
+
+        The official code normalises the styles over the whole batch. Demodulation
+        cancels their scale, so normalising each sample gives the same result and keeps
+        the samples apart. ToRGB neither normalises nor demodulates.
+        """
+        kernel = self.weight[...]
+        factors = None
+        if self.spec.is_torgb:
+            styles = styles / (kernel.shape[0] ** 2 * kernel.shape[2]) ** 0.5
+        else:
+            styles = styles * _rms_inverse(styles, axis=1)
+            scale = _rms_inverse(kernel, axis=(0, 1, 2))[0, 0]
+            factors = scale * modulation.demodulation(
+                kernel * scale[None, None], styles
+            )
+        styles = styles * jax.lax.rsqrt(self.magnitude_ema[...])
+        x = x * styles[:, None, None, :].astype(x.dtype)
+        margin = kernel.shape[0] - 1
+        y = convolution.conv2d(
+            x, kernel.astype(x.dtype), padding=[(margin, margin)] * 2
+        )
+        if factors is not None:
+            y = y * factors[:, None, None, :].astype(y.dtype)
+        return y
+
+
+def up_filter(spec: stylegan3_config.LayerSpec) -> np.ndarray:
+    """Designs the upsampling filter of a layer, `[up_taps]` float32."""
+    taps = lowpass.design(
+        spec.up_taps,
+        cutoff=spec.in_cutoff,
+        width=2 * spec.in_half_width,
+        sampling_rate=spec.tmp_sampling_rate,
+    )
+    return taps.astype(np.float32)
+
+
+def down_filter(spec: stylegan3_config.LayerSpec) -> np.ndarray:
+    """Designs the downsampling filter of a layer, float32; `[K, K]` where radial."""
+    taps = lowpass.design(
+        spec.down_taps,
+        cutoff=spec.out_cutoff,
+        width=2 * spec.out_half_width,
+        sampling_rate=spec.tmp_sampling_rate,
+        radial=spec.is_radial,
+    )
+    return taps.astype(np.float32)
+
+
+def _rms_inverse(x: jax.Array, axis: int | tuple[int, ...]) -> jax.Array:
+    return jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=axis, keepdims=True))
+
+
+class SynthesisNetwork(nnx.Module):
+    """`ws -> images`.
+
+    Attributes:
+      input: the Fourier features, driven by row 0.
+      L0_..., L1_..., ...: the layers of `config.layers`, driven by row 1 + index.
+    """
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.input = SynthesisInput(config, rngs=rngs)
+        for spec in config.layers:
+            setattr(self, spec.name, SynthesisLayer(config, spec, rngs=rngs))
+
+    def __call__(
+        self,
+        ws: jax.Array,
+        noise: noise_maps.Noise = "const",
+        *,
+        transform: jax.Array | None = None,
+        dtype: jnp.dtype | str = jnp.float32,
+    ) -> jax.Array:
+        """Renders images.
+
+        Args:
+          ws: `[N, num_ws, w_dim]`.
+          noise: for the other families' sake; there are no noise maps.
+          transform: `[3, 3]` or `[N, 3, 3]`, the *inverse* of the transform that the
+            image shall undergo, in units of its side; None for the stored one.
+          dtype: of the layers; latents, styles, the input and RGB stay in float32.
+
+        Returns:
+          images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
+
+        Raises:
+          ValueError: `ws`, `noise` or `transform` do not fit the network.
+        """
+        noise_maps.select(noise, self.config.noise_shapes)
+        images = None
+        for _, images in self.stages(ws, transform=transform, dtype=dtype):  # noqa: B007
+            pass
+        assert images is not None
+        return images.astype(jnp.float32) * self.config.output_scale
+
+    def stages(
+        self,
+        ws: jax.Array,
+        *,
+        transform: jax.Array | None = None,
+        dtype: jnp.dtype | str = jnp.float32,
+    ) -> Iterator[tuple[str, jax.Array]]:
+        """Yields (name, features) of the input and of every layer in turn."""
+        config = self.config
+        if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
+            raise ValueError(
+                f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
+            )
+        x = self.input(ws[:, 0], transform).astype(dtype)
+        yield "input", x
+        for index, spec in enumerate(config.layers):
+            x = getattr(self, spec.name)(x, ws[:, 1 + index])
+            yield spec.name, x
+
+
+class Generator(nnx.Module):
+    """A StyleGAN3 generator: mapping, synthesis and the mean latent.
+
+    Attributes:
+      config: the architecture.
+      mapping: `z, labels -> w`.
+      synthesis: `ws -> images`.
+      w_avg: `[w_dim]`, the mean of w.
+    """
+
+    config_class = GeneratorConfig
+
+    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        self.mapping = mapping.MappingNetwork(
+            z_dim=config.z_dim,
+            c_dim=config.c_dim,
+            w_dim=config.w_dim,
+            num_layers=config.num_mapping_layers,
+            lr_multiplier=config.lr_multiplier,
+            rngs=rngs,
+        )
+        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.w_avg = Buffer(jnp.zeros((config.w_dim,)))
