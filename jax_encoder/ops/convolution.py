@@ -54,7 +54,15 @@ def up_conv2d(
     """
     if kernel.shape[0] == 1:
         return upfirdn.upsample2d(conv2d(x, kernel), taps)
-    y = jax.lax.conv_general_dilated(
+    y = _transposed_conv2d(x, kernel)
+    padding = ((len(taps) + 1) // 2 - 1, (len(taps) - 2) // 2)
+    return upfirdn.filter2d(y, upfirdn.normalise(taps, 2.0), padding=padding)
+
+
+@jax.custom_vjp
+def _transposed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Returns `[N, 2H + K - 2, 2W + K - 2, O]`: every input stamps its kernel."""
+    return jax.lax.conv_general_dilated(
         x,
         jnp.flip(kernel, (0, 1)),
         window_strides=(1, 1),
@@ -62,8 +70,36 @@ def up_conv2d(
         lhs_dilation=(2, 2),
         dimension_numbers=_DIMENSIONS,
     )
-    padding = ((len(taps) + 1) // 2 - 1, (len(taps) - 2) // 2)
-    return upfirdn.filter2d(y, upfirdn.normalise(taps, 2.0), padding=padding)
+
+
+def _transposed_conv2d_forward(x, kernel):
+    return _transposed_conv2d(x, kernel), (x, kernel)
+
+
+def _transposed_conv2d_backward(residuals, gradient):
+    """One matrix product per tap for the kernel: XLA's own way is 20 times slower."""
+    x, kernel = residuals
+    dx = jax.lax.conv_general_dilated(
+        gradient,
+        jnp.swapaxes(kernel, 2, 3),
+        window_strides=(2, 2),
+        padding="VALID",
+        dimension_numbers=_DIMENSIONS,
+    )
+    _, height, width, _ = x.shape
+    taps = [
+        jnp.einsum(
+            "nhwi,nhwo->io",
+            x,
+            gradient[:, a : a + 2 * height : 2, b : b + 2 * width : 2],
+        )
+        for a in range(kernel.shape[0])
+        for b in range(kernel.shape[1])
+    ]
+    return dx, jnp.stack(taps).reshape(kernel.shape)
+
+
+_transposed_conv2d.defvjp(_transposed_conv2d_forward, _transposed_conv2d_backward)
 
 
 def down_conv2d(
