@@ -2,26 +2,28 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from jax_encoder.inversion import projector, terms
+from jax_encoder.inversion import projector
 from jax_encoder.inversion.config import ProjectorConfig
-from jax_encoder.inversion.state import RUNNING, Curves, Projection, ProjectorState
-from jax_encoder.latents import statistics
+from jax_encoder.inversion.state import (
+    RUNNING,
+    Curves,
+    Models,
+    Projection,
+    ProjectorState,
+)
 from jax_encoder.ops import resize
 
 
 def iterate(
-    generator: Any,
+    models: Models,
     targets: jax.Array,
     state: ProjectorState,
     *,
-    networks: terms.Networks,
-    latent_statistics: statistics.LatentStatistics,
     config: ProjectorConfig,
     weights: jax.Array | None = None,
     labels: jax.Array | None = None,
@@ -35,11 +37,9 @@ def iterate(
     runs any more.
 
     Args:
-      generator: StyleGAN 1, 2 or 3; frozen.
+      models: the frozen networks.
       targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
       state: from `projector.init`, or yielded earlier.
-      networks: perceptual networks by the names that the terms carry.
-      latent_statistics: of the generator.
       config: what to do.
       weights: `[N, T]` per picture and term; default: the terms' own.
       labels: `[N, c_dim]`; conditional generators searched in Z only.
@@ -52,7 +52,7 @@ def iterate(
     Raises:
       ValueError: the targets do not have the generator's resolution.
     """
-    full = generator.config.resolution
+    full = models.generator.config.resolution
     if targets.ndim != 4 or targets.shape[1:] != (full, full, 3):
         raise ValueError(
             f"`targets` must be [N, {full}, {full}, 3], the generator's resolution:"
@@ -73,14 +73,12 @@ def iterate(
         if current != resolution:
             shrunk = resize.box(targets, full // resolution)
             problem = projector.prepare(
-                networks, shrunk, config, weights=weights, labels=labels
+                models, shrunk, config, weights=weights, labels=labels
             )
             current = resolution
         assert problem is not None
         state, curves = projector.advance(
-            generator,
-            networks,
-            latent_statistics,
+            models,
             problem,
             state,
             jnp.asarray(count),
@@ -95,13 +93,11 @@ def iterate(
 
 
 def project(
-    generator: Any,
+    models: Models,
     targets: jax.Array,
     values: jax.Array,
     key: jax.Array,
     *,
-    networks: terms.Networks,
-    latent_statistics: statistics.LatentStatistics,
     config: ProjectorConfig,
     weights: jax.Array | None = None,
     labels: jax.Array | None = None,
@@ -111,12 +107,10 @@ def project(
     """Inverts a batch of pictures.
 
     Args:
-      generator: StyleGAN 1, 2 or 3; frozen.
+      models: the frozen networks.
       targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
       values: `[N, ...]` the start, in the searched space (`inversion.starts`).
       key: PRNG key.
-      networks: perceptual networks by the names that the terms carry.
-      latent_statistics: of the generator.
       config: what to do.
       weights: `[N, T]` per picture and term; default: the terms' own.
       labels: `[N, c_dim]`; conditional generators searched in Z only.
@@ -130,14 +124,12 @@ def project(
     Raises:
       ValueError: the targets do not have the generator's resolution.
     """
-    state = projector.init(generator, values, key, config)
+    state = projector.init(models, values, key, config)
     parts = []
     for latest, curves in iterate(
-        generator,
+        models,
         targets,
         state,
-        networks=networks,
-        latent_statistics=latent_statistics,
         config=config,
         weights=weights,
         labels=labels,
@@ -150,7 +142,4 @@ def project(
         name: jnp.concatenate([getattr(part, name) for part in parts])
         for name in ("loss", "terms", "noise")
     }
-    projection = projector.finish(
-        generator, latent_statistics, state, labels, config=config
-    )
-    return projection, joined
+    return projector.finish(models, state, labels, config=config), joined

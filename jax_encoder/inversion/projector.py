@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.sharding import Mesh, PartitionSpec
 
 from jax_encoder.inversion import batching, regularisers, rendering, terms
@@ -22,16 +21,17 @@ from jax_encoder.inversion.state import (
     RUNNING,
     STOPPED,
     Curves,
+    Models,
     Problem,
     Projection,
     ProjectorState,
     Variables,
 )
-from jax_encoder.latents import spaces, statistics
+from jax_encoder.latents import spaces
 
 
 def prepare(
-    networks: terms.Networks,
+    models: Models,
     targets: jax.Array,
     config: ProjectorConfig,
     *,
@@ -41,7 +41,7 @@ def prepare(
     """Computes all that depends on the targets only.
 
     Args:
-      networks: by the names that the terms carry.
+      models: the frozen networks.
       targets: `[N, R, R, 3]` in [-1, 1], at the resolution that is rendered.
       config: of the inversion.
       weights: `[N, T]`; default: the weights of the terms.
@@ -53,7 +53,7 @@ def prepare(
     if weights is None:
         row = jnp.asarray([term.weight for term in config.terms], jnp.float32)
         weights = jnp.broadcast_to(row, (targets.shape[0], len(config.terms)))
-    prepared = _prepare(networks, targets, config)
+    prepared = _prepare(models.networks, targets, config)
     return Problem(prepared=prepared, weights=weights, labels=labels)
 
 
@@ -68,7 +68,7 @@ def _prepare(networks, targets, config):
 
 
 def init(
-    generator: Any,
+    models: Models,
     values: jax.Array,
     key: jax.Array,
     config: ProjectorConfig,
@@ -78,7 +78,7 @@ def init(
     """Returns the state before the first step.
 
     Args:
-      generator: tells the sides of the noise maps.
+      models: tell the sides of the noise maps.
       values: `[N, ...]` the start, in the searched space.
       key: PRNG key of the noise maps and the exploration.
       config: of the inversion.
@@ -89,13 +89,15 @@ def init(
     if noises is None:
         noises = ()
         if config.noise == "optimise":
-            noises = _random_noises(noise_key, generator.config.noise_shapes, num)
+            shapes = models.generator.config.noise_shapes
+            noises = _random_noises(noise_key, shapes, num)
     variables = Variables(values=values, noises=noises)
+    optimizer: Any = config.make_optimizer()
     return ProjectorState(
         step=jnp.zeros((), jnp.int32),
         seed=jax.random.key_data(key),
         variables=variables,
-        opt_state=jax.vmap(config.make_optimizer().init)(variables),
+        opt_state=jax.vmap(optimizer.init)(variables),
         best=variables,
         best_loss=jnp.full((num,), jnp.inf),
         best_step=jnp.zeros((num,), jnp.int32),
@@ -111,9 +113,7 @@ def _random_noises(key, shapes, num):
 
 @functools.partial(jax.jit, static_argnames=("config", "resolution", "chunk", "mesh"))
 def advance(
-    generator: Any,
-    networks: terms.Networks,
-    latent_statistics: statistics.LatentStatistics,
+    models: Models,
     problem: Problem,
     state: ProjectorState,
     num_steps: jax.Array,
@@ -126,9 +126,7 @@ def advance(
     """Runs a chunk of steps; one compiled program for a batch shape and resolution.
 
     Args:
-      generator: frozen.
-      networks: by the names that the terms carry; frozen.
-      latent_statistics: of the generator.
+      models: the frozen networks.
       problem: from `prepare`, at `resolution`.
       state: from `init` or an earlier call.
       num_steps: how many steps to run, at most `chunk`; not static.
@@ -143,7 +141,7 @@ def advance(
     """
     run = functools.partial(_run, config=config, resolution=resolution, chunk=chunk)
     if mesh is None:
-        return run(generator, networks, latent_statistics, problem, state, num_steps)
+        return run(models, problem, state, num_steps)
     data, replicated = PartitionSpec("data"), PartitionSpec()
     state_specs = dataclasses.replace(
         jax.tree.map(lambda _: data, state), step=replicated, seed=replicated
@@ -151,27 +149,27 @@ def advance(
     sharded = jax.shard_map(
         run,
         mesh=mesh,
-        in_specs=(replicated, replicated, replicated, data, state_specs, replicated),
+        in_specs=(replicated, data, state_specs, replicated),
         out_specs=(state_specs, PartitionSpec(None, "data")),
         check_vma=False,
     )
-    return sharded(generator, networks, latent_statistics, problem, state, num_steps)
+    return sharded(models, problem, state, num_steps)
 
 
-def _run(
-    generator, networks, latent_statistics, problem, state, num_steps, *, config,
-    resolution, chunk,
-):  # fmt: skip
-    evaluate = functools.partial(
-        _evaluate, generator, networks, latent_statistics, config, resolution
-    )
-    spread = spaces.spread(config.space, latent_statistics, generator)
+def _run(models, problem, state, num_steps, *, config, resolution, chunk):
+    spread = spaces.spread(config.space, models.statistics, models.generator)
     num, num_terms = problem.weights.shape
     curves = Curves(
         loss=jnp.full((chunk, num), jnp.nan),
         terms=jnp.full((chunk, num, num_terms), jnp.nan),
         noise=jnp.full((chunk, num), jnp.nan),
     )
+
+    def evaluate(offset, batch):
+        variables, problem = batch
+        return _evaluate(
+            models, variables, problem, offset, config=config, resolution=resolution
+        )
 
     def body(index, carry):
         state, curves = carry
@@ -190,7 +188,7 @@ def _step(evaluate, problem, state, spread, config):
         key = jax.random.fold_in(jax.random.wrap_key_data(state.seed), state.step)
         offset = scale * exploration_noise(key, state.step, offset.shape)
     measured, gradients = batching.map_batches(
-        lambda batch: evaluate(*batch, offset),
+        functools.partial(evaluate, offset),
         (state.variables, problem),
         config.micro_batch,
     )
@@ -203,18 +201,16 @@ def _step(evaluate, problem, state, spread, config):
     best_loss = jnp.where(improves, measured.loss, state.best_loss)
     best_step = jnp.where(improves, state.step, state.best_step)
 
-    optimizer = config.make_optimizer()
+    optimizer: Any = config.make_optimizer()
     updates, opt_state = jax.vmap(optimizer.update)(
         gradients, state.opt_state, state.variables
     )
-    moved = optax.apply_updates(state.variables, updates)
-    moved = dataclasses.replace(
-        moved,
-        noises=tuple(
-            regularisers.normalise_noise(n, unbiased=config.noise_is_unbiased)
-            for n in moved.noises
-        ),
+    moved: Any = jax.tree.map(jnp.add, state.variables, updates)
+    noises = tuple(
+        regularisers.normalise_noise(noise, unbiased=config.noise_is_unbiased)
+        for noise in moved.noises
     )
+    moved = dataclasses.replace(moved, noises=noises)
     variables = _where(is_active, moved, state.variables)
     variables = _where(is_diverged, best, variables)
     status = jnp.where(is_diverged, DIVERGED, state.status)
@@ -248,19 +244,14 @@ def _is_done(best_loss, num_idle, config):
     return is_done
 
 
-def _evaluate(
-    generator, networks, latent_statistics, config, resolution, variables, problem,
-    offset,
-):  # fmt: skip
+def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
     """Returns what was measured, and the gradient of every picture's objective."""
 
     def objective(variables):
         moved = dataclasses.replace(variables, values=variables.values + offset)
-        shown = _render(
-            generator, latent_statistics, moved, problem.labels, config, resolution
-        )
+        shown = _render(models, moved, problem.labels, config, resolution)
         rows = [
-            term(networks, prepared, shown)
+            term(models.networks, prepared, shown)
             for term, prepared in zip(config.terms, problem.prepared, strict=True)
         ]
         measured = jnp.stack(rows, axis=1)
@@ -276,21 +267,20 @@ def _evaluate(
     return measured, gradients
 
 
-def _render(generator, latent_statistics, variables, labels, config, resolution):
+def _render(models, variables, labels, config, resolution):
     ws = spaces.to_ws(
-        config.space, variables.values, generator, latent_statistics, labels
+        config.space, variables.values, models.generator, models.statistics, labels
     )
     noise = variables.noises if config.noise == "optimise" else config.noise
     images = rendering.render(
-        generator, ws, noise=noise, resolution=resolution, dtype=config.dtype
+        models.generator, ws, noise=noise, resolution=resolution, dtype=config.dtype
     )
-    return terms.Rendering(images=images, ws=ws, statistics=latent_statistics)
+    return terms.Rendering(images=images, ws=ws, statistics=models.statistics)
 
 
 @functools.partial(jax.jit, static_argnames="config")
 def finish(
-    generator: Any,
-    latent_statistics: statistics.LatentStatistics,
+    models: Models,
     state: ProjectorState,
     labels: jax.Array | None = None,
     *,
@@ -301,9 +291,9 @@ def finish(
 
     # Without one finite objective these are the start.
     def show(batch):
-        shown = _render(
-            generator, latent_statistics, *batch, config, generator.config.resolution
-        )
+        full = models.generator.config.resolution
+        variables, labels = batch
+        shown = _render(models, variables, labels, config, full)
         return shown.ws, shown.images
 
     ws, images = batching.map_batches(show, (kept, labels), config.micro_batch)

@@ -5,8 +5,26 @@ from typing import Any
 
 import jax
 
+from jax_encoder.latents import statistics
+
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
 STATUS_NAMES = ("done", "stopped early", "diverged")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Models:
+    """The frozen networks of an inversion.
+
+    Attributes:
+      generator: StyleGAN 1, 2 or 3.
+      networks: perceptual networks by the names that the terms carry.
+      statistics: of the generator's latents.
+    """
+
+    generator: Any
+    networks: dict[str, Any]
+    statistics: statistics.LatentStatistics
 
 
 @jax.tree_util.register_dataclass

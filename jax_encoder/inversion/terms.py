@@ -1,9 +1,9 @@
 """The terms of the objective: what an inversion makes small.
 
-A term is a frozen dataclass, hence static under `jax.jit`. `prepare` computes what
-depends on the targets only, once; the call compares renderings to it. Both see the
-perceptual networks as a mapping from the name that the term carries. All results are
-per picture, `[N]`.
+A term is a frozen dataclass, hence static under `jax.jit`. `prepare` computes what a
+picture is compared by; that of the targets is computed once. `compare` measures two
+results of `prepare`. The call looks at renderings. All see the perceptual networks as
+a mapping from the name that the term carries. All results are per picture, `[N]`.
 """
 
 import dataclasses
@@ -47,8 +47,26 @@ class Rendering:
     statistics: statistics.LatentStatistics
 
 
+class _ImageTerm:
+    """A term that compares a picture to its target."""
+
+    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+        raise NotImplementedError
+
+    def compare(self, networks: Networks, a: Any, b: Any) -> jax.Array:
+        raise NotImplementedError
+
+    def __call__(
+        self, networks: Networks, prepared: Any, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the distances `[N]` of renderings from prepared targets."""
+        return self.compare(
+            networks, self.prepare(networks, rendering.images), prepared
+        )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pixel:
+class Pixel(_ImageTerm):
     """The difference of the pixels.
 
     Attributes:
@@ -65,22 +83,19 @@ class Pixel:
     def __post_init__(self):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
-        """Returns the targets at the size compared."""
+    def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
+        """Returns the pictures at the size compared."""
         del networks
-        return _shrink(targets, self.size)
+        return _shrink(images, self.size)
 
-    def __call__(
-        self, networks: Networks, prepared: jax.Array, rendering: Rendering
-    ) -> jax.Array:
+    def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
         """Returns the distances `[N]`."""
         del networks
-        images = _shrink(rendering.images, self.size)
-        return PIXEL_DISTANCES[self.distance](images, prepared)
+        return PIXEL_DISTANCES[self.distance](a, b)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Perceptual:
+class Perceptual(_ImageTerm):
     """LPIPS, or any network with `features` and `distance`.
 
     Attributes:
@@ -94,21 +109,17 @@ class Perceptual:
     size: int | None = 256
     name: str = "lpips"
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> Any:
-        """Returns the targets' features."""
-        return networks[self.network].features(_shrink(targets, self.size))
+    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+        """Returns the features."""
+        return networks[self.network].features(_shrink(images, self.size))
 
-    def __call__(
-        self, networks: Networks, prepared: Any, rendering: Rendering
-    ) -> jax.Array:
+    def compare(self, networks: Networks, a: Any, b: Any) -> jax.Array:
         """Returns the distances `[N]`."""
-        network = networks[self.network]
-        features = network.features(_shrink(rendering.images, self.size))
-        return network.distance(features, prepared)
+        return networks[self.network].distance(a, b)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Features:
+class Features(_ImageTerm):
     """One layer of a VGG-like network.
 
     Attributes:
@@ -132,25 +143,29 @@ class Features:
     def __post_init__(self):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
-        """Returns the targets' features."""
+    def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
+        """Returns the features."""
         if self.size is not None:
-            targets = resize.adaptive_average(targets, self.size)
-        return networks[self.network].feature(targets, self.layer)
+            images = resize.adaptive_average(images, self.size)
+        return networks[self.network].feature(images, self.layer)
+
+    def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
+        """Returns the distances `[N]`."""
+        del networks
+        return PIXEL_DISTANCES[self.distance](a, b)
 
     def __call__(
         self, networks: Networks, prepared: jax.Array, rendering: Rendering
     ) -> jax.Array:
-        """Returns the distances `[N]`."""
-        images = rendering.images
+        """Returns the distances `[N]` of renderings from prepared targets."""
         if self.half_step:
-            images = jnp.clip(images + 1.0 / 255.0, -1.0, 1.0)
-        features = self.prepare(networks, images)
-        return PIXEL_DISTANCES[self.distance](features, prepared)
+            images = jnp.clip(rendering.images + 1.0 / 255.0, -1.0, 1.0)
+            rendering = dataclasses.replace(rendering, images=images)
+        return super().__call__(networks, prepared, rendering)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Identity:
+class Identity(_ImageTerm):
     """How far the person is from the target's, by an embedding network.
 
     Attributes:
@@ -167,36 +182,32 @@ class Identity:
     def __post_init__(self):
         _check_choice("distance", self.distance, IDENTITY_DISTANCES)
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
-        """Returns the targets' embeddings."""
-        return networks[self.network].embed(targets)
+    def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
+        """Returns the embeddings."""
+        return networks[self.network].embed(images)
 
-    def __call__(
-        self, networks: Networks, prepared: jax.Array, rendering: Rendering
-    ) -> jax.Array:
+    def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
         """Returns the distances `[N]`."""
-        embeddings = networks[self.network].embed(rendering.images)
-        return IDENTITY_DISTANCES[self.distance](embeddings, prepared)
+        del networks
+        return IDENTITY_DISTANCES[self.distance](a, b)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MultiScaleSSIM:
+class MultiScaleSSIM(_ImageTerm):
     """One minus the multi-scale structural similarity."""
 
     weight: float = 1.0
     name: str = "ms_ssim"
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> jax.Array:
-        """Returns the targets."""
+    def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
+        """Returns the pictures."""
         del networks
-        return targets
+        return images
 
-    def __call__(
-        self, networks: Networks, prepared: jax.Array, rendering: Rendering
-    ) -> jax.Array:
+    def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
         """Returns the distances `[N]`."""
         del networks
-        return objectives.ms_ssim(rendering.images, prepared)
+        return objectives.ms_ssim(a, b)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -217,9 +228,9 @@ class LatentPrior:
     def __post_init__(self):
         _check_choice("kind", self.kind, ("p_n", "mean_w", "delta"))
 
-    def prepare(self, networks: Networks, targets: jax.Array) -> tuple[()]:
+    def prepare(self, networks: Networks, images: jax.Array) -> tuple[()]:
         """There is nothing to prepare."""
-        del networks, targets
+        del networks, images
         return ()
 
     def __call__(

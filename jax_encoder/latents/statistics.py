@@ -199,11 +199,12 @@ def _from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
 
 def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
     """Writes statistics as `.npz`; the file appears whole or not at all."""
-    arrays = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
+    arrays: dict[str, Any] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
     if statistics.p is not None:
         arrays |= {f"p_{k}": v for k, v in dataclasses.asdict(statistics.p).items()}
     scratch = f"{os.fspath(path)}.tmp.npz"
-    np.savez(scratch, **{key: np.asarray(value) for key, value in arrays.items()})
+    hosted: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
+    np.savez(scratch, **hosted)
     os.replace(scratch, path)
 
 

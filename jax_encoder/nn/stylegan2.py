@@ -294,7 +294,7 @@ class SynthesisNetwork(nnx.Module):
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
         noises = self._noises(noise)
-        const = self.b4.const[...].astype(dtype)
+        const = getattr(self, "b4").const[...].astype(dtype)  # noqa: B009
         x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
         image, row, plane = None, 0, 0
         for resolution in config.resolutions:

@@ -239,5 +239,6 @@ class Discriminator(nnx.Module):
         x, image = None, images.astype(dtype)
         for resolution in self.config.resolutions[:0:-1]:
             x, image = getattr(self, f"b{resolution}")(x, image)
+        assert x is not None
         cmap = self.mapping(None, labels) if self.config.c_dim else None
         return self.b4(x, image, cmap)
