@@ -88,6 +88,8 @@ ATTRIBUTES = (
 )
 NAMES = tuple(attribute.name for attribute in ATTRIBUTES)
 NUM_ATTRIBUTES = len(ATTRIBUTES)
+# What a person is drawn from: one number per attribute and three hidden causes.
+NUM_NORMALS = NUM_ATTRIBUTES + 3
 LOW = np.array([attribute.low for attribute in ATTRIBUTES], np.float32)
 HIGH = np.array([attribute.high for attribute in ATTRIBUTES], np.float32)
 IS_BINARY = np.array([attribute.kind == "binary" for attribute in ATTRIBUTES])
@@ -167,14 +169,29 @@ def sample(key: jax.Array, num: int) -> jax.Array:
     Returns:
       `[num, K]` attributes within their ranges.
     """
-    normals, uniforms = (
-        jax.random.normal(jax.random.fold_in(key, 0), (NUM_ATTRIBUTES + 2, num)),
-        jax.random.uniform(jax.random.fold_in(key, 1), (NUM_ATTRIBUTES + 2, num)),
-    )
-    normal = dict(zip((*NAMES, "gender", "old"), normals, strict=True))
-    uniform = dict(zip((*NAMES, "gender", "old"), uniforms, strict=True))
+    return from_normals(jax.random.normal(key, (num, NUM_NORMALS)))
+
+
+@jax.jit
+def from_normals(normals: jax.Array) -> jax.Array:
+    """Maps independent normal numbers to people: what `sample` draws, as a function.
+
+    Args:
+      normals: `[N, NUM_NORMALS]`.
+
+    Returns:
+      `[N, K]` attributes within their ranges.
+
+    Raises:
+      ValueError: `normals` has another shape.
+    """
+    if normals.ndim != 2 or normals.shape[1] != NUM_NORMALS:
+        raise ValueError(f"`normals` must be [N, {NUM_NORMALS}]: got {normals.shape=}.")
+    causes = (*NAMES, "gender", "old", "spread")
+    normal = dict(zip(causes, normals.T, strict=True))
+    uniform = dict(zip(causes, jax.scipy.stats.norm.cdf(normals.T), strict=True))
     # Bimodal, with overlap: -1 feminine, +1 masculine.
-    masculine = jnp.where(uniform["gender"] < 0.5, -0.7, 0.7) + 0.3 * normal["gender"]
+    masculine = 0.7 * jnp.tanh(3.0 * normal["gender"]) + 0.3 * normal["spread"]
     values = _head(normal, uniform, masculine)
     values |= _hair(normal, uniform, masculine, values)
     values |= _features(normal, uniform, masculine, values)
@@ -205,7 +222,7 @@ def _hair(normal, uniform, masculine, values):
     length = (
         0.38
         - 0.3 * masculine
-        - 0.3 * jnp.clip(bald, 0.0, 1.0)
+        - 0.4 * jnp.clip(bald, 0.0, 1.0)
         + 0.2 * normal["hair_length"]
     )
     return {
