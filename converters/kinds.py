@@ -6,14 +6,35 @@ and is named here.
 
 from typing import Any
 
-from converters import base, errors, lpips, vgg
+from converters import (
+    base,
+    errors,
+    interfacegan,
+    lpips,
+    nvidia,
+    rosinality,
+    stylegan1_tf,
+    stylegan3,
+    tensorflow,
+    vgg,
+)
 
 Kind = base.Kind
 
 KINDS: tuple[Kind, ...] = (
+    nvidia.KIND,
+    stylegan3.KIND,
+    tensorflow.KIND,
+    stylegan1_tf.KIND,
+    interfacegan.KIND,
+    rosinality.KIND,
     *vgg.KINDS,
     lpips.KIND,
 )
+
+
+# What the formats themselves call the averaged generator and the other two.
+_ALIASES = {"Gs": "G_ema", "g_ema": "G_ema", "g": "G", "d": "D"}
 
 
 def names() -> str:
@@ -87,6 +108,8 @@ def convert(
     try:
         chosen = choose(tree, kind)
         parts = chosen.parts(tree)
+        if part is not None and part not in parts:
+            part = _ALIASES.get(part, part)
         if part is not None and part not in parts:
             raise errors.ConversionError(
                 f"there is no part {part!r}; the parts: {', '.join(map(repr, parts))}"

@@ -18,7 +18,7 @@ from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, convolution, upscale
 
-_FUSED_FROM = 128
+FUSED_FROM = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class GeneratorConfig:
     def is_fused(self, resolution: int) -> bool:
         """Whether the layer that doubles to this side is a transposed convolution."""
         if self.fused_scale == "auto":
-            return resolution >= _FUSED_FROM
+            return resolution >= FUSED_FROM
         return bool(self.fused_scale)
 
 
