@@ -196,6 +196,7 @@ def from_normals(normals: jax.Array) -> jax.Array:
     values |= _hair(normal, uniform, masculine, values)
     values |= _features(normal, uniform, masculine, values)
     values |= _extras(normal, uniform, masculine, values)
+    values["lip_colour"] *= 1.0 - 0.8 * values["beard"]
     attributes = jnp.stack([values[name] for name in NAMES], axis=1)
     return jnp.clip(attributes, LOW[None], HIGH[None]).astype(jnp.float32)
 

@@ -18,9 +18,7 @@ def background(face: Face, x: jax.Array, y: jax.Array) -> shapes.Canvas:
     colour = face_geometry.wheel(face["background_hue"], lightness, 0.42)
     slope = (0.42 * face["background_gradient"]) * (-0.5 * y - 0.15 * face["light"] * x)
     glow = 0.13 * shapes.blob(x, y + 0.15, 1.7, 1.5)
-    level = 0.94 + slope + glow
-    r, g, b = (level * c for c in colour)
-    return r, g, b
+    return shapes.lit(colour, 0.94 + slope + glow)
 
 
 def hair_shape(face: Face, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -61,11 +59,7 @@ def _hair_colours(face, x, y, level):
     strands = shapes.wave(2.6 * dx + 1.1 * dx * dy)
     depth = level - 0.22 * jnp.clip(dy + 0.15, 0.0, 0.8) + 0.05 * strands
     gloss = (0.34 - 0.16 * face["hair_curl"]) * band
-    hr, hg, hb = face.hair
-    return tuple(
-        jnp.clip(c * (depth + gloss) + 0.09 * gloss + 0.02, 0.0, 1.0)
-        for c in (hr, hg, hb)
-    )
+    return shapes.lit(face.hair, depth + gloss, 0.09 * gloss + 0.02)
 
 
 def back_hair(canvas, face: Face, shape, x, y, pixel: float) -> shapes.Canvas:
@@ -84,19 +78,18 @@ def body(canvas, face: Face, x, y, pixel: float) -> shapes.Canvas:
     shoulders = shapes.ellipse(dx, y - 1.42, 1.02 + 0.06 * build, 0.56)
     fold = 1.0 - 0.25 * jnp.abs(dx) + 0.12 * face["light"] * dx
     fold = fold - 0.25 * shapes.blob(dx, y - 0.9, 0.5, 0.25)
-    colours = tuple(c * fold for c in clothes)
+    colours = shapes.lit(clothes, fold)
     neck_width = 0.25 + 0.025 * build
     neck = shapes.rounded_box(dx, y - 0.70, neck_width, 0.36, 0.05)
     neck = shapes.union(neck, shapes.ellipse(dx, y - 0.94, 0.36, 0.11), 0.10)
     shadow = shapes.blob(x - chin_x, y - chin_y + 0.05, 0.62, 0.36)
     side = 1.0 - 0.10 * jnp.abs(dx) / neck_width + 0.10 * face["light"] * dx
-    skin = tuple(
-        c * (side * (1.0 + (s - 1.0) * (0.35 + 0.9 * shadow)))
-        for c, s in zip(face.skin, face.shadow, strict=True)
-    )
-    canvas = shapes.blend(canvas, colours, shapes.coverage(shoulders, pixel))
+    skin = shapes.shade(face.skin, face.shadow, 0.35 + 0.9 * shadow)
+    skin = shapes.lit(skin, side)
+    cloth = shapes.coverage(shoulders, pixel)
+    canvas = shapes.blend(canvas, colours, cloth)
     collar = shapes.soft(neck - 0.045, 0.05)
-    canvas = shapes.shade(canvas, (0.78, 0.78, 0.80), collar * 0.9)
+    canvas = shapes.shade(canvas, (0.78, 0.78, 0.80), 0.9 * collar * cloth)
     return shapes.blend(canvas, skin, shapes.coverage(neck, pixel))
 
 
@@ -129,10 +122,7 @@ def ears(canvas, face: Face, x, y, pixel: float) -> shapes.Canvas:
         ear = shapes.ellipse(dx - side * 0.15 * -dy, dy, 0.085, 0.145)
         inner = shapes.blob(dx + side * 0.01, dy, 0.06, 0.11)
         tone = 0.90 + 0.10 * side * face["light"]
-        colours = tuple(
-            c * tone * (1.0 + (s - 1.0) * inner)
-            for c, s in zip(face.skin, face.shadow, strict=True)
-        )
+        colours = shapes.lit(shapes.shade(face.skin, face.shadow, inner), tone)
         canvas = shapes.blend(canvas, colours, shapes.coverage(ear, pixel) * bare)
     return canvas
 
@@ -150,10 +140,7 @@ def head(canvas, face: Face, shape, x, y, pixel: float) -> shapes.Canvas:
     edge = shapes.soft(-shape - 0.02, 0.16)
     dark = jnp.minimum(dark * 0.85 + 0.30 * edge, 1.0)
     glow = 0.07 * shapes.ramp(lit, 0.5, 0.95)
-    colours = tuple(
-        c * (1.0 + (s - 1.0) * dark) + glow
-        for c, s in zip(face.skin, face.shadow, strict=True)
-    )
+    colours = shapes.lit(shapes.shade(face.skin, face.shadow, dark), 1.0, glow)
     canvas = shapes.blend(canvas, colours, shapes.coverage(shape, pixel))
     for side in (-1.0, 1.0):
         cheek_x, cheek_y = face.pose.project(side * 0.32, 0.24, 0.34)

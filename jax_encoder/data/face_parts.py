@@ -45,7 +45,7 @@ def beard(canvas, face: Face, shape, x, y, pixel: float) -> shapes.Canvas:
     edge = shapes.soft(region, 0.09)
     strength = 0.45 + 0.55 * shapes.ramp(length, 0.05, 0.5)
     level = 0.86 + 0.10 * shapes.wave(3.0 * dx) - 0.25 * shapes.soft(-shape, 0.2)
-    colours = tuple(0.02 + c * level for c in face.hair)
+    colours = shapes.lit(face.hair, level, 0.02)
     return shapes.blend(canvas, colours, inside * edge * strength * face["beard"])
 
 
@@ -71,7 +71,7 @@ def mouth(canvas, face: Face, x, y, pixel: float) -> shapes.Canvas:
     canvas = shapes.shade(canvas, (0.78, 0.66, 0.64), 0.6 * under)
     light = 1.0 - 0.16 * shapes.soft(dy, 0.02)
     shine = 0.13 * shapes.blob(u + 0.1, dy - gap - 0.5 * full, 0.5, 0.022)
-    colours = tuple(c * light + shine for c in face.lips)
+    colours = shapes.lit(face.lips, light, shine)
     canvas = shapes.blend(canvas, colours, shapes.coverage(lips, pixel))
     inner = jnp.maximum(-dy - gap * 0.75, dy - gap * 1.25)
     inner = jnp.maximum(inner, ends)

@@ -9,9 +9,9 @@ Nothing here calls a transcendental function more costly than a square root.
 import jax
 import jax.numpy as jnp
 
-Canvas = tuple[jax.Array, jax.Array, jax.Array]
 Scalar = jax.Array | float
 Colour = tuple[Scalar, Scalar, Scalar]
+Canvas = Colour  # Of planes.
 
 
 def grid(resolution: int) -> tuple[jax.Array, jax.Array]:
@@ -23,27 +23,35 @@ def grid(resolution: int) -> tuple[jax.Array, jax.Array]:
 
 def mix(a: Colour, b: Colour, amount: Scalar) -> Colour:
     """Returns the colour that lies `amount` (0 to 1) of the way from `a` to `b`."""
-    r, g, b_ = (p + (q - p) * amount for p, q in zip(a, b, strict=True))
-    return r, g, b_
+    return _planes(p + (q - p) * amount for p, q in zip(a, b, strict=True))
 
 
 def scale(colour: Colour, factor: Scalar | Colour) -> Colour:
     """Returns `colour` times a number, or times another colour."""
     factors = factor if isinstance(factor, tuple) else (factor, factor, factor)
-    r, g, b = (c * f for c, f in zip(colour, factors, strict=True))
-    return r, g, b
+    return _planes(c * f for c, f in zip(colour, factors, strict=True))
 
 
 def blend(canvas: Canvas, colour: Colour, alpha: jax.Array) -> Canvas:
     """Paints `colour` (scalars or planes) over the canvas with coverage `alpha`."""
-    r, g, b = (c + (k - c) * alpha for c, k in zip(canvas, colour, strict=True))
-    return r, g, b
+    return _planes(c + (k - c) * alpha for c, k in zip(canvas, colour, strict=True))
 
 
-def shade(canvas: Canvas, tint: Colour, alpha: jax.Array) -> Canvas:
-    """Multiplies the canvas by `tint` where `alpha` is 1, and not where it is 0."""
-    r, g, b = (c * (1.0 + (k - 1.0) * alpha) for c, k in zip(canvas, tint, strict=True))
-    return r, g, b
+def shade(colour: Colour, tint: Colour, alpha: Scalar) -> Canvas:
+    """Multiplies a colour or canvas by `tint` where `alpha` is 1, not where it is 0."""
+    return _planes(
+        c * (1.0 + (k - 1.0) * alpha) for c, k in zip(colour, tint, strict=True)
+    )
+
+
+def lit(colour: Colour, level: Scalar, glow: Scalar = 0.0) -> Canvas:
+    """Returns `colour` times a level of light, plus a white glow."""
+    return _planes(c * level + glow for c in colour)
+
+
+def _planes(channels):
+    red, green, blue = channels
+    return red, green, blue
 
 
 def coverage(distance: jax.Array, pixel: float) -> jax.Array:
