@@ -61,7 +61,24 @@ def read(path: str | os.PathLike) -> np.ndarray:
       PictureError: the file is missing, unreadable, truncated, not a picture, or has
         more than `MAX_PIXELS` pixels.
     """
-    image = _decode(path)
+    return _to_float(decode(path))
+
+
+def decode(path: str | os.PathLike) -> np.ndarray:
+    """Reads a picture as `read` does, with 8 bits where they say it all.
+
+    For large pictures that are to be reduced by `fit`, which takes either.
+
+    Args:
+      path: as of `read`.
+
+    Returns:
+      `[H, W, 3]`: uint8, or float32 in [-1, 1] of a file with 16-bit grey values.
+
+    Raises:
+      PictureError: as `read`.
+    """
+    image = _open(path)
     if image.mode in (*_GREY16, "I"):
         grey = np.asarray(image).astype(np.float32)
         if image.mode == "I" and not 0 <= grey.min() <= grey.max() <= 65535:
@@ -69,10 +86,10 @@ def read(path: str | os.PathLike) -> np.ndarray:
                 path, "32-bit values beyond 16 bits", "save it with 8 or 16 bits"
             )
         return np.repeat((grey / 32767.5 - 1.0)[..., None], 3, axis=-1)
-    return np.asarray(_to_rgb(image, path)).astype(np.float32) / 127.5 - 1.0
+    return np.asarray(_to_rgb(image, path))
 
 
-def _decode(path: str | os.PathLike) -> Image.Image:
+def _open(path: str | os.PathLike) -> Image.Image:
     """The decoded, upright picture in the file's own mode."""
     Image.init()
     formats = [name for name in _FORMATS if name in Image.OPEN]
@@ -130,7 +147,7 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
     already is returned as it is.
 
     Args:
-      image: `[H, W, 3]` in [-1, 1], any size.
+      image: `[H, W, 3]` in [-1, 1] or uint8, any size.
       resolution: sides of the result in pixels.
       crop: "center", or "none" to change the aspect ratio instead of cropping.
 
@@ -150,10 +167,10 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
         image = image[top : top + side, left : left + side]
     if image.shape[:2] == (resolution, resolution):
-        return np.asarray(image, np.float32)
+        return _to_float(image)
     picture = Image.fromarray(to_uint8(image))
     resized = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return np.asarray(resized).astype(np.float32) / 127.5 - 1.0
+    return from_uint8(np.asarray(resized))
 
 
 def _check_rgb(image: np.ndarray) -> None:
@@ -190,6 +207,11 @@ def from_uint8(images: np.ndarray) -> np.ndarray:
     return np.asarray(images).astype(np.float32) / 127.5 - 1.0
 
 
+def _to_float(image: np.ndarray) -> np.ndarray:
+    is_bytes = image.dtype == np.uint8
+    return from_uint8(image) if is_bytes else image.astype(np.float32)
+
+
 def write(path: str | os.PathLike, image: np.ndarray) -> None:
     """Writes a picture, whole or not at all.
 
@@ -210,7 +232,8 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
             f"The extension of {str(path)!r} names no picture format; use .png or .jpg."
         )
     encoded = io.BytesIO()
-    options = {"quality": 95} if extension in (".jpg", ".jpeg", ".webp") else {}
+    is_jpeg = Image.EXTENSION[extension] == "JPEG"
+    options = {"quality": 95} | ({"subsampling": 0} if is_jpeg else {})
     picture = Image.fromarray(to_uint8(image))
     picture.save(encoded, Image.EXTENSION[extension], **options)
     files.write_bytes(path, encoded.getvalue())

@@ -1,0 +1,67 @@
+"""What computes an inversion, as the loop over batches sees it."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What an engine found for a batch.
+
+    Attributes:
+      ws: `[N, num_ws, w_dim]`.
+      images: `[N, R, R, 3]` reconstructions, nominally in [-1, 1].
+      measures: by name, `[N]` each: psnr, lpips...
+      is_diverged: `[N]` whether a picture's loss became NaN; its best is kept.
+      arrays: further arrays to keep with the codes, `[N, ...]` each.
+    """
+
+    ws: np.ndarray
+    images: np.ndarray
+    measures: Mapping[str, np.ndarray]
+    is_diverged: np.ndarray
+    arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """An inversion of batches of one size, a chunk of steps at a time.
+
+    A state is a pytree of arrays and all that the next chunk depends on besides the
+    targets.
+
+    Attributes:
+      resolution: of targets and reconstructions.
+      num_steps: in all.
+      settings: JSON values on which the codes depend.
+      details: JSON values to write into every code file: space, preset...
+    """
+
+    resolution: int
+    num_steps: int
+    settings: Mapping[str, Any]
+    details: Mapping[str, Any]
+
+    def init(self, targets: np.ndarray) -> Any:
+        """The state before the first step, for targets `[N, R, R, 3]`."""
+        ...
+
+    def template(self, targets: np.ndarray) -> Any:
+        """A state of the same structure, shapes and types; its values mean nothing."""
+        ...
+
+    def iterate(
+        self, targets: np.ndarray, state: Any
+    ) -> Iterator[tuple[Any, np.ndarray]]:
+        """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
+        ...
+
+    def render(self, state: Any) -> np.ndarray:
+        """The pictures `[N, R, R, 3]` at this state, for a film."""
+        ...
+
+    def finish(self, targets: np.ndarray, state: Any) -> Outcome:
+        """The result."""
+        ...

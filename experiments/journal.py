@@ -1,0 +1,191 @@
+"""What a run has done so far, on disk: a killed run goes on where it was.
+
+The journal is a hidden directory in the output directory. `pictures.jsonl` has a line
+for the run's settings and one for every finished picture; `batch.npz` is the state of
+the batch in work after its last whole chunk; `frames/` holds the films' frames.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import jax
+import numpy as np
+
+from jax_encoder.io import files
+
+DIRECTORY = ".resume"
+
+
+class SettingsError(ValueError):
+    """An earlier run with other settings wrote to the same directory."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchState:
+    """A batch in work.
+
+    Attributes:
+      names: of its pictures, without padding.
+      digests: SHA-256 of each picture's file.
+      leaves: of the engine's state, in the order of `jax.tree.leaves`.
+      losses: `[steps, batch]` so far.
+      seconds: spent so far.
+    """
+
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    leaves: tuple[np.ndarray, ...]
+    losses: np.ndarray
+    seconds: float
+
+    def restore(self, template: Any) -> Any:
+        """Puts the leaves into the structure of the engine's state.
+
+        Args:
+          template: a state of the same engine and batch size.
+
+        Returns:
+          The state.
+
+        Raises:
+          SettingsError: number, shapes or types of the leaves differ.
+        """
+        wanted, structure = jax.tree.flatten(template)
+        kinds = [(np.shape(x), np.dtype(x.dtype)) for x in wanted]
+        if kinds != [(x.shape, x.dtype) for x in self.leaves]:
+            raise SettingsError(
+                "The saved state does not fit this program; run again without --resume."
+            )
+        return jax.tree.unflatten(structure, self.leaves)
+
+
+class Journal:
+    """Reads and writes the journal of one output directory."""
+
+    def __init__(
+        self, output: str | os.PathLike, settings: dict[str, Any], *, resume: bool
+    ):
+        """Opens a new journal or, on resume, the one of the earlier run.
+
+        Args:
+          output: the output directory; it exists.
+          settings: JSON values on which the codes depend.
+          resume: go on; without an earlier run this is a new one.
+
+        Raises:
+          SettingsError: on resume: the earlier run had other settings.
+          WriteError: the directory is read-only or the disk full.
+        """
+        self.directory = pathlib.Path(output) / DIRECTORY
+        self.frames = self.directory / "frames"
+        self.records: dict[str, dict[str, Any]] = {}
+        self._list = self.directory / "pictures.jsonl"
+        self._batch = self.directory / "batch.npz"
+        settings = json.loads(json.dumps(settings))
+        if resume and self._list.is_file():
+            self._read(settings)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            files.make_directory(self.directory)
+            line = json.dumps({"settings": settings}) + "\n"
+            files.write_bytes(self._list, line.encode())
+        for directory in (self.directory, pathlib.Path(output)):
+            files.remove_leftovers(directory)
+
+    def _read(self, settings: dict[str, Any]) -> None:
+        """Reads the records; a torn last line counts as never written."""
+        content = self._list.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        before = lines[0]["settings"] if lines else None
+        if before != settings:
+            raise SettingsError(_difference(before or {}, settings))
+        self.records = {line["name"]: line for line in lines[1:]}
+        if whole != content:
+            files.write_bytes(self._list, whole)
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Remembers a finished picture.
+
+        Args:
+          row: JSON values with "name".
+
+        Raises:
+          WriteError: the disk is full; the journal is as before.
+        """
+        self.records[row["name"]] = row
+        size = self._list.stat().st_size
+        try:
+            with open(self._list, "ab") as file:
+                file.write(json.dumps(row).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.truncate(self._list, size)
+            raise files.WriteError(
+                f"Cannot write {str(self._list)!r}: {error.strerror}; --resume will"
+                " repeat this picture."
+            ) from error
+
+    def save_batch(self, batch: BatchState) -> None:
+        """Saves the batch in work; replaces what was saved before.
+
+        Args:
+          batch: after a whole chunk.
+
+        Raises:
+          WriteError: the disk is full; what was saved before is still there.
+        """
+        arrays = {f"leaf_{i:03d}": x for i, x in enumerate(batch.leaves)}
+        about = {
+            "names": batch.names,
+            "digests": batch.digests,
+            "seconds": batch.seconds,
+            "num_leaves": len(batch.leaves),
+        }
+        with files.writing(self._batch) as file:
+            np.savez(
+                file,
+                allow_pickle=False,
+                losses=batch.losses,
+                about=np.array(json.dumps(about)),
+                **arrays,
+            )
+
+    def load_batch(self) -> BatchState | None:
+        """The batch that was in work, or None."""
+        if not self._batch.is_file():
+            return None
+        with np.load(self._batch, allow_pickle=False) as archive:
+            about = json.loads(archive["about"].item())
+            return BatchState(
+                names=tuple(about["names"]),
+                digests=tuple(about["digests"]),
+                leaves=tuple(
+                    archive[f"leaf_{i:03d}"] for i in range(about["num_leaves"])
+                ),
+                losses=archive["losses"],
+                seconds=about["seconds"],
+            )
+
+    def drop_batch(self) -> None:
+        """Forgets the batch in work and its frames."""
+        self._batch.unlink(missing_ok=True)
+        shutil.rmtree(self.frames, ignore_errors=True)
+
+
+def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    keys = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
+    changes = "; ".join(
+        f"{k}: {before.get(k)!r} then, {now.get(k)!r} now" for k in keys
+    )
+    return (
+        f"The run to be resumed had other settings ({changes}). Give the same ones,"
+        " drop --resume, or choose another output directory."
+    )
