@@ -11,7 +11,7 @@ def bias_act(
     x: jax.Array,
     bias: jax.Array | None,
     *,
-    activation: str = "lrelu",
+    activation: str = "linear",
     gain: float = 1.0,
     clamp: float | None = None,
 ) -> jax.Array:
