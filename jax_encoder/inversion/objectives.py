@@ -26,7 +26,7 @@ def mse(images: jax.Array, targets: jax.Array) -> jax.Array:
 
 def l1(images: jax.Array, targets: jax.Array) -> jax.Array:
     """Mean absolute difference per picture: `[N, ...], [N, ...] -> [N]`."""
-    return _mean(jnp.abs(_difference(images, targets)))
+    return _mean(norms.absolute(_difference(images, targets)))
 
 
 def log_cosh(images: jax.Array, targets: jax.Array) -> jax.Array:
@@ -152,9 +152,11 @@ def identity_angle(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
     u = norms.safe_normalise(_flatten(embeddings))
     v = norms.safe_normalise(_flatten(targets))
     apart, together = norms.safe_norm(u - v), norms.safe_norm(u + v)
-    # Two zero descriptors: the gradient of atan2 at the origin would be NaN.
-    together = jnp.where((apart == 0) & (together == 0), 1.0, together)
-    return 2 * jnp.arctan2(apart, together)
+    # Equal up to rounding: a difference would be noise, and its gradient of length 1.
+    # Two zero descriptors are among these; the gradient of atan2(0, 0) would be NaN.
+    is_equal = apart < 4 * jnp.finfo(apart.dtype).eps
+    angle = 2 * jnp.arctan2(apart, jnp.where(is_equal, 2.0, together))
+    return jnp.where(is_equal, 0.0, angle)
 
 
 def identity_l1(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
@@ -245,7 +247,7 @@ def histogram_emd(histograms: jax.Array, targets: jax.Array) -> jax.Array:
     Returns:
       `[N]`.
     """
-    return _sum(jnp.abs(jnp.cumsum(_difference(histograms, targets), axis=-1)))
+    return _sum(norms.absolute(jnp.cumsum(_difference(histograms, targets), axis=-1)))
 
 
 def _difference(a: jax.Array, b: jax.Array) -> jax.Array:

@@ -34,7 +34,7 @@ def mean_w_prior(ws: jax.Array, w_avg: jax.Array) -> jax.Array:
     Returns:
       `[N]`; pytorch_stylegan_encoder gives it the weight 512, stylegan-encoder 256.
     """
-    offsets = jnp.abs(ws - centre(ws, w_avg))
+    offsets = norms.absolute(ws - centre(ws, w_avg))
     return jnp.mean(offsets.reshape(ws.shape[0], -1), axis=1)
 
 

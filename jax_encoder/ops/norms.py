@@ -4,6 +4,11 @@ import jax
 import jax.numpy as jnp
 
 
+def absolute(x: jax.Array) -> jax.Array:
+    """Absolute values, with the gradient zero at zero."""
+    return jnp.where(x == 0, 0.0, jnp.abs(x))
+
+
 def safe_norm(x: jax.Array, axis: int | tuple[int, ...] = -1) -> jax.Array:
     """Euclidean norm with the gradient zero, not NaN, at zero.
 
