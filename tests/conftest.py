@@ -31,3 +31,9 @@ def golden() -> pathlib.Path:
 def variant(request):
     """Runs a test twice: as written, and compiled."""
     return jax.jit if request.param == "jit" else lambda fn, **_: fn
+
+
+@pytest.fixture(scope="session")
+def golden_path() -> pathlib.Path:
+    """As `golden`, for fixtures of a wider scope."""
+    return GOLDEN
