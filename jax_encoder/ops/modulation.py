@@ -8,7 +8,7 @@ convolutions nor the gradient of the kernel to reach the styles.
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.ops import convolution
+from jax_encoder.ops import convolution, formulations
 
 
 def demodulation(
@@ -59,7 +59,7 @@ def modulated_conv2d(
             f" {x.shape=}, {kernel.shape=} and {styles.shape=}."
         )
     x = x * styles[:, None, None, :].astype(x.dtype)
-    conv = convolution.up_conv2d if up else convolution.conv2d
+    conv = formulations.up_conv2d if up else convolution.conv2d
     options = {"taps": taps} if up else {}
     y = conv(x, kernel.astype(x.dtype), **options)
     if demodulate:
