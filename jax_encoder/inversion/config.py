@@ -6,7 +6,8 @@ from typing import Any
 
 import optax
 
-from jax_encoder.inversion import schedules, terms
+from jax_encoder.inversion import schedules
+from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
 
 
@@ -52,7 +53,7 @@ class ProjectorConfig:
     optimizer: str = "adam"
     optimizer_options: tuple[tuple[str, float], ...] = ()
     schedule: schedules.Schedule = schedules.CosineRamps()
-    terms: tuple[terms.Term, ...]
+    terms: tuple[term_lib.Term, ...]
     exploration: schedules.Exploration | None = None
     noise: str = "const"
     noise_weight: float = 1e5
@@ -80,6 +81,11 @@ class ProjectorConfig:
             raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
         if not callable(getattr(optax, self.optimizer, None)):
             raise ValueError(f"optax has no optimiser {self.optimizer!r}.")
+
+    @property
+    def image_terms(self) -> tuple[term_lib.Term, ...]:
+        """The terms that compare pictures, without the priors on codes."""
+        return tuple(t for t in self.terms if not isinstance(t, term_lib.LatentPrior))
 
     def make_optimizer(self) -> optax.GradientTransformation:
         """Returns the optimiser, with its schedule."""

@@ -1,0 +1,268 @@
+"""Where an inversion starts: values of the searched space, one per picture."""
+
+import dataclasses
+import functools
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_encoder.inversion import rendering
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import Models
+from jax_encoder.latents import spaces, styles
+from jax_encoder.ops import resize
+
+_BATCH = 16
+
+
+def mean(models: Models, space: str, num: int) -> jax.Array:
+    """The mean latent for every picture.
+
+    Args:
+      models: the frozen networks.
+      space: the searched space, behind the mapping network.
+      num: pictures.
+
+    Returns:
+      values `[N, ...]`.
+
+    Raises:
+      ValueError: the space is Z, where the mean of w has no counterpart.
+    """
+    w = jnp.broadcast_to(models.statistics.w_avg, (num, models.generator.config.w_dim))
+    return from_ws(models, space, styles.broadcast(w, models.generator.config.num_ws))
+
+
+def zeros(models: Models, space: str, num: int) -> jax.Array:
+    """Zeros in the searched space; in Z, where zero has no direction, refused.
+
+    Raises:
+      ValueError: the space is Z.
+    """
+    if spaces.is_z(space):
+        raise ValueError(
+            "The mapping network normalises z, which cannot be done at zero: start an"
+            " inversion in Z from `seeds` or `random`."
+        )
+    config = models.generator.config
+    shape = (config.num_ws, config.w_dim) if spaces.is_layered(space) else ()
+    return jnp.zeros((num, *(shape or (config.w_dim,))))
+
+
+def random(
+    models: Models,
+    space: str,
+    num: int,
+    key: jax.Array,
+    labels: jax.Array | None = None,
+) -> jax.Array:
+    """A random code of the generator, the same for every picture.
+
+    Args:
+      models: the frozen networks.
+      space: the searched space.
+      num: pictures.
+      key: PRNG key.
+      labels: `[N, c_dim]`; conditional generators only.
+
+    Returns:
+      values `[N, ...]`.
+    """
+    z = jax.random.normal(key, (1, models.generator.config.z_dim))
+    return from_z(models, space, jnp.broadcast_to(z, (num, z.shape[1])), labels)
+
+
+def from_z(
+    models: Models, space: str, z: jax.Array, labels: jax.Array | None = None
+) -> jax.Array:
+    """Turns latents z `[N, z_dim]` into values of the searched space."""
+    if spaces.is_z(space):
+        return spaces.on_sphere(z) if space == "z_sphere" else z
+    extra = () if labels is None else (labels,)
+    w = models.generator.mapping(z, *extra)
+    return from_ws(models, space, styles.broadcast(w, models.generator.config.num_ws))
+
+
+def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
+    """Turns a saved code or an encoder's prediction into values of the space.
+
+    Args:
+      models: the frozen networks.
+      space: the searched space, behind the mapping network.
+      ws: `[N, num_ws, w_dim]`.
+
+    Returns:
+      values `[N, ...]`.
+
+    Raises:
+      ValueError: the code has other sides than the generator's, or the space is Z.
+    """
+    config = models.generator.config
+    if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
+        raise ValueError(
+            f"The code must be [N, {config.num_ws}, {config.w_dim}] for this"
+            f" generator, got {ws.shape}."
+        )
+    return spaces.from_ws(space, ws, models.statistics)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Random codes and what the terms see of their pictures.
+
+    The pool is rendered once and shared by all pictures.
+
+    Attributes:
+      z: `[K, z_dim]`.
+      prepared: per image term, `[K, ...]` arrays, of pictures shrunk to `side`.
+      side: at which pictures are compared.
+    """
+
+    z: jax.Array
+    prepared: tuple[Any, ...]
+    side: int = dataclasses.field(metadata={"static": True})
+
+
+def make_pool(
+    models: Models,
+    config: ProjectorConfig,
+    *,
+    num_seeds: int = 256,
+    seed: int = 0,
+    side: int = 64,
+    labels: jax.Array | None = None,
+) -> Pool:
+    """Renders random codes and computes what the terms compare.
+
+    Args:
+      models: the frozen networks.
+      config: its terms measure.
+      num_seeds: codes, K.
+      seed: of the codes.
+      side: pictures are averaged down to this side before they are compared.
+      labels: `[1, c_dim]`; conditional generators only.
+
+    Returns:
+      The pool.
+    """
+    z_dim = models.generator.config.z_dim
+    z = jax.random.normal(jax.random.key(seed), (num_seeds, z_dim))
+    side = min(side, models.generator.config.resolution)
+    parts = []
+    for first in range(0, num_seeds, _BATCH):
+        batch = z[first : first + _BATCH]
+        size = len(batch)
+        # The last batch is filled up, so that only one program is compiled.
+        filled = jnp.concatenate([batch, z[: _BATCH - size]])
+        prepared = _prepare_pool(models, filled, labels, config=config, side=side)
+        parts.append(jax.tree.map(lambda x, n=size: x[:n], prepared))
+    joined = jax.tree.map(lambda *xs: jnp.concatenate(xs), *parts)
+    return Pool(z=z, prepared=joined, side=side)
+
+
+@functools.partial(jax.jit, static_argnames=("config", "side"))
+def _prepare_pool(models, z, labels, *, config, side):
+    if labels is not None:
+        labels = jnp.broadcast_to(labels, (z.shape[0], labels.shape[1]))
+    ws = from_z(models, "w+", z, labels)
+    images = resize.at_most(rendering.render(models.generator, ws), side)
+    return _prepare(models, images, config)
+
+
+def _prepare(models, images, config):
+    """What the image terms see, in half precision: the pool is large."""
+    prepared = tuple(
+        term.prepare(models.networks, images) for term in config.image_terms
+    )
+    return jax.tree.map(lambda x: x.astype(jnp.float16), prepared)
+
+
+def nearest(
+    models: Models,
+    pool: Pool,
+    targets: jax.Array,
+    config: ProjectorConfig,
+    *,
+    weights: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Finds the code of the pool whose picture is nearest to each target.
+
+    Args:
+      models: the frozen networks.
+      pool: from `make_pool`, with the same terms.
+      targets: `[N, R, R, 3]` in [-1, 1].
+      config: its terms measure.
+      weights: `[T]` of the image terms; default: the terms' own.
+
+    Returns:
+      z `[N, z_dim]` and the objective of every code `[N, K]`.
+    """
+    if weights is None:
+        weights = jnp.asarray([term.weight for term in config.image_terms])
+    distances = _distances(models, pool, targets, weights, config=config)
+    return pool.z[jnp.argmin(distances, axis=1)], distances
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _distances(models, pool, targets, weights, *, config):
+    targets = resize.at_most(targets, pool.side)
+    num_seeds = pool.z.shape[0]
+
+    def measure(prepared):
+        total = jnp.zeros((num_seeds,))
+        terms = zip(config.image_terms, prepared, pool.prepared, weights, strict=True)
+        for term, one, all_, weight in terms:
+            repeated = jax.tree.map(
+                lambda x, y: jnp.broadcast_to(x[None], y.shape).astype(jnp.float32),
+                one,
+                all_,
+            )
+            wide = jax.tree.map(lambda y: y.astype(jnp.float32), all_)
+            total = total + weight * term.compare(models.networks, repeated, wide)
+        return total
+
+    return jax.lax.map(measure, _prepare(models, targets, config))
+
+
+def save_pool(pool: Pool, path: str | os.PathLike[str]) -> None:
+    """Writes a pool as `.npz`; the file appears whole or not at all."""
+    leaves = jax.tree.leaves(pool.prepared)
+    arrays: dict[str, Any] = {
+        f"prepared_{k}": np.asarray(x) for k, x in enumerate(leaves)
+    }
+    scratch = f"{os.fspath(path)}.tmp.npz"
+    np.savez(scratch, z=np.asarray(pool.z), side=pool.side, **arrays)
+    os.replace(scratch, path)
+
+
+def load_pool(
+    path: str | os.PathLike[str], models: Models, config: ProjectorConfig
+) -> Pool:
+    """Reads a pool that `save_pool` wrote for the same networks and terms.
+
+    Raises:
+      ValueError: the file belongs to other terms.
+    """
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    side = int(arrays["side"])
+    image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    abstract = jax.eval_shape(
+        lambda models, images: _prepare(models, images, config), models, image
+    )
+    leaves, structure = jax.tree.flatten(abstract)
+    found = [arrays.get(f"prepared_{k}") for k in range(len(leaves))]
+    if len(arrays) != len(leaves) + 2 or any(
+        x is None or x.shape[1:] != leaf.shape[1:]
+        for x, leaf in zip(found, leaves, strict=True)
+    ):
+        raise ValueError(
+            f"{path} holds the features of other terms or networks; delete it, or"
+            " give the terms it was made with."
+        )
+    prepared = jax.tree.unflatten(structure, [jnp.asarray(x) for x in found])
+    return Pool(z=jnp.asarray(arrays["z"]), prepared=prepared, side=side)
