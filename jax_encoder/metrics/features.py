@@ -1,0 +1,143 @@
+"""Features of many pictures: streamed in batches, sharded over the devices.
+
+One program runs for all batches, the last of which is padded. Statistics are gathered
+in float64 on the host, whatever the device computes in.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureStatistics:
+    """Mean and covariance of features.
+
+    Attributes:
+      num: how many pictures.
+      mean: `[D]` float64.
+      scatter: `[D, D]` float64, the sum of outer products of deviations from `mean`.
+    """
+
+    num: int
+    mean: np.ndarray
+    scatter: np.ndarray
+
+    def covariance(self, *, unbiased: bool) -> np.ndarray:
+        """`[D, D]`, divided by num - 1 (pytorch-fid) or, biased, by num (NVIDIA).
+
+        Raises:
+          ValueError: there are too few pictures.
+        """
+        divisor = self.num - int(unbiased)
+        if divisor < 1:
+            raise ValueError(
+                f"A covariance needs more pictures than the {self.num} there are."
+            )
+        return self.scatter / divisor
+
+    def merge(self, other: "FeatureStatistics") -> "FeatureStatistics":
+        """The statistics of both sets together (Chan et al. 1979)."""
+        num = self.num + other.num
+        if num == 0:
+            return self
+        offset = other.mean - self.mean
+        mean = self.mean + offset * (other.num / num)
+        between = np.outer(offset, offset) * (self.num * other.num / num)
+        return FeatureStatistics(num, mean, self.scatter + other.scatter + between)
+
+
+def statistics(batches: Iterable[np.ndarray]) -> FeatureStatistics:
+    """Gathers the statistics of features that come in batches.
+
+    The batches are merged around their own means, so nothing cancels however far the
+    features are from zero.
+
+    Args:
+      batches: arrays `[n, D]`, say of `extract`; none is kept.
+
+    Returns:
+      The statistics in float64; they do not depend on how the batches are cut.
+
+    Raises:
+      ValueError: there are no features, or some are not finite or not `[n, D]`.
+    """
+    total = None
+    for batch in batches:
+        part = _batch_statistics(batch)
+        total = part if total is None else total.merge(part)
+    if total is None:
+        raise ValueError("There are no features: the set of pictures is empty.")
+    return total
+
+
+def _batch_statistics(batch: np.ndarray) -> FeatureStatistics:
+    values = np.asarray(batch, np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        raise ValueError(f"Features must be [n, D], not empty: got {values.shape}.")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "Features must be finite; look for NaN in the pictures or the weights."
+        )
+    mean = values.mean(axis=0)
+    deviations = values - mean[None]
+    return FeatureStatistics(len(values), mean, deviations.T @ deviations)
+
+
+def extract(
+    apply: Callable[[Any, jax.Array], jax.Array],
+    network: Any,
+    batches: Iterable[np.ndarray],
+    *,
+    batch_size: int,
+    devices: list[Any] | None = None,
+) -> Iterator[np.ndarray]:
+    """Applies a network to pictures, batch by batch.
+
+    While the devices compute one batch, the caller's code for the next one runs: the
+    results come one batch late.
+
+    Args:
+      apply: `(network, images [B, H, W, 3]) -> [B, ...]`; compiled once.
+      network: a module, replicated to all devices.
+      batches: arrays `[n, H, W, 3]` in [-1, 1], n at most `batch_size`.
+      batch_size: pictures per run of the program, over all devices together; it is
+        rounded up to a multiple of the number of devices.
+      devices: which to use; default: all of this process.
+
+    Yields:
+      For every batch, `[n, ...]`.
+
+    Raises:
+      ValueError: `batch_size` is not positive, or a batch is larger.
+    """
+    if batch_size < 1:
+        raise ValueError(f"`batch_size` must be positive: got {batch_size}.")
+    devices = jax.local_devices() if devices is None else devices
+    mesh = Mesh(np.asarray(devices), ("data",))
+    split = NamedSharding(mesh, PartitionSpec("data"))
+    network = jax.device_put(network, NamedSharding(mesh, PartitionSpec()))
+    compiled = jax.jit(apply, out_shardings=split)
+    rounded = -(-batch_size // len(devices)) * len(devices)
+    waiting: list[tuple[jax.Array, int]] = []
+    for batch in batches:
+        images = np.asarray(batch, np.float32)
+        if len(images) > batch_size:
+            raise ValueError(
+                f"A batch must hold at most {batch_size} pictures: got {len(images)}."
+            )
+        padding = np.repeat(images[-1:], rounded - len(images), axis=0)
+        padded = jax.device_put(np.concatenate([images, padding]), split)
+        waiting.append((compiled(network, padded), len(images)))
+        if len(waiting) > 1:
+            yield _fetch(*waiting.pop(0))
+    for result, num in waiting:
+        yield _fetch(result, num)
+
+
+def _fetch(result: jax.Array, num: int) -> np.ndarray:
+    return np.asarray(result)[:num]

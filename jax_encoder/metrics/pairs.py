@@ -1,0 +1,101 @@
+"""Measures of pairs of pictures: `(images, targets) -> [N]`.
+
+Pictures are `[N, H, W, 3]` in [-1, 1]. The measures neither clamp nor round.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import norms
+from jax_encoder.ops import ssim as ssim_lib
+
+
+def mse(images: jax.Array, targets: jax.Array) -> jax.Array:
+    """Mean squared difference, `[N]`, of values in [-1, 1].
+
+    Raises:
+      ValueError: the pictures break the convention or differ in shape.
+    """
+    images, targets = _check(images, targets)
+    return jnp.mean(jnp.square(images - targets), axis=(1, 2, 3))
+
+
+def psnr(images: jax.Array, targets: jax.Array) -> jax.Array:
+    """Peak signal-to-noise ratio in decibels, `[N]`; infinite for equal pictures.
+
+    The peak is the width of the range, 2; so the number is the one that 8-bit pictures
+    with the peak 255 would have.
+
+    Raises:
+      ValueError: the pictures break the convention or differ in shape.
+    """
+    return 10 * (jnp.log10(4.0) - jnp.log10(mse(images, targets)))
+
+
+def ssim(images: jax.Array, targets: jax.Array) -> jax.Array:
+    """Structural similarity (Wang et al. 2004), `[N]`, 1 for equal pictures.
+
+    Raises:
+      ValueError: the pictures break the convention, differ in shape, or have a side
+        shorter than 11.
+    """
+    return ssim_lib.ssim(*_check(images, targets))
+
+
+def ms_ssim(images: jax.Array, targets: jax.Array) -> jax.Array:
+    """Multi-scale structural similarity (Wang et al. 2003), `[N]`.
+
+    Of five scales, or as many as fit; see `ops.ssim.ms_ssim`.
+
+    Raises:
+      ValueError: the pictures break the convention, differ in shape, or have a side
+        shorter than 11.
+    """
+    return ssim_lib.ms_ssim(*_check(images, targets))
+
+
+def lpips(network: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
+    """Learned perceptual distance (Zhang et al. 2018), `[N]`.
+
+    Args:
+      network: an `nn.lpips.LPIPS`.
+      images: `[N, H, W, 3]` in [-1, 1].
+      targets: of the same shape.
+
+    Returns:
+      `[N]`, 0 for equal pictures.
+    """
+    return network(*_check(images, targets))
+
+
+def identity_similarity(
+    network: Any, images: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Cosine of the descriptors of two pictures of faces.
+
+    Args:
+      network: has `embed`, `[N, H, W, 3] -> [N, D]`, such as ArcFace.
+      images: `[N, H, W, 3]` in [-1, 1].
+      targets: of the same shape.
+
+    Returns:
+      `[N]` in [-1, 1].
+    """
+    images, targets = _check(images, targets)
+    u = norms.safe_normalise(network.embed(images))
+    v = norms.safe_normalise(network.embed(targets))
+    return jnp.sum(u * v, axis=-1)
+
+
+def _check(images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    images = images_lib.check_images(images)
+    targets = images_lib.check_images(targets, name="targets")
+    if images.shape != targets.shape:
+        raise ValueError(
+            "`images` and `targets` must have the same shape: got"
+            f" {images.shape} and {targets.shape}. Resize one of them first."
+        )
+    return images, targets

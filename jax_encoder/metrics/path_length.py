@@ -1,0 +1,208 @@
+"""Perceptual path length (Karras et al. 2019, arXiv:1812.04948, Section 4.1)."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jax_encoder.latents import styles
+from jax_encoder.ops import resize
+
+Distance = Callable[[Any, jax.Array, jax.Array], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PathLengthConfig:
+    """Options of the perceptual path length; hashable, hence static under `jax.jit`.
+
+    Attributes:
+      space: "z" (great circles, then the mapping) or "w" (straight lines).
+      sampling: "full" (anywhere on the path) or "end" (at its start).
+      epsilon: step along the path.
+      crop: compare the centre of the face only, as `ppl_zfull` and `ppl_wfull` do.
+      size: larger pictures are box-averaged to this side first.
+    """
+
+    space: str = "w"
+    sampling: str = "end"
+    epsilon: float = 1e-4
+    crop: bool = False
+    size: int = 256
+
+    def __post_init__(self):
+        if self.space not in ("z", "w"):
+            raise ValueError(f'`space` must be "z" or "w": got {self.space!r}.')
+        if self.sampling not in ("full", "end"):
+            raise ValueError(
+                f'`sampling` must be "full" or "end": got {self.sampling!r}.'
+            )
+        if self.epsilon <= 0:
+            raise ValueError(f"`epsilon` must be positive: got {self.epsilon}.")
+
+
+def slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
+    """Goes along the great circle from `a` to `b`.
+
+    Args:
+      a: `[..., D]`; its length does not matter.
+      b: of the same shape.
+      t: `[..., 1]`, 0 at `a` and 1 at `b`.
+
+    Returns:
+      `[..., D]` of unit length.
+    """
+    a, b = _unit(a), _unit(b)
+    cosine = jnp.sum(a * b, axis=-1, keepdims=True)
+    angle = t * jnp.arccos(jnp.clip(cosine, -1.0, 1.0))
+    tangent = b - cosine * a
+    length = jnp.linalg.norm(tangent, axis=-1, keepdims=True)
+    tangent = tangent / jnp.where(length == 0, 1.0, length)
+    return _unit(a * jnp.cos(angle) + tangent * jnp.sin(angle))
+
+
+@functools.partial(jax.jit, static_argnames=("distance", "config"))
+def path_lengths(
+    generator: Any,
+    network: Any,
+    z: tuple[jax.Array, jax.Array],
+    t: jax.Array,
+    *,
+    distance: Distance,
+    config: PathLengthConfig,
+    noise: Sequence[jax.Array] | None = None,
+    labels: jax.Array | None = None,
+) -> jax.Array:
+    """Perceptual distances of pictures a step apart, over the squared step.
+
+    The pictures are not clamped.
+
+    Args:
+      generator: a generator.
+      network: what `distance` takes first, such as LPIPS.
+      z: the ends of the paths, `[N, z_dim]` each.
+      t: `[N]` in [0, 1): where on the path; ignored when sampling "end".
+      distance: `(network, images, others) -> [N]`, a squared distance.
+      config: the options.
+      noise: one map per noisy layer, shared by all pictures; default: the stored ones.
+      labels: `[N, c_dim]` of a conditional generator, shared by both ends.
+
+    Returns:
+      `[N]`.
+    """
+    start = jnp.zeros_like(t) if config.sampling == "end" else t
+    places = start[:, None], start[:, None] + config.epsilon
+    if config.space == "z":
+        ws = [generator.mapping(slerp(*z, place), labels) for place in places]
+    else:
+        ends = [generator.mapping(end, labels) for end in z]
+        ws = [ends[0] + (ends[1] - ends[0]) * place for place in places]
+    options = {} if noise is None else {"noise": noise}
+    both = styles.broadcast(jnp.concatenate(ws), generator.config.num_ws)
+    images = _compared(generator.synthesis(both, **options), config)
+    near, far = jnp.split(images, 2)
+    return distance(network, near, far) / config.epsilon**2
+
+
+def sample_path_lengths(
+    generator: Any,
+    network: Any,
+    key: jax.Array,
+    *,
+    distance: Distance,
+    config: PathLengthConfig,
+    num_samples: int = 50_000,
+    batch_size: int = 4,
+) -> np.ndarray:
+    """Draws paths, labels excepted, and measures them.
+
+    Noise maps are drawn anew for every batch, as the reference does.
+
+    Args:
+      generator: an unconditional generator.
+      network: what `distance` takes first.
+      key: PRNG key.
+      distance: `(network, images, others) -> [N]`, a squared distance.
+      config: the options.
+      num_samples: how many paths; the publications take 50,000.
+      batch_size: paths per run of the compiled program.
+
+    Returns:
+      `[num_samples]`; `mean_path_length` is their summary.
+    """
+    lengths = []
+    for index in range(-(-num_samples // batch_size)):
+        batch_key = jax.random.fold_in(key, index)
+        lengths.append(
+            _sample(
+                generator,
+                network,
+                batch_key,
+                distance=distance,
+                config=config,
+                batch_size=batch_size,
+            )
+        )
+    return np.concatenate([np.asarray(x) for x in lengths])[:num_samples]
+
+
+@functools.partial(jax.jit, static_argnames=("distance", "config", "batch_size"))
+def _sample(generator, network, key, *, distance, config, batch_size: int):
+    z_key, t_key, noise_key = jax.random.split(key, 3)
+    z = jax.random.normal(z_key, (2, batch_size, generator.config.z_dim))
+    shapes = getattr(generator.config, "noise_shapes", ())
+    keys = jax.random.split(noise_key, max(len(shapes), 1))
+    noise = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=False)]
+    return path_lengths(
+        generator,
+        network,
+        (z[0], z[1]),
+        jax.random.uniform(t_key, (batch_size,)),
+        distance=distance,
+        config=config,
+        noise=noise or None,
+    )
+
+
+def mean_path_length(lengths: np.ndarray) -> float:
+    """The mean of what lies between the 1st and the 99th percentile.
+
+    Args:
+      lengths: `[N]` of `sample_path_lengths`.
+
+    Returns:
+      The perceptual path length.
+
+    Raises:
+      ValueError: there are none.
+    """
+    return float(within_percentiles(lengths).mean())
+
+
+def within_percentiles(values: np.ndarray) -> np.ndarray:
+    """Values from the 1st (rounded down) to the 99th percentile (rounded up).
+
+    Raises:
+      ValueError: there are none, or not in one dimension.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"`values` must be [N], N positive: got {values.shape}.")
+    low = np.percentile(values, 1, method="lower")
+    high = np.percentile(values, 99, method="higher")
+    return values[(values >= low) & (values <= high)]
+
+
+def _unit(x: jax.Array) -> jax.Array:
+    return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def _compared(images: jax.Array, config: PathLengthConfig) -> jax.Array:
+    if config.crop:
+        cell = images.shape[1] // 8
+        images = images[:, 3 * cell : 7 * cell, 2 * cell : 6 * cell]
+    factor = images.shape[1] // config.size
+    return resize.box(images, factor) if factor > 1 else images
