@@ -5,6 +5,7 @@ from typing import Any
 
 from converters import contents, kinds
 from converters.errors import ConversionError as ConversionError
+from converters.inspection import inspect as inspect
 from converters.kinds import convert as convert
 from converters.lpips import load_lpips as load_lpips
 

@@ -13,6 +13,7 @@ from converters import budget as budgets
 from converters import errors, tensors, zips
 
 NPY_MAGIC = b"\x93NUMPY"
+METADATA = "__metadata__"
 _MAX_HEADER = 8 << 20
 
 SAFETENSORS_DTYPES: dict[str, np.dtype] = {
@@ -95,8 +96,10 @@ def is_safetensors(head: bytes, size: int) -> bool:
     return struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, np.ndarray]:
-    """Reads safetensors: name -> array. The metadata is left out.
+def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]:
+    """Reads safetensors: name -> array.
+
+    Of the metadata only what this project writes is kept: a text under `METADATA`.
 
     Raises:
       ConversionError: damaged.
@@ -113,11 +116,15 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, np.n
     if not isinstance(header, dict):
         raise errors.ConversionError("the header is no table of tensors")
     body = data[8 + length :]
-    return {
+    found: dict[str, Any] = {
         name: _safetensor(name, entry, body, budget)
         for name, entry in header.items()
-        if name != "__metadata__"
+        if name != METADATA
     }
+    metadata = header.get(METADATA)
+    if isinstance(metadata, dict) and isinstance(metadata.get("jax_encoder"), str):
+        found[METADATA] = metadata["jax_encoder"]
+    return found
 
 
 def _safetensor(

@@ -101,6 +101,8 @@ def parse(data: memoryview) -> tuple[str, Any]:
         return "npz", arrays.read_npz(archive, budget)
     if head.startswith(arrays.NPY_MAGIC):
         return "npy", arrays.read_npy(data, budget)
+    if arrays.is_safetensors(head, len(data)):
+        return "safetensors", arrays.read_safetensors(data, budget)
     if head[:1] == b"\x80":
         if head[2:14] == torch_streams.MAGIC_BYTES:
             return "torch legacy", torch_streams.read_legacy(
@@ -108,8 +110,6 @@ def parse(data: memoryview) -> tuple[str, Any]:
             )
         reader = pickles.Unpickler(data, symbols=symbols.find, budget=budget)
         return "pickle", reader.load()
-    if arrays.is_safetensors(head, len(data)):
-        return "safetensors", arrays.read_safetensors(data, budget)
     raise errors.ConversionError(_unknown(head))
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 from converters import (
     base,
+    encoders,
     errors,
     interfacegan,
     lpips,
     nvidia,
+    recognisers,
+    regressors,
     rosinality,
+    state_dicts,
     stylegan1_tf,
     stylegan3,
     tensorflow,
@@ -28,8 +32,12 @@ KINDS: tuple[Kind, ...] = (
     stylegan1_tf.KIND,
     interfacegan.KIND,
     rosinality.KIND,
+    state_dicts.KIND,
     *vgg.KINDS,
     lpips.KIND,
+    *recognisers.KINDS,
+    *regressors.KINDS,
+    *encoders.KINDS,
 )
 
 

@@ -1,0 +1,155 @@
+"""What a checkpoint file holds, without building anything."""
+
+import dataclasses
+import os
+from typing import Any
+
+import numpy as np
+
+from converters import contents, kinds
+from converters.records import Record
+
+_MAX_ENTRIES = 20_000
+_MAX_TEXT = 60
+_TORCH_TABLES = ("_parameters", "_buffers", "_modules")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One leaf of the file.
+
+    Attributes:
+      name: its path, such as "g_ema/style.1.weight".
+      value: shape and type of an array; other values in a few characters.
+      size: bytes of an array, zero otherwise.
+    """
+
+    name: str
+    value: str
+    size: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a file holds.
+
+    Attributes:
+      path: the file.
+      container: how it is stored, such as "torch zip".
+      file_size: in bytes.
+      kinds: the kinds of checkpoints that the content may be, usually one.
+      parts: the networks inside, of the first of `kinds`; the default first.
+      entries: the leaves, in the file's order.
+      is_complete: whether `entries` lists all of them.
+    """
+
+    path: str
+    container: str
+    file_size: int
+    kinds: tuple[str, ...]
+    parts: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    is_complete: bool
+
+    def __str__(self) -> str:
+        found = ", ".join(self.kinds) or "not recognised"
+        lines = [
+            f"{self.path}: {self.container}, {self.file_size:,} bytes",
+            f"kind: {found}; parts: {', '.join(self.parts) or 'none'}",
+        ]
+        lines += [f"  {entry.name}: {entry.value}" for entry in self.entries]
+        return "\n".join(lines + ["  ..."] * (not self.is_complete))
+
+
+def inspect(path: str | os.PathLike[str]) -> Inspection:
+    """Lists what a file holds. Nothing of it is run, and no network is built.
+
+    Args:
+      path: the file.
+
+    Raises:
+      ConversionError: the file cannot be read safely.
+    """
+    found = contents.read(path)
+    recognised = kinds.recognise(found.tree)
+    entries, is_complete = _walk(found.tree)
+    return Inspection(
+        path=found.path,
+        container=found.container,
+        file_size=os.path.getsize(path),
+        kinds=tuple(kind.name for kind in recognised),
+        parts=recognised[0].parts(found.tree) if recognised else (),
+        entries=tuple(entries),
+        is_complete=is_complete,
+    )
+
+
+def _walk(tree: Any) -> tuple[list[Entry], bool]:
+    """The leaves of a tree, which may hold itself; depth first, in order."""
+    entries: list[Entry] = []
+    waiting: list[tuple[str, Any]] = [("", tree)]
+    for _ in range(4 * _MAX_ENTRIES):
+        if not waiting or len(entries) >= _MAX_ENTRIES:
+            break
+        name, value = waiting.pop()
+        inner = _inner(value)
+        if inner is None:
+            entries.append(_leaf(name, value))
+        else:
+            room = max(_MAX_ENTRIES - len(waiting), 0)
+            children = [
+                (f"{name}/{_brief(key)}" if name else _brief(key), child)
+                for key, child in inner[:room]
+                if len(name) < 1000
+            ]
+            waiting += reversed(children)
+    return entries, not waiting
+
+
+def _inner(value: Any) -> list[tuple[Any, Any]] | None:
+    """The named parts of a value; None for a leaf."""
+    if isinstance(value, Record):
+        state = value.state if isinstance(value.state, dict) else {"state": value.state}
+        if not isinstance(state.get("_parameters"), dict):
+            return [(f"<{value.class_name}>", state)] if state else []
+        tables = [
+            state[name] for name in _TORCH_TABLES if isinstance(state[name], dict)
+        ]
+        return [item for table in tables for item in table.items()]
+    if isinstance(value, dict):
+        return list(value.items()) or None
+    if isinstance(value, list | tuple) and value:
+        if all(isinstance(item, int | float | str | None) for item in value[:100]):
+            return None
+        if all(_is_pair(item) for item in value):  # TensorFlow's variables
+            return list(value)
+        return list(enumerate(value))
+    return None
+
+
+def _is_pair(item: Any) -> bool:
+    is_pair = isinstance(item, list | tuple) and len(item) == 2
+    return is_pair and isinstance(item[0], str)
+
+
+def _leaf(name: str, value: Any) -> Entry:
+    if isinstance(value, np.ndarray):
+        return Entry(
+            name=name, value=f"{value.dtype}{[*value.shape]}", size=value.nbytes
+        )
+    if isinstance(value, memoryview | bytes):
+        return Entry(name=name, value=f"{len(value)} bytes")
+    if isinstance(value, list | tuple):
+        shown = ", ".join(_brief(item) for item in value[:8])
+        return Entry(name=name, value=f"({shown}{', ...' * (len(value) > 8)})")
+    return Entry(name=name, value=_brief(value))
+
+
+def _brief(value: Any) -> str:
+    """A few characters of a scalar; the type of anything else."""
+    if isinstance(value, str):
+        text = value.split("\n")[0][:_MAX_TEXT]
+        return text.encode("ascii", "backslashreplace").decode()
+    if value is None or isinstance(value, bool | int | float | np.generic):
+        return repr(value)[:_MAX_TEXT]
+    return f"<{type(value).__name__}>"
