@@ -29,7 +29,8 @@ class Options:
     """How to run.
 
     Attributes:
-      batch_size: pictures per compiled program; the last batch is padded.
+      batch_size: pictures per compiled program, rounded up to the engine's multiple;
+        the last batch is padded.
       film: "" or the extension of the films, such as ".mp4".
       fps: frames per second of the films; one frame per chunk.
       crop: how pictures become square; of `images.fit`.
@@ -121,7 +122,8 @@ class _Run:
         self.paths, self.done, self.output, self.engine = paths, done, output, engine
         self.options, self.journal, self.reporter = options, journal, reporter
         self.rows: dict[pathlib.Path, dict[str, Any]] = {}
-        self.size = max(1, min(options.batch_size, len(paths)))
+        size = max(1, min(options.batch_size, len(paths)))
+        self.size = -(-size // engine.multiple) * engine.multiple
         self.can_save = True
 
     def run(self) -> list[dict[str, Any]]:

@@ -31,18 +31,32 @@ class Engine(Protocol):
 
     A state is a pytree of arrays and all that the next chunk depends on besides the
     targets.
-
-    Attributes:
-      resolution: of targets and reconstructions.
-      num_steps: in all.
-      settings: JSON values on which the codes depend.
-      details: JSON values to write into every code file: space, preset...
     """
 
-    resolution: int
-    num_steps: int
-    settings: Mapping[str, Any]
-    details: Mapping[str, Any]
+    @property
+    def resolution(self) -> int:
+        """Of targets and reconstructions."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
+        """In all."""
+        ...
+
+    @property
+    def multiple(self) -> int:
+        """A batch's size should be a multiple of this."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """JSON values on which the codes depend."""
+        ...
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """JSON values to write into every code file: space, preset..."""
+        ...
 
     def init(self, targets: np.ndarray) -> Any:
         """The state before the first step, for targets `[N, R, R, 3]`."""

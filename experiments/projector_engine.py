@@ -1,0 +1,220 @@
+"""The library's projector as an engine of the loop over batches."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh
+
+from experiments import engines
+from jax_encoder.inversion import colours as colour_lib
+from jax_encoder.inversion import driver, projector
+from jax_encoder.inversion import state as states
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.latents import spaces
+
+Start = Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
+"""From targets `[N, R, R, 3]` to the first values in the searched space, and weights
+`[N, T]` per picture and term or None for the terms' own."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EngineState:
+    """All that the next chunk depends on.
+
+    Attributes:
+      projector: the projector's state.
+      weights: `[N, T]` per picture and term.
+    """
+
+    projector: states.ProjectorState
+    weights: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ProjectorEngine:
+    """Inverts batches with one generator and one configuration.
+
+    Attributes:
+      models: the frozen networks.
+      config: what to do.
+      start: where to begin.
+      settings: JSON values on which the codes depend besides `config`.
+      details: JSON values to write into every code file.
+      seed: of noise maps and exploration.
+      chunk: steps between two looks at the state.
+      lpips: measures the result, `(images, targets) -> [N]`; or None.
+      colours: of the generator's own pictures; targets are given them first, and
+        reconstructions get the targets' back. None: the targets as they are.
+      label: `[1, c_dim]` of all pictures; conditional generators searched in Z only.
+    """
+
+    models: states.Models
+    config: ProjectorConfig
+    start: Start
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+    chunk: int = 50
+    lpips: Any = None
+    colours: colour_lib.Colours | None = None
+    label: jax.Array | None = None
+
+    def __post_init__(self):
+        settings = {
+            **self.settings,
+            "seed": self.seed,
+            "projector": describe(self.config),
+        }
+        object.__setattr__(self, "settings", settings)
+
+    @property
+    def resolution(self) -> int:
+        """Of targets and reconstructions."""
+        return self.models.generator.config.resolution
+
+    @property
+    def num_steps(self) -> int:
+        """In all."""
+        return self.config.num_steps
+
+    @property
+    def multiple(self) -> int:
+        """The devices, over which a batch is divided."""
+        return jax.device_count()
+
+    def init(self, targets: np.ndarray) -> EngineState:
+        """The state before the first step."""
+        return self._init(*self.start(self._recolour(jnp.asarray(targets))))
+
+    def template(self, targets: np.ndarray) -> EngineState:
+        """A state of the same structure."""
+        config = self.models.generator.config
+        is_z = spaces.is_z(self.config.space)
+        shape: tuple[int, ...] = (config.z_dim if is_z else config.w_dim,)
+        if spaces.is_layered(self.config.space):
+            shape = (config.num_ws, *shape)
+        return self._init(jnp.zeros((len(targets), *shape)))
+
+    def _init(self, values: jax.Array, weights: jax.Array | None = None) -> EngineState:
+        config, key = self._fitted(len(values)), jax.random.key(self.seed)
+        state = projector.init(self.models, values, key, config)
+        if weights is None:
+            row = jnp.asarray([term.weight for term in config.terms], jnp.float32)
+            weights = jnp.broadcast_to(row[None], (len(values), len(row)))
+        return EngineState(projector=state, weights=weights)
+
+    def iterate(
+        self, targets: np.ndarray, state: EngineState
+    ) -> Iterator[tuple[EngineState, np.ndarray]]:
+        """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
+        state = jax.tree.map(jnp.asarray, state)
+        for advanced, curves in driver.iterate(
+            self.models,
+            self._recolour(jnp.asarray(targets)),
+            state.projector,
+            config=self._fitted(len(targets)),
+            weights=state.weights,
+            labels=self._labels(len(targets)),
+            chunk=min(self.chunk, self.config.num_steps),
+            mesh=self._mesh(len(targets)),
+        ):
+            yield (
+                dataclasses.replace(state, projector=advanced),
+                np.asarray(curves.loss),
+            )
+
+    def render(self, state: EngineState) -> np.ndarray:
+        """The pictures of the kept values so far, `[N, R, R, 3]`."""
+        return np.asarray(self._finish(state).images)
+
+    def finish(self, targets: np.ndarray, state: EngineState) -> engines.Outcome:
+        """The codes, reconstructions and measures."""
+        found, images = self._finish(state), jnp.asarray(targets)
+        shown = self._recolour_back(found.images, images)
+        measured = _measure(self.lpips, shown, images)
+        arrays: dict[str, Any] = {"best_step": found.best_step}
+        if self.config.space not in ("w", "w+"):
+            arrays["values"] = found.values
+        arrays |= {f"noise_{i:02d}": x for i, x in enumerate(found.noises)}
+        return engines.Outcome(
+            ws=np.asarray(found.ws),
+            images=np.asarray(shown),
+            measures={k: np.asarray(v) for k, v in measured.items()},
+            is_diverged=np.asarray(found.status) == states.DIVERGED,
+            arrays={k: np.asarray(v) for k, v in arrays.items()},
+        )
+
+    def _finish(self, state: EngineState) -> states.Projection:
+        latest = jax.tree.map(jnp.asarray, state.projector)
+        config = self._fitted(len(latest.status))
+        labels = self._labels(len(latest.status))
+        return projector.finish(self.models, latest, labels, config=config)
+
+    def _labels(self, num: int) -> jax.Array | None:
+        if self.label is None:
+            return None
+        return jnp.broadcast_to(self.label, (num, self.label.shape[1]))
+
+    def _recolour(self, images: jax.Array) -> jax.Array:
+        if self.colours is None:
+            return images
+        return colour_lib.move(images, colour_lib.of_each(images), self.colours)
+
+    def _recolour_back(self, images: jax.Array, targets: jax.Array) -> jax.Array:
+        if self.colours is None:
+            return images
+        return colour_lib.move(images, self.colours, colour_lib.of_each(targets))
+
+    def _fitted(self, num: int) -> ProjectorConfig:
+        """The configuration with slices that divide the pictures of a device."""
+        size = self.config.micro_batch
+        if size is None:
+            return self.config
+        per_device = num // self.multiple if self._mesh(num) else num
+        size = max(n for n in range(1, size + 1) if per_device % n == 0)
+        return dataclasses.replace(self.config, micro_batch=size)
+
+    def _mesh(self, num: int) -> Mesh | None:
+        """All devices, if they can share the pictures evenly."""
+        count = self.multiple
+        if count == 1 or num % count:
+            return None
+        return jax.make_mesh((count,), ("data",), axis_types=(AxisType.Auto,))
+
+
+@jax.jit
+def _measure(lpips, images, targets):
+    images = jnp.clip(images, -1.0, 1.0)
+    error = jnp.mean(jnp.square(images - targets), axis=(1, 2, 3))
+    measured = {"psnr": 10.0 * jnp.log10(4.0 / jnp.maximum(error, 1e-12))}
+    if lpips is not None:
+        measured["lpips"] = lpips(images, targets)
+    return measured
+
+
+def describe(config: Any) -> Any:
+    """A configuration as JSON values that tell the classes of its parts.
+
+    Args:
+      config: dataclasses, tuples, numbers, texts and None.
+
+    Returns:
+      A dict for a dataclass, with its name under "is"; a list for a tuple.
+    """
+    if dataclasses.is_dataclass(config):
+        fields = {
+            field.name: describe(getattr(config, field.name))
+            for field in dataclasses.fields(config)
+        }
+        return {"is": type(config).__name__, **fields}
+    if isinstance(config, tuple | list):
+        return [describe(part) for part in config]
+    if isinstance(config, float) and math.isinf(config):
+        return str(config)
+    return config
