@@ -1,7 +1,5 @@
 """Fifty steps of the NVIDIA projector, number by number."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,27 +9,9 @@ import converters
 from jax_encoder.inversion import config as config_lib
 from jax_encoder.inversion import projector, schedules, state, terms
 from jax_encoder.latents import statistics
-from jax_encoder.ops import convolution
+from tests.inversion import stand_in
 
 NUM_STEPS = 50
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
-class StandIn:
-    """The strided convolution that stood in for VGG when the run was recorded."""
-
-    kernel: jax.Array
-    bias: jax.Array
-
-    def features(self, images):
-        x = convolution.conv2d(images, self.kernel, stride=2, padding=[(1, 1), (1, 1)])
-        x = jax.nn.leaky_relu(x + self.bias[None, None, None], 0.2)
-        x = x.reshape(x.shape[0], -1)
-        return x / x.shape[1] ** 0.5
-
-    def distance(self, features_a, features_b):
-        return jnp.sum(jnp.square(features_a - features_b), axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +20,9 @@ def run(golden_path):
     with np.load(golden_path / "algo_nv_projector_run" / "io.npz") as io:
         io = {name: io[name] for name in io.files}
     generator = converters.load(golden_path / "sg2ada_skip_r32" / "network.pkl")
-    network = StandIn(
-        jnp.asarray(io["feat_kernel"].transpose(2, 3, 1, 0)),
-        jnp.asarray(io["feat_bias"]),
-    )
     models = state.Models(
         generator=generator,
-        networks={"lpips": network},
+        networks={"lpips": stand_in.from_fixture(io)},
         statistics=statistics.estimate(generator, num_samples=1000),
     )
     config = config_lib.ProjectorConfig(

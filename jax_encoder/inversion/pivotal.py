@@ -1,0 +1,285 @@
+"""Pivotal tuning: the generator itself is tuned around fixed codes.
+
+Roich et al. 2021, "Pivotal Tuning for Latent-based Editing of Real Images",
+arXiv:2106.05744. The codes ("pivots") stay; the weights move until the pictures match,
+and a regulariser holds the generator in place around them (Section 3.3).
+"""
+
+import dataclasses
+import functools
+import re
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+
+from jax_encoder.inversion import objectives, rendering
+from jax_encoder.inversion.state import Models
+from jax_encoder.latents import styles
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PivotalConfig:
+    """Options of `tune`; hashable, hence static under `jax.jit`.
+
+    Attributes:
+      num_steps: at most.
+      learning_rate: of Adam.
+      pixel_weight: of the mean squared difference.
+      perceptual_weight: of the perceptual distance, at full resolution.
+      network: the perceptual network's name among the networks.
+      stop_below: a picture is done when its perceptual distance is at or below this,
+        tested before the update; 0 never stops.
+      tuned: a regular expression on the paths of the parameters ("synthesis.b4...").
+      shares_weights: one generator for all pictures, instead of one for each.
+      num_parallel: generators tuned at once; each needs its own memory.
+      locality_weight: of the locality regulariser; 0 leaves it out.
+      locality_samples: random codes per step.
+      locality_alpha: distance from the pivot at which the generator is held (Eq. 4).
+      locality_pixel_weight: of the mean squared difference inside the regulariser.
+      locality_perceptual_weight: of the perceptual distance inside the regulariser.
+    """
+
+    num_steps: int = 350
+    learning_rate: float = 3e-4
+    pixel_weight: float = 1.0
+    perceptual_weight: float = 1.0
+    network: str = "lpips"
+    stop_below: float = 0.06
+    tuned: str = ".*"
+    shares_weights: bool = False
+    num_parallel: int = 1
+    locality_weight: float = 0.0
+    locality_samples: int = 1
+    locality_alpha: float = 30.0
+    locality_pixel_weight: float = 0.1
+    locality_perceptual_weight: float = 0.1
+
+    def __post_init__(self):
+        if self.num_steps < 1:
+            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
+        re.compile(self.tuned)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tuning:
+    """What pivotal tuning found.
+
+    Attributes:
+      parameters: the tuned weights; with a leading axis `[N]` unless shared.
+      images: `[N, R, R, 3]` of the tuned generator.
+      perceptual: `[steps, N]` the distance before every step.
+      pixel: `[steps, N]` the mean squared difference before every step.
+      num_steps: `[N]` steps until the picture was done.
+    """
+
+    parameters: Any
+    images: jax.Array
+    perceptual: jax.Array
+    pixel: jax.Array
+    num_steps: jax.Array
+
+
+def split(generator: Any, tuned: str) -> tuple[Any, Any, Any]:
+    """Divides a generator into its structure, what is tuned, and what stays.
+
+    Args:
+      generator: any nnx module.
+      tuned: a regular expression on the dotted paths of the parameters.
+
+    Returns:
+      (graphdef, tuned state, other state), for `nnx.merge`.
+
+    Raises:
+      ValueError: no parameter's path matches.
+    """
+    pattern = re.compile(tuned)
+
+    def is_tuned(path, variable):
+        name = ".".join(str(part) for part in path)
+        return isinstance(variable, nnx.Param) and bool(pattern.match(name))
+
+    graphdef, chosen, rest = nnx.split(generator, is_tuned, ...)
+    if not jax.tree.leaves(chosen):
+        raise ValueError(
+            f"No parameter's path matches {tuned!r}; paths look like"
+            " 'synthesis.b4.conv1.weight'."
+        )
+    return graphdef, chosen, rest
+
+
+def morph(ws: jax.Array, pivot: jax.Array, alpha: float) -> jax.Array:
+    """The point at the distance `alpha` from the pivot on the way to `ws` (Eq. 4).
+
+    Args:
+      ws: `[N, num_ws, w_dim]`.
+      pivot: `[1, num_ws, w_dim]` or `[N, num_ws, w_dim]`.
+      alpha: the distance, over all rows together.
+
+    Returns:
+      `[N, num_ws, w_dim]`.
+    """
+    direction = ws - pivot
+    squares = jnp.sum(jnp.square(direction), axis=(1, 2), keepdims=True)
+    return pivot + alpha * direction * jax.lax.rsqrt(jnp.maximum(squares, 1e-24))
+
+
+def locality(
+    tuned: Any, models: Models, pivot: jax.Array, z: jax.Array, config: PivotalConfig
+) -> jax.Array:
+    """How much the tuned generator changed around a pivot (Eq. 5).
+
+    Args:
+      tuned: the generator being tuned.
+      models: hold the generator as it was, and the perceptual network.
+      pivot: `[1, num_ws, w_dim]`.
+      z: `[M, z_dim]` random latents, mapped with truncation 0.5.
+      config: `locality_*`.
+
+    Returns:
+      The mean over the samples.
+    """
+    original = models.generator
+    w = styles.truncate(original.mapping(z), original.w_avg[...], 0.5)
+    ws = morph(
+        styles.broadcast(w, original.config.num_ws), pivot, config.locality_alpha
+    )
+    old = jax.lax.stop_gradient(rendering.render(original, ws, noise="none"))
+    new = rendering.render(tuned, ws, noise="none")
+    loss = config.locality_pixel_weight * objectives.mse(new, old)
+    if config.locality_perceptual_weight:
+        network = models.networks[config.network]
+        distance = network.distance(network.features(new), network.features(old))
+        loss = loss + config.locality_perceptual_weight * distance
+    return jnp.mean(loss)
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def tune(
+    models: Models,
+    ws: jax.Array,
+    targets: jax.Array,
+    key: jax.Array,
+    *,
+    config: PivotalConfig,
+    noises: tuple[jax.Array, ...] | None = None,
+) -> Tuning:
+    """Tunes the generator around the pivots.
+
+    Args:
+      models: the frozen networks; their generator is where the tuning starts.
+      ws: `[N, num_ws, w_dim]` the pivots.
+      targets: `[N, R, R, 3]` in [-1, 1].
+      key: PRNG key of the locality samples.
+      config: what to do.
+      noises: `[N, H, W]` noise maps of the pivots; default: the checkpoint's.
+
+    Returns:
+      The tuning; `tuned_generator` makes a generator of it.
+    """
+    if config.shares_weights:
+        return _tune(models, ws, targets, key, noises, config)
+    each = functools.partial(_tune_one, models, key=key, config=config)
+    tuning = jax.lax.map(
+        lambda picture: each(*picture),
+        (ws, targets, noises),
+        batch_size=config.num_parallel,
+    )
+    return dataclasses.replace(
+        tuning, perceptual=tuning.perceptual.T, pixel=tuning.pixel.T
+    )
+
+
+def _tune_one(models, ws, target, noises, *, key, config):
+    lift = functools.partial(jax.tree.map, lambda x: x[None])
+    tuning = _tune(models, ws[None], target[None], key, lift(noises), config)
+    return dataclasses.replace(
+        tuning,
+        images=tuning.images[0],
+        perceptual=tuning.perceptual[:, 0],
+        pixel=tuning.pixel[:, 0],
+        num_steps=tuning.num_steps[0],
+    )
+
+
+def _tune(models, ws, targets, key, noises, config):
+    graphdef, chosen, rest = split(models.generator, config.tuned)
+    network = models.networks[config.network]
+    wanted = network.features(targets)
+    optimizer: Any = optax.adam(config.learning_rate)
+    noise = "const" if noises is None else noises
+
+    def objective(chosen, key):
+        tuned = nnx.merge(graphdef, chosen, rest)
+        images = rendering.render(tuned, ws, noise=noise)
+        pixel = objectives.mse(images, targets)
+        perceptual = network.distance(network.features(images), wanted)
+        loss = jnp.mean(
+            config.pixel_weight * pixel + config.perceptual_weight * perceptual
+        )
+        if config.locality_weight:
+            index_key, z_key = jax.random.split(key)
+            index = jax.random.randint(index_key, (), 0, ws.shape[0])
+            z_shape = (config.locality_samples, models.generator.config.z_dim)
+            z = jax.random.normal(z_key, z_shape)
+            pivot = jax.lax.dynamic_slice_in_dim(ws, index, 1)
+            loss = loss + config.locality_weight * locality(
+                tuned, models, pivot, z, config
+            )
+        return loss, (pixel, perceptual)
+
+    def body(carry, key):
+        chosen, opt_state, is_done, count = carry
+        gradients, (pixel, perceptual) = jax.grad(objective, has_aux=True)(chosen, key)
+        is_done |= jnp.all(perceptual <= config.stop_below)
+        updates, new_state = optimizer.update(gradients, opt_state)
+        moved = jax.tree.map(jnp.add, chosen, updates)
+        keep = functools.partial(jnp.where, is_done)
+        chosen = jax.tree.map(keep, chosen, moved)
+        opt_state = jax.tree.map(keep, opt_state, new_state)
+        count = count + jnp.where(is_done, 0, 1)
+        return (chosen, opt_state, is_done, count), (pixel, perceptual)
+
+    first = (chosen, optimizer.init(chosen), jnp.asarray(False), jnp.asarray(0))
+    keys = jax.random.split(key, config.num_steps)
+    (chosen, _, _, count), (pixel, perceptual) = jax.lax.scan(body, first, keys)
+    images = rendering.render(nnx.merge(graphdef, chosen, rest), ws, noise=noise)
+    return Tuning(
+        parameters=chosen,
+        images=images,
+        perceptual=perceptual,
+        pixel=pixel,
+        num_steps=jnp.broadcast_to(count, (ws.shape[0],)),
+    )
+
+
+def tuned_generator(
+    generator: Any, tuning: Tuning, config: PivotalConfig, index: int | None = None
+) -> Any:
+    """Makes a generator of tuned weights.
+
+    Args:
+      generator: the one that the tuning started from.
+      tuning: from `tune`.
+      config: the one that was given to `tune`.
+      index: of the picture; None where one generator is shared.
+
+    Returns:
+      The tuned generator; the original stays as it was.
+
+    Raises:
+      ValueError: an index is missing, or given for a shared generator.
+    """
+    if config.shares_weights != (index is None):
+        raise ValueError(
+            "Give the picture's `index` unless the weights are shared, got"
+            f" {index=} and {config.shares_weights=}."
+        )
+    graphdef, _, rest = split(generator, config.tuned)
+    chosen = tuning.parameters
+    if index is not None:
+        chosen = jax.tree.map(lambda x: x[index], chosen)
+    return nnx.merge(graphdef, chosen, rest)
