@@ -42,7 +42,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 # What the formats themselves call the averaged generator and the other two.
-_ALIASES = {"Gs": "G_ema", "g_ema": "G_ema", "g": "G", "d": "D"}
+_ALIASES = {"Gs": "G_ema", "g_ema": "G_ema", "decoder": "G_ema", "g": "G", "d": "D"}
 
 
 def names() -> str:
