@@ -1,6 +1,14 @@
 """Fixtures shared by all tests, and the strict settings they run under."""
 
+import os
 import pathlib
+
+# Compiling takes most of the time of these tests, and none of them runs a program long
+# enough to win it back; must be set before JAX is imported.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+)
 
 import jax
 import pytest
