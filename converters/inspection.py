@@ -1,7 +1,9 @@
 """What a checkpoint file holds, without building anything."""
 
 import dataclasses
+import itertools
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -95,18 +97,18 @@ def _walk(tree: Any) -> tuple[list[Entry], bool]:
         inner = _inner(value)
         if inner is None:
             entries.append(_leaf(name, value))
+        elif len(name) > 1000 or len(waiting) > _MAX_ENTRIES:
+            return entries, False
         else:
-            room = max(_MAX_ENTRIES - len(waiting), 0)
             children = [
                 (f"{name}/{_brief(key)}" if name else _brief(key), child)
-                for key, child in inner[:room]
-                if len(name) < 1000
+                for key, child in itertools.islice(inner, _MAX_ENTRIES + 1)
             ]
             waiting += reversed(children)
     return entries, not waiting
 
 
-def _inner(value: Any) -> list[tuple[Any, Any]] | None:
+def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
     """The named parts of a value; None for a leaf."""
     if isinstance(value, Record):
         state = value.state if isinstance(value.state, dict) else {"state": value.state}
@@ -115,15 +117,15 @@ def _inner(value: Any) -> list[tuple[Any, Any]] | None:
         tables = [
             state[name] for name in _TORCH_TABLES if isinstance(state[name], dict)
         ]
-        return [item for table in tables for item in table.items()]
+        return itertools.chain.from_iterable(table.items() for table in tables)
     if isinstance(value, dict):
-        return list(value.items()) or None
+        return value.items() or None
     if isinstance(value, list | tuple) and value:
         if all(isinstance(item, int | float | str | None) for item in value[:100]):
             return None
-        if all(_is_pair(item) for item in value):  # TensorFlow's variables
-            return list(value)
-        return list(enumerate(value))
+        if all(_is_pair(item) for item in value[:100]):  # TensorFlow's variables
+            return (item if _is_pair(item) else ("?", item) for item in value)
+        return enumerate(value)
     return None
 
 

@@ -111,12 +111,14 @@ def _check_activations(record: Record, paths: tuple[str, ...]) -> None:
             return
         module = waiting.pop()
         activation = module.get("activation", "lrelu")
-        if activation not in ("lrelu", "linear"):
+        if not isinstance(activation, str) or activation not in ("lrelu", "linear"):
+            shown = activation[:40] if isinstance(activation, str) else "?"
             raise errors.ConversionError(
-                f"activation {str(activation)!r:.40} of a {module.class_name}; only"
-                " 'lrelu' is known"
+                f"activation {shown!r} of a {module.class_name}; only 'lrelu' is known"
             )
         waiting += persistence.submodules(module).values()
+        if len(waiting) > 10_000:
+            break
     raise errors.ConversionError("the modules hold each other")
 
 

@@ -11,6 +11,8 @@ from converters import errors
 from converters.records import Record
 
 _MAX_MODULES = 10_000
+_MAX_INNER = 1000
+_MAX_ARRAYS = 50_000
 
 
 def is_module(value: Any, class_name: str = "") -> bool:
@@ -26,6 +28,8 @@ def submodules(record: Record) -> dict[str, Record]:
     """The modules inside a module, by name."""
     found = record.get("_modules")
     found = found if isinstance(found, dict) else {}
+    if len(found) > _MAX_INNER:
+        raise errors.ConversionError(f"{len(found)} modules in one")
     return {str(name): value for name, value in found.items() if is_module(value)}
 
 
@@ -61,11 +65,17 @@ def state_dict(record: Record) -> dict[str, np.ndarray]:
             for name, value in (module.get(table) or {}).items():
                 if value is None:
                     continue
+                if len(module.get(table)) > _MAX_ARRAYS:
+                    break
                 if not isinstance(value, np.ndarray):
                     raise errors.ConversionError("no tensor", entry=f"{prefix}{name}")
                 arrays[f"{prefix}{name}"] = value
+                if len(arrays) > _MAX_ARRAYS:
+                    raise errors.ConversionError(f"more than {_MAX_ARRAYS} tensors")
         for name, inner in submodules(module).items():
             waiting.append((f"{prefix}{name}.", inner))
+        if len(waiting) > _MAX_MODULES or len(prefix) > 1000:
+            break
     raise errors.ConversionError(f"more than {_MAX_MODULES} modules in one another")
 
 

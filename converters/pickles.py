@@ -256,14 +256,13 @@ def check_key(key: Any) -> Any:
     """Refuses keys whose hash could take long or run code.
 
     Raises:
-      TypeError: `key` is neither a scalar nor a short tuple of scalars.
+      TypeError: `key` is no scalar, or an integer beyond 64 bits. (Large integers and
+        tuples can be made to collide, which takes time that grows with the square.)
     """
-    if isinstance(key, tuple) and len(key) <= 16:
-        for item in key:
-            if not isinstance(item, _KEY_TYPES):
-                raise TypeError(f"a key that holds a {type(item).__name__}")
-    elif not isinstance(key, _KEY_TYPES):
+    if not isinstance(key, _KEY_TYPES):
         raise TypeError(f"a key that is a {type(key).__name__}")
+    if isinstance(key, int) and not -(1 << 63) <= key < 1 << 63:
+        raise TypeError("a key that is a very large integer")
     return key
 
 

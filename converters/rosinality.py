@@ -1,4 +1,8 @@
-"""StyleGAN2 of rosinality/stylegan2-pytorch: `.pt`, converted or from training."""
+"""StyleGAN2 of rosinality/stylegan2-pytorch: `.pt`, converted or from training.
+
+Also the generator inside files of other programs that have no encoder of their own
+(HyperStyle): `{"state_dict": {"decoder.*", ...}, "latent_avg"}`.
+"""
 
 import re
 from typing import Any
@@ -12,6 +16,7 @@ from jax_encoder.nn import stylegan2_discriminator
 _KEYS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 _GENERATOR_MARK = "conv1.conv.modulation.weight"
 _DISCRIMINATOR_MARK = "final_linear.0.weight"
+_PREFIX = "decoder."
 _BLOCK = r"convs\.[1-9]\d*\.conv1\.0\.weight"
 _DISCRIMINATOR_RULES = (
     (r"^conv1\.0\.", "conv0."),
@@ -27,6 +32,8 @@ def _parts(tree: Any) -> tuple[str, ...]:
         return ("G_ema",)
     if _DISCRIMINATOR_MARK in tree:
         return ("D",)
+    if _is_wrapped(tree):
+        return ("G_ema",)
     marks = {"G_ema": _GENERATOR_MARK, "G": _GENERATOR_MARK, "D": _DISCRIMINATOR_MARK}
     return tuple(
         part
@@ -37,11 +44,23 @@ def _parts(tree: Any) -> tuple[str, ...]:
 
 def _build(tree: Any, part: str | None) -> Any:
     part = part or _parts(tree)[0]
+    if _is_wrapped(tree):
+        state = names.under(tree["state_dict"], _PREFIX)
+        return generator(state, tree.get("latent_avg"))
     is_bare = _GENERATOR_MARK in tree or _DISCRIMINATOR_MARK in tree
     states = tree if is_bare else tree[_KEYS[part]]
     if part == "D":
         return discriminator(states)
     return generator(states, tree.get("latent_avg"))
+
+
+def _is_wrapped(tree: Any) -> bool:
+    state = tree.get("state_dict")
+    return (
+        isinstance(state, dict)
+        and _PREFIX + _GENERATOR_MARK in state
+        and not any(str(name).startswith("encoder.") for name in state)
+    )
 
 
 def generator(

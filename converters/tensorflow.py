@@ -200,7 +200,13 @@ def _number(settings: Mapping[str, Any], name: str, default: float | None):
 
 def _taps(settings: Mapping[str, Any]) -> tuple[float, ...]:
     kernel = settings.get("resample_kernel")
-    return stylegan2.taps(None if kernel is None else np.asarray(kernel, np.float64))
+    if kernel is None or isinstance(kernel, np.ndarray):
+        return stylegan2.taps(kernel)
+    if not isinstance(kernel, list | tuple) or not all(
+        isinstance(tap, int | float) for tap in kernel
+    ):
+        raise errors.ConversionError("the setting 'resample_kernel' is no list of taps")
+    return stylegan2.taps(np.asarray(kernel, np.float64))
 
 
 def _group_size(network: Record, settings: Mapping[str, Any]) -> int | None:

@@ -84,6 +84,19 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def check_shape(shape: Sequence[Any]) -> None:
+    """Refuses what is no shape.
+
+    Raises:
+      ConversionError: too many axes, or lengths that are no whole numbers from zero.
+    """
+    # Foreign values are not shown: their text may be endless.
+    if len(shape) > _MAX_RANK:
+        raise errors.ConversionError(f"an array of {len(shape)} axes")
+    if not all(is_count(count) and count < 1 << 48 for count in shape):
+        raise errors.ConversionError("an array with a length that makes no sense")
+
+
 def view(
     data: memoryview,
     dtype: np.dtype,
@@ -109,15 +122,12 @@ def view(
     Raises:
       ConversionError: any element would lie outside of `data`.
     """
-    counts = (offset, *shape, *strides)
-    if len(shape) > _MAX_RANK or not all(is_count(count) for count in counts):
-        raise errors.ConversionError(f"a tensor with {offset=}, {shape=}, {strides=}")
-    if len(shape) != len(strides):
-        raise errors.ConversionError(f"a tensor with {shape=} but {strides=}")
+    check_shape(shape)
+    check_shape(strides)
+    if len(shape) != len(strides) or not is_count(offset):
+        raise errors.ConversionError("a tensor whose offset or strides make no sense")
     numel = math.prod(shape)
     if numel == 0:
-        if max(shape) > 1 << 40:
-            raise errors.ConversionError(f"a tensor with {shape=}")
         return np.zeros(shape, dtype)
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     if (last + 1) * dtype.itemsize > len(data):
@@ -160,9 +170,9 @@ def rebuild_tensor_v3(
     *_,
 ) -> np.ndarray | None:
     """`torch._utils._rebuild_tensor_v3`: an untyped storage and a dtype."""
-    name = getattr(dtype, "class_name", None)
+    name = str(getattr(dtype, "class_name", ""))
     if name not in TORCH_DTYPES or not isinstance(storage, Storage):
-        raise errors.ConversionError(f"a tensor of the type {name}")
+        raise errors.ConversionError(f"a tensor of the type {name[:40]!r}")
     item = TORCH_DTYPES[name]
     typed = Storage(item, storage.numel // item.itemsize, storage.data)
     return rebuild_tensor(unpickler, typed, offset, size, stride)
@@ -184,7 +194,8 @@ def make_dtype(unpickler: pickles.Unpickler, name: Any, *_) -> PendingDtype:
     """`numpy.dtype`, of numbers and short texts only."""
     name = str(name, "ascii") if isinstance(name, bytes) else name
     if not isinstance(name, str) or not _DTYPE.fullmatch(name):
-        raise errors.ConversionError(f"arrays of the NumPy type {name!r:.40}")
+        shown = name[:40] if isinstance(name, str) else type(name).__name__
+        raise errors.ConversionError(f"an array of the NumPy type {shown!r}")
     pending = PendingDtype()
     pending.value = np.dtype(name)
     return pending
@@ -231,8 +242,7 @@ def contiguous(
     """An array that fills `data` exactly."""
     dtype, data = check_dtype(dtype), raw_bytes(data)
     shape = tuple(shape)
-    if len(shape) > _MAX_RANK or not all(is_count(count) for count in shape):
-        raise errors.ConversionError(f"an array with {shape=}")
+    check_shape(shape)
     if math.prod(shape) * dtype.itemsize != len(data):
         raise errors.ConversionError(
             f"an array of shape {shape} with {len(data)} bytes instead of"

@@ -9,7 +9,8 @@ from converters.records import Record
 
 KIND = "dnnlib.tflib.network.Network"
 PARTS = ("G_ema", "G", "D")
-_MAX_DEPTH = 8
+_MAX_NETWORKS = 64
+_MAX_VARIABLES = 10_000
 
 
 def is_network(value: Any) -> bool:
@@ -59,21 +60,36 @@ def variables(network: Record) -> dict[str, np.ndarray]:
     Raises:
       ConversionError: a variable is no array.
     """
-    return _variables(network, "", _MAX_DEPTH)
+    found: dict[str, np.ndarray] = {}
+    waiting = [("", network)]
+    for _ in range(_MAX_NETWORKS):
+        if not waiting:
+            return found
+        prefix, inner = waiting.pop()
+        found |= _own_variables(inner, prefix)
+        components = inner.get("components")
+        components = components if isinstance(components, dict) else {}
+        if len(components) > _MAX_NETWORKS:
+            break
+        waiting += [(f"{prefix}{name}/", c) for name, c in components.items()]
+    raise errors.ConversionError("the components of the network hold each other")
 
 
-def _variables(network: Record, prefix: str, depth: int) -> dict[str, np.ndarray]:
-    if depth == 0 or not is_network(network):
+def _own_variables(network: Record, prefix: str) -> dict[str, np.ndarray]:
+    if not is_network(network) or len(network.get("variables")) > _MAX_VARIABLES:
         raise errors.ConversionError("the components of the network are damaged")
     found: dict[str, np.ndarray] = {}
     for item in network.get("variables"):
-        if not isinstance(item, tuple | list) or len(item) != 2:
-            raise errors.ConversionError("the variables of the network are damaged")
-        name, value = item
-        if not isinstance(value, np.ndarray | np.generic):
-            raise errors.ConversionError("no array", entry=f"{prefix}{name}")
-        found[f"{prefix}{name}"] = np.asarray(value)
-    components = network.get("components")
-    for name, inner in (components if isinstance(components, dict) else {}).items():
-        found |= _variables(inner, f"{prefix}{name}/", depth - 1)
+        if not _is_variable(item):
+            raise errors.ConversionError("a variable that is no named array")
+        found[f"{prefix}{item[0]}"] = np.asarray(item[1])
     return found
+
+
+def _is_variable(item: Any) -> bool:
+    return (
+        isinstance(item, tuple | list)
+        and len(item) == 2
+        and isinstance(item[0], str)
+        and isinstance(item[1], np.ndarray | np.generic)
+    )

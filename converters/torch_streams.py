@@ -53,15 +53,17 @@ def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget)
 
     def persistent(identifier: Any) -> tensors.Storage:
         kind, key, numel, _ = _parse(identifier)
+        dtype = _ordered(kind.dtype, order)
         if key not in storages:
             content = archive.read(f"{root}data/{key}")
-            dtype = _ordered(kind.dtype, order)
             if numel * dtype.itemsize > len(content):
                 raise errors.ConversionError(
                     f"a storage of {numel} elements in {len(content)} bytes",
                     entry=f"{root}data/{key}",
                 )
             storages[key] = tensors.Storage(dtype, numel, content)
+        if storages[key].dtype != dtype or storages[key].numel != numel:
+            raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
         return storages[key]
 
     name = f"{root}data.pkl"
@@ -153,7 +155,7 @@ def _declare(identifier: Any, storages: dict[str, tensors.Storage]) -> tensors.S
     if storage is None:
         storage = storages[key] = tensors.Storage(kind.dtype, numel, None)
     if storage.dtype != kind.dtype or storage.numel != numel:
-        raise errors.ConversionError(f"two storages share the key {key!r:.40}")
+        raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
     if part is None:
         return storage
     _, offset, size = part

@@ -55,6 +55,7 @@ class Archive:
           ConversionError: the archive is damaged or malicious.
         """
         self._data = data
+        self._inflatable = max(_MAX_INFLATED, 4 * len(data))
         try:
             members = list(_directory(data))
         except struct.error:
@@ -84,7 +85,7 @@ class Archive:
         try:
             content = self._packed(member)
             if member.method == _DEFLATED and allow_deflated:
-                content = memoryview(_inflate(content, member.size))
+                content = memoryview(self._inflate(content, member.size))
             elif member.method != _STORED:
                 raise errors.ConversionError(
                     "the member is compressed, as no checkpoint of this kind is;"
@@ -99,6 +100,18 @@ class Archive:
             raise error.within("", name) from None
         return content
 
+    def _inflate(self, content: memoryview, size: int) -> bytes:
+        self._inflatable -= size
+        if self._inflatable < 0:
+            raise errors.ConversionError(
+                f"{len(content)} bytes would unpack to {size}: a zip bomb"
+            )
+        engine = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            return engine.decompress(content, size + 1)
+        except zlib.error as error:
+            raise errors.ConversionError(f"the member is damaged: {error}") from None
+
     def _packed(self, member: Member) -> memoryview:
         header = bytes(self._data[member.offset : member.offset + 30])
         if len(header) != 30 or header[:4] != _LOCAL:
@@ -108,18 +121,6 @@ class Archive:
         if start + member.packed > len(self._data):
             raise errors.ConversionError("the member ends beyond the file")
         return self._data[start : start + member.packed]
-
-
-def _inflate(content: memoryview, size: int) -> bytes:
-    if size > max(_MAX_INFLATED, 4 * len(content)):
-        raise errors.ConversionError(
-            f"{len(content)} bytes would unpack to {size}: a zip bomb"
-        )
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        return engine.decompress(content, size + 1)
-    except zlib.error as error:
-        raise errors.ConversionError(f"the member is damaged: {error}") from None
 
 
 def _directory(data: memoryview):
