@@ -87,6 +87,12 @@ class ProjectorConfig:
         """The terms that compare pictures, without the priors on codes."""
         return tuple(t for t in self.terms if not isinstance(t, term_lib.LatentPrior))
 
+    @property
+    def needs_p(self) -> bool:
+        """Whether the principal components of P are needed."""
+        priors = (t for t in self.terms if isinstance(t, term_lib.LatentPrior))
+        return self.space.startswith("p_n") or any(p.kind == "p_n" for p in priors)
+
     def make_optimizer(self) -> optax.GradientTransformation:
         """Returns the optimiser, with its schedule."""
         make = getattr(optax, self.optimizer)
