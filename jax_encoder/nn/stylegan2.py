@@ -100,7 +100,10 @@ class SynthesisLayer(nnx.Module):
       noise_const: `[H, W]`.
       noise_strength: scalar.
       bias: `[O]`.
+      transformed: of the weight, in copies that `frozen.prepare` made.
     """
+
+    transformed: Buffer | None = None
 
     def __init__(
         self,
@@ -129,7 +132,12 @@ class SynthesisLayer(nnx.Module):
         """Maps `[N, H, W, I]` and w `[N, w_dim]` to `[N, H', W', O]`."""
         styles = self.affine(w)
         x = modulation.modulated_conv2d(
-            x, self.weight[...], styles, up=self.up, taps=self.taps
+            x,
+            self.weight[...],
+            styles,
+            up=self.up,
+            taps=self.taps,
+            transformed=None if self.transformed is None else self.transformed[...],
         )
         if not isinstance(noise, str) or noise == "const":
             plane = self.noise_const[...] if isinstance(noise, str) else noise

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import variables
+from jax_encoder.ops import formulations
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -17,7 +18,15 @@ def pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 class Conv(nnx.Module):
-    """A convolution (correlation) of `[N, H, W, C]` arrays with zero padding."""
+    """A convolution (correlation) of `[N, H, W, C]` arrays with zero padding.
+
+    Attributes:
+      weight: `[KH, KW, I, O]`.
+      bias: `[O]`, or None.
+      transformed: of the weight, in copies that `frozen.prepare` made.
+    """
+
+    transformed: variables.Buffer | None = None
 
     def __init__(
         self,
@@ -37,18 +46,30 @@ class Conv(nnx.Module):
         self.stride = stride
         self.padding = pair(padding)
 
+    @property
+    def is_same(self) -> bool:
+        """Whether this is a 3x3 convolution that keeps the sides."""
+        shape = self.weight.shape[:2]
+        return shape == (3, 3) and self.stride == 1 and self.padding == (1, 1)
+
     def __call__(self, images: jax.Array) -> jax.Array:
         """`[N, H, W, in_channels] -> [N, h, w, out_channels]`."""
-        images = jax.lax.conv_general_dilated(
+        images = self._convolve(images)
+        if self.bias is not None:
+            images = images + self.bias[...][None, None, None]
+        return images
+
+    def _convolve(self, images: jax.Array) -> jax.Array:
+        if self.transformed is not None:
+            kernel, transformed = self.weight[...], self.transformed[...]
+            return formulations.conv2d(images, kernel, transformed=transformed)
+        return jax.lax.conv_general_dilated(
             images,
             self.weight[...],
             (self.stride, self.stride),
             [(p, p) for p in self.padding],
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        if self.bias is not None:
-            images = images + self.bias[...][None, None, None]
-        return images
 
 
 class Linear(nnx.Module):

@@ -10,7 +10,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.ops import convolution, up_convolution
+from jax_encoder.ops import convolution, up_convolution, winograd
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,15 +21,28 @@ class Choices:
       strip_side: least side of a map that is upsampled in strips.
       strip_channels: least product of input and output channels for it.
       strip_bytes: what the products of a strip may take, so that they stay in cache.
+      tile_side: least side of a map that is convolved in tiles (`winograd`).
+      tile_channels: least number of input and of output channels for it.
+      tile_bytes: what the tiles of a strip may take.
     """
 
     strip_side: int
     strip_channels: int
     strip_bytes: int
+    tile_side: int
+    tile_channels: int
+    tile_bytes: int
 
 
 BACKENDS = {
-    "cpu": Choices(strip_side=32, strip_channels=32 * 64, strip_bytes=8 << 20),
+    "cpu": Choices(
+        strip_side=32,
+        strip_channels=32 * 64,
+        strip_bytes=8 << 20,
+        tile_side=16,
+        tile_channels=64,
+        tile_bytes=5 << 20,
+    ),
 }
 
 
@@ -70,3 +83,62 @@ def strip_rows(x: jax.Array, kernel: jax.Array, taps: tuple[float, ...]) -> int 
     return next(
         (r for r in fitting if r * row_bytes <= choices.strip_bytes), fitting[-1]
     )
+
+
+def conv2d(
+    x: jax.Array, kernel: jax.Array, *, transformed: jax.Array | None = None
+) -> jax.Array:
+    """`convolution.conv2d` in the backend's fastest formulation.
+
+    Args:
+      x: `[N, H, W, I]`.
+      kernel: `[K, K, I, O]`.
+      transformed: `winograd.transform(kernel)` of a frozen kernel, or None.
+
+    Returns:
+      `[N, H, W, O]`.
+    """
+    rows = None if transformed is None else tile_rows(x, kernel)
+    if transformed is None or rows is None:
+        return convolution.conv2d(x, kernel)
+    return winograd.conv2d(x, kernel, transformed, rows)
+
+
+def has_transform(kernel: jax.Array) -> bool:
+    """Whether a frozen kernel `[K, K, I, O]` is worth transforming."""
+    choices = BACKENDS.get(jax.default_backend())
+    return (
+        choices is not None
+        and kernel.dtype == jnp.float32
+        and kernel.shape[:2] == (3, 3)
+        and min(kernel.shape[2:]) >= choices.tile_channels
+    )
+
+
+def tile_rows(x: jax.Array, kernel: jax.Array) -> int | None:
+    """Returns the rows of tiles per strip of a convolution; None: no tiles.
+
+    Args:
+      x: `[N, H, W, I]`.
+      kernel: `[K, K, I, O]`.
+    """
+    choices = BACKENDS.get(jax.default_backend())
+    batch, height, width, _ = x.shape
+    if (
+        choices is None
+        or x.dtype != jnp.float32
+        or not has_transform(kernel)
+        or min(height, width) < choices.tile_side
+        or height % winograd.TILE
+        or width % winograd.TILE
+    ):
+        return None
+    count = height // winograd.TILE
+    areas = (winograd.TILE + 2) ** 2 * batch * (width // winograd.TILE)
+    row_bytes = areas * max(kernel.shape[2:]) * x.dtype.itemsize
+    fitting = [
+        rows
+        for rows in range(1, count + 1)
+        if count % rows == 0 and rows * row_bytes <= choices.tile_bytes
+    ]
+    return max(fitting, default=1)

@@ -8,7 +8,7 @@ convolutions nor the gradient of the kernel to reach the styles.
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.ops import convolution, formulations
+from jax_encoder.ops import formulations
 
 
 def demodulation(
@@ -36,6 +36,7 @@ def modulated_conv2d(
     demodulate: bool = True,
     up: bool = False,
     taps: tuple[float, ...] = (1, 3, 3, 1),
+    transformed: jax.Array | None = None,
 ) -> jax.Array:
     """Convolves every sample with its own modulated kernel.
 
@@ -46,6 +47,8 @@ def modulated_conv2d(
       demodulate: give every output channel of the kernel unit L2 norm (Eq. 3).
       up: double the resolution by a transposed convolution, then filter.
       taps: the filter that follows the upsampling.
+      transformed: `winograd.transform(kernel)` of a frozen kernel, or None; without
+        `up` only.
 
     Returns:
       `[N, H, W, O]`, or `[N, 2H, 2W, O]` with `up`.
@@ -59,9 +62,10 @@ def modulated_conv2d(
             f" {x.shape=}, {kernel.shape=} and {styles.shape=}."
         )
     x = x * styles[:, None, None, :].astype(x.dtype)
-    conv = formulations.up_conv2d if up else convolution.conv2d
-    options = {"taps": taps} if up else {}
-    y = conv(x, kernel.astype(x.dtype), **options)
+    if up:
+        y = formulations.up_conv2d(x, kernel.astype(x.dtype), taps=taps)
+    else:
+        y = formulations.conv2d(x, kernel.astype(x.dtype), transformed=transformed)
     if demodulate:
         factors = demodulation(kernel, styles)
         y = y * factors[:, None, None, :].astype(y.dtype)
