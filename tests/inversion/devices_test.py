@@ -1,0 +1,75 @@
+"""Eight simulated devices give what one gives, without a word between them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+
+PROGRAM = """
+import json, sys
+import jax, jax.numpy as jnp, numpy as np
+from flax import nnx
+from jax.sharding import AxisType
+from jax_encoder.inversion import config, driver, projector, starts, state, terms
+from jax_encoder.latents import statistics
+from jax_encoder.nn import stylegan2
+from tests.inversion import stand_in
+
+shape = stylegan2.GeneratorConfig(
+    resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
+)
+generator = stylegan2.Generator(shape, rngs=nnx.Rngs(0))
+models = state.Models(
+    generator=generator,
+    networks={"lpips": stand_in.random()},
+    statistics=statistics.estimate(generator, num_samples=100),
+)
+options = config.ProjectorConfig(
+    num_steps=20, noise="optimise", terms=(terms.Pixel(), terms.Perceptual())
+)
+z = jax.random.normal(jax.random.key(1), (8, 8))
+targets = generator.synthesis(starts.from_z(models, "w+", z))
+values = starts.mean(models, "w+", 8)
+key = jax.random.key(2)
+mesh = jax.make_mesh((8,), ("data",), axis_types=(AxisType.Auto,))
+one, _ = driver.project(models, targets, values, key, config=options, chunk=20)
+eight, _ = driver.project(
+    models, targets, values, key, config=options, chunk=20, mesh=mesh
+)
+problem = projector.prepare(models, targets, options)
+first = projector.init(models, values, key, options)
+text = projector.advance.lower(
+    models, problem, first, jnp.asarray(20),
+    config=options, resolution=8, chunk=20, mesh=mesh,
+).compile().as_text()
+words = ("all-reduce", "all-gather", "all-to-all", "collective-permute")
+print(json.dumps({
+    "devices": jax.device_count(),
+    "one": np.asarray(one.ws).tolist(),
+    "eight": np.asarray(eight.ws).tolist(),
+    "words": [word for word in words if word in text],
+    "spread": len(eight.ws.sharding.device_set),
+}))
+"""
+
+
+def test_eight_devices_equal_one():
+    flags = os.environ.get("XLA_FLAGS", "")
+    environment = os.environ | {
+        "XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count=8",
+        "PYTHONPATH": os.getcwd(),
+    }
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads(run.stdout.splitlines()[-1])
+    assert result["devices"] == 8
+    assert result["words"] == []
+    one, eight = np.asarray(result["one"]), np.asarray(result["eight"])
+    assert np.max(np.abs(one - eight)) <= 20 * 1e-5 * np.max(np.abs(one))
