@@ -6,7 +6,8 @@ otherwise. `get` finds a row by name.
 
 import dataclasses
 
-from jax_encoder.inversion import pivotal, schedules, terms
+from jax_encoder.inversion import pivotal as pivotal_lib
+from jax_encoder.inversion import schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 
 
@@ -30,7 +31,7 @@ class Preset:
     start: str = "mean"
     weight_grid: tuple[tuple[float, ...], ...] = ()
     num_trial_steps: int = 0
-    pivotal: pivotal.PivotalConfig | None = None
+    pivotal: pivotal_lib.PivotalConfig | None = None
 
 
 _NVIDIA = ProjectorConfig(
@@ -157,7 +158,7 @@ PRESETS = (
             num_steps=450,
             schedule=schedules.CosineRamps(learning_rate=0.01),
         ),
-        pivotal=pivotal.PivotalConfig(),
+        pivotal=pivotal_lib.PivotalConfig(),
     ),
 )
 
