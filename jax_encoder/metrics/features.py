@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -88,29 +89,54 @@ def _batch_statistics(batch: np.ndarray) -> FeatureStatistics:
     return FeatureStatistics(len(values), mean, deviations.T @ deviations)
 
 
+def describe(network: Any, images: jax.Array) -> jax.Array:
+    """One vector per picture, for distances between sets of pictures.
+
+    Args:
+      network: one with `embed` (Inception, ArcFace), an `nn.lpips.LPIPS`, or a VGG. Of
+        the last two the features compared or the last of every block are averaged over
+        the picture and joined.
+      images: `[N, H, W, 3]` in [-1, 1].
+
+    Returns:
+      `[N, D]`.
+    """
+    if hasattr(network, "embed"):
+        return network.embed(images)
+    trunk = getattr(network, "trunk", network)
+    if trunk is not network:
+        taps = network.config.taps
+    else:
+        blocks = enumerate(network.config.channels, 1)
+        taps = [f"relu{block}_{len(widths)}" for block, widths in blocks]
+    found = trunk.features(images, taps)
+    return jnp.concatenate([jnp.mean(found[t], axis=(1, 2)) for t in taps], axis=1)
+
+
 def extract(
-    apply: Callable[[Any, jax.Array], jax.Array],
+    apply: Callable[[Any, Any], Any],
     network: Any,
-    batches: Iterable[np.ndarray],
+    batches: Iterable[Any],
     *,
     batch_size: int,
     devices: list[Any] | None = None,
-) -> Iterator[np.ndarray]:
+) -> Iterator[Any]:
     """Applies a network to pictures, batch by batch.
 
     While the devices compute one batch, the caller's code for the next one runs: the
     results come one batch late.
 
     Args:
-      apply: `(network, images [B, H, W, 3]) -> [B, ...]`; compiled once.
-      network: a module, replicated to all devices.
-      batches: arrays `[n, H, W, 3]` in [-1, 1], n at most `batch_size`.
+      apply: `(network, images [B, H, W, 3]) -> [B, ...]`; compiled once. It may take
+        and return pytrees of such arrays.
+      network: a module or a pytree of them, replicated to all devices.
+      batches: arrays `[n, H, W, 3]` in [-1, 1], n from 1 to `batch_size`, or pytrees.
       batch_size: pictures per run of the program, over all devices together; it is
         rounded up to a multiple of the number of devices.
       devices: which to use; default: all of this process.
 
     Yields:
-      For every batch, `[n, ...]`.
+      For every batch, `[n, ...]` in NumPy.
 
     Raises:
       ValueError: `batch_size` is not positive, or a batch is larger.
@@ -123,21 +149,25 @@ def extract(
     network = jax.device_put(network, NamedSharding(mesh, PartitionSpec()))
     compiled = jax.jit(apply, out_shardings=split)
     rounded = -(-batch_size // len(devices)) * len(devices)
-    waiting: list[tuple[jax.Array, int]] = []
+    waiting: list[tuple[Any, int]] = []
     for batch in batches:
-        images = np.asarray(batch, np.float32)
-        if len(images) > batch_size:
+        num = len(jax.tree.leaves(batch)[0])
+        if not 0 < num <= batch_size:
             raise ValueError(
-                f"A batch must hold at most {batch_size} pictures: got {len(images)}."
+                f"A batch must hold 1 to at most {batch_size} pictures: got {num}."
             )
-        padding = np.repeat(images[-1:], rounded - len(images), axis=0)
-        padded = jax.device_put(np.concatenate([images, padding]), split)
-        waiting.append((compiled(network, padded), len(images)))
+        padded = jax.tree.map(lambda x: _pad(x, rounded), batch)
+        waiting.append((compiled(network, jax.device_put(padded, split)), num))
         if len(waiting) > 1:
             yield _fetch(*waiting.pop(0))
     for result, num in waiting:
         yield _fetch(result, num)
 
 
-def _fetch(result: jax.Array, num: int) -> np.ndarray:
-    return np.asarray(result)[:num]
+def _pad(images: np.ndarray, size: int) -> np.ndarray:
+    images = np.asarray(images, np.float32)
+    return np.concatenate([images, np.repeat(images[-1:], size - len(images), axis=0)])
+
+
+def _fetch(result: Any, num: int) -> Any:
+    return jax.tree.map(lambda x: np.asarray(x)[:num], result)

@@ -99,3 +99,28 @@ def _check(images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
             f" {images.shape} and {targets.shape}. Resize one of them first."
         )
     return images, targets
+
+
+def measure(
+    networks: Any, images: jax.Array, targets: jax.Array
+) -> dict[str, jax.Array]:
+    """All measures that the pictures' size and the networks allow.
+
+    Args:
+      networks: a mapping with, as far as they are at hand, "lpips" and "identity".
+      images: `[N, H, W, 3]` in [-1, 1].
+      targets: of the same shape.
+
+    Returns:
+      Name -> `[N]`: mse, psnr, ssim, ms_ssim, lpips, identity.
+    """
+    measures = {"mse": mse(images, targets), "psnr": psnr(images, targets)}
+    if min(images.shape[1:3]) >= ssim_lib.SIDE:
+        measures["ssim"] = ssim(images, targets)
+        measures["ms_ssim"] = ms_ssim(images, targets)
+    if "lpips" in networks:
+        measures["lpips"] = lpips(networks["lpips"], images, targets)
+    if "identity" in networks:
+        found = identity_similarity(networks["identity"], images, targets)
+        measures["identity"] = found
+    return measures

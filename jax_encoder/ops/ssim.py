@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-_SIDE = 11
+SIDE = 11
 _SIGMA = 1.5
 # Wang et al. 2003, Section 3.2: fine to coarse.
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -35,7 +35,7 @@ def ssim(
     Raises:
       ValueError: the shapes differ or a side is shorter than the window.
     """
-    _check(images, targets, _SIDE)
+    _check(images, targets, SIDE)
     similarity, _ = _maps(images, targets, data_range)
     return jnp.mean(similarity, axis=(1, 2, 3))
 
@@ -67,11 +67,11 @@ def ms_ssim(
       ValueError: the shapes differ, or a side is too short for `num_scales`.
     """
     side = min(images.shape[1:3]) if images.ndim == 4 else 0
-    fit = min(int(math.log2(side / _SIDE)) + 1, 5) if side >= _SIDE else 1
+    fit = min(int(math.log2(side / SIDE)) + 1, 5) if side >= SIDE else 1
     num_scales = fit if num_scales is None else num_scales
     if not 1 <= num_scales <= len(_WEIGHTS):
         raise ValueError(f"`num_scales` must be 1 to 5: got {num_scales}.")
-    _check(images, targets, _SIDE * 2 ** (num_scales - 1))
+    _check(images, targets, SIDE * 2 ** (num_scales - 1))
     weights = np.asarray(_WEIGHTS[:num_scales])
     weights = weights / weights.sum()
     product = jnp.ones((images.shape[0], images.shape[3]), images.dtype)
@@ -112,11 +112,11 @@ def _maps(images: jax.Array, targets: jax.Array, data_range: float):
 
 def _blur(x: jax.Array) -> jax.Array:
     """Gaussian-weighted means: sums of shifted slices, exact on every device."""
-    offsets = np.arange(_SIDE) - _SIDE // 2
+    offsets = np.arange(SIDE) - SIDE // 2
     taps = np.exp(-(offsets**2) / (2 * _SIGMA**2))
     taps = (taps / taps.sum()).tolist()
     for axis in (1, 2):
-        size = x.shape[axis] - _SIDE + 1
+        size = x.shape[axis] - SIDE + 1
         slices = [
             tap * jax.lax.slice_in_dim(x, k, k + size, axis=axis)
             for k, tap in enumerate(taps)

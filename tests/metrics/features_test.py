@@ -1,10 +1,16 @@
+import os
+import subprocess
+import sys
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jax_encoder.metrics import features
+from jax_encoder.nn import lpips
 
 
 @given(st.integers(1, 9), st.floats(0, 1e6))
@@ -57,3 +63,36 @@ def test_a_batch_larger_than_announced_is_refused():
     images = np.zeros((3, 4, 4, 3))
     with pytest.raises(ValueError, match="at most 2"):
         list(features.extract(lambda _, x: x, 0.0, [images], batch_size=2))
+
+
+def test_networks_describe_pictures_by_vectors():
+    channels = ((4,), (6, 5))
+    config = lpips.LPIPSConfig(channels=channels, preprocessing="none")
+    distance = lpips.LPIPS(config, rngs=nnx.Rngs(0))
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 8, 8, 3)).astype(np.float32)
+    found = features.describe(distance, images)
+    assert found.shape == (2, 9)
+    taps = distance.trunk.features(images, ["relu1_1", "relu2_2"])
+    means = [taps[name].mean(axis=(1, 2)) for name in ("relu1_1", "relu2_2")]
+    np.testing.assert_allclose(found, np.concatenate(means, axis=1), rtol=1e-5)
+    np.testing.assert_allclose(features.describe(distance.trunk, images), found)
+
+
+_SHARDED = """
+import jax, numpy as np
+from jax_encoder.metrics import features
+assert len(jax.devices()) == 4
+images = np.random.default_rng(0).uniform(-1, 1, (11, 4, 4, 3)).astype(np.float32)
+batches = [{"x": images[k : k + 6]} for k in (0, 6)]
+def apply(scale, batch):
+    return scale * batch["x"].mean(axis=(1, 2))
+found = list(features.extract(apply, np.float32(2), batches, batch_size=6))
+assert [len(rows) for rows in found] == [6, 5]
+np.testing.assert_allclose(np.concatenate(found), 2 * images.mean((1, 2)), atol=1e-6)
+"""
+
+
+def test_batches_are_split_over_the_devices():
+    flags = "--xla_force_host_platform_device_count=4"
+    environment = {**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, "-c", _SHARDED], env=environment, check=True)

@@ -1,0 +1,363 @@
+"""Compares pictures with pictures: what `experiments.evaluate` computes."""
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+import jax_encoder
+from jax_encoder.io import bundles, images, progress
+from jax_encoder.latents import styles
+from jax_encoder.metrics import features, pairs, path_length, sets
+
+_DEMO_LPIPS = pathlib.Path(jax_encoder.__file__).parent / "assets" / "avatar_lpips"
+
+
+# The order in which measures are listed.
+MEASURES = ("psnr", "ssim", "ms_ssim", "lpips", "identity", "mse")
+_NUM_SHOWN = 24
+
+
+def _field(factory) -> Any:
+    return dataclasses.field(default_factory=factory)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to compare.
+
+    Attributes:
+      images: folder or pattern; "" where a generator is judged.
+      references: folder or pattern; "" for none.
+      resolution: sides of all pictures; None: the generator's, or the shorter side of
+        the first reference.
+      compare_sets: measure the folders as a whole, too.
+      num_samples: pictures of the generator.
+      psi: their truncation.
+      num_paths: paths for the perceptual path length; 0 for none.
+      path: which paths.
+      seed: of samples and paths.
+      batch_size: pictures at a time.
+    """
+
+    images: str = ""
+    references: str = ""
+    resolution: int | None = None
+    compare_sets: bool = True
+    num_samples: int = 1000
+    psi: float = 1.0
+    num_paths: int = 0
+    path: path_length.PathLengthConfig = path_length.PathLengthConfig()
+    seed: int = 0
+    batch_size: int = 8
+
+
+@dataclasses.dataclass(kw_only=True)
+class Report:
+    """What was found.
+
+    Attributes:
+      about: JSON values on the run.
+      matches: files of (picture, reference) with the same name, as `rows`.
+      rows: per pair, its name and measures.
+      sets: the measures of the sets.
+      shown: the first pictures of each set, `[R, R, 3]`.
+      lengths: of a generator's paths, `[num_paths]`.
+      failures: reason by file of every picture left out.
+      notes: what was left out, and why.
+    """
+
+    about: dict[str, Any]
+    matches: list[tuple[pathlib.Path, pathlib.Path]] = _field(list)
+    rows: list[dict[str, Any]] = _field(list)
+    sets: dict[str, float] = _field(dict)
+    shown: dict[str, list[np.ndarray]] = _field(dict)
+    lengths: np.ndarray | None = None
+    failures: dict[str, str] = _field(dict)
+    notes: list[str] = _field(list)
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """The measures of the pairs, name -> `[N]`."""
+        names = [key for key in self.rows[0] if key != "name"] if self.rows else []
+        return {key: np.asarray([row[key] for row in self.rows]) for key in names}
+
+
+def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
+    """Loads the networks that measure.
+
+    Args:
+      lpips: bundle; "" for none; None for the demo's, where it is installed.
+      inception: bundle; "" for none.
+      identity: bundle; "" for none.
+
+    Returns:
+      The networks under these names, as far as there are.
+
+    Raises:
+      BundleError: a directory is no bundle.
+    """
+    if lpips is None:
+        lpips = str(_DEMO_LPIPS) if bundles.is_bundle(_DEMO_LPIPS) else ""
+    named = {"lpips": lpips, "inception": inception, "identity": identity}
+    return {name: bundles.load(where) for name, where in named.items() if where}
+
+
+def run(options: Options, networks: Mapping[str, Any], generator: Any = None) -> Report:
+    """Reads pictures or draws them, and measures.
+
+    Args:
+      options: what to compare.
+      networks: as far as they are at hand, "lpips", "identity" and "inception".
+      generator: is judged instead of `options.images`.
+
+    Returns:
+      The report.
+
+    Raises:
+      ValueError: no pictures, or what is asked for needs a network not given.
+    """
+    report = Report(about={"images": options.images, "references": options.references})
+    resolution = options.resolution
+    if generator is not None:
+        if resolution not in (None, generator.config.resolution):
+            raise ValueError(
+                f"A generator's pictures keep their {generator.config.resolution}"
+                f" pixels: do not ask for {resolution}."
+            )
+        resolution = generator.config.resolution
+    references = images.find(options.references) if options.references else []
+    reader = Reader(report, resolution)
+    if generator is None:
+        _judge_folder(
+            images.find(options.images), references, reader, networks, options
+        )
+    elif references and options.compare_sets:
+        drawn = samples(
+            generator,
+            options.num_samples,
+            seed=options.seed,
+            psi=options.psi,
+            batch_size=options.batch_size,
+        )
+        _compare_sets(
+            reader,
+            references,
+            drawn,
+            networks,
+            num=options.num_samples,
+            batch_size=options.batch_size,
+        )
+    if generator is not None and options.num_paths:
+        report.lengths = _measure_paths(generator, networks, options)
+        mean = path_length.mean_path_length(report.lengths)
+        settings = dataclasses.asdict(options.path)
+        report.about["path_length"] = {"mean": mean, **settings}
+    report.about["resolution"] = reader.resolution
+    return report
+
+
+class Reader:
+    """Reads pictures at one resolution, a batch at a time."""
+
+    def __init__(self, report: Report, resolution: int | None):
+        """Keeps what it needs.
+
+        Args:
+          report: is told of pictures that cannot be read.
+          resolution: of all pictures; None: the shorter side of the first one read.
+        """
+        self.report = report
+        self.resolution = resolution
+
+    def read(self, path: pathlib.Path) -> np.ndarray | None:
+        """A square picture `[R, R, 3]`, or None after it was reported."""
+        try:
+            decoded = images.decode(path)
+        except images.PictureError as error:
+            self.report.failures[str(path)] = str(error)
+            return None
+        side = self.resolution = self.resolution or min(decoded.shape[:2])
+        return images.fit(decoded, side)
+
+    def stacks(
+        self, paths: Sequence[pathlib.Path], batch_size: int
+    ) -> Iterator[np.ndarray]:
+        """The pictures as arrays `[n, R, R, 3]`."""
+        readable = (x for path in paths if (x := self.read(path)) is not None)
+        yield from map(np.stack, _parts(readable, batch_size))
+
+
+def _judge_folder(found, references, reader: Reader, networks, options) -> None:
+    by_name = {path.stem: path for path in references}
+    matches = [(path, by_name[path.stem]) for path in found if path.stem in by_name]
+    report, size = reader.report, options.batch_size
+    if matches:
+        _measure_pairs(reader, matches, networks, size)
+    elif not options.compare_sets:
+        raise ValueError("No two pictures of the folders have the same name.")
+    if len(matches) < len(found):
+        num = len(found) - len(matches)
+        report.notes.append(f"{num} pictures have no reference of their name")
+    if options.compare_sets:
+        if reader.resolution is None:
+            next(reader.stacks(references, 1), None)
+        stacks = reader.stacks(found, size)
+        _compare_sets(
+            reader, references, stacks, networks, num=len(found), batch_size=size
+        )
+
+
+def samples(
+    generator: Any, num: int, *, seed: int, psi: float, batch_size: int
+) -> Iterator[np.ndarray]:
+    """Pictures of a generator, rounded to 8 bits as those of files are.
+
+    Args:
+      generator: a generator; of a conditional one, labels are drawn evenly.
+      num: how many.
+      seed: of z.
+      psi: truncation; 1 for none.
+      batch_size: pictures per array.
+
+    Yields:
+      `[n, R, R, 3]` float32 in [-1, 1].
+    """
+    key = jax.random.key(seed)
+    for start in range(0, num, batch_size):
+        drawn = _sample(generator, jax.random.fold_in(key, start), psi, size=batch_size)
+        rounded = images.from_uint8(images.to_uint8(np.asarray(drawn)))
+        yield rounded[: num - start]
+
+
+def _render(generator, key, psi, *, size: int):
+    config = generator.config
+    z_key, label_key = jax.random.split(key)
+    z = jax.random.normal(z_key, (size, config.z_dim))
+    labels = None
+    if config.c_dim:
+        classes = jax.random.randint(label_key, (size,), 0, config.c_dim)
+        labels = jax.nn.one_hot(classes, config.c_dim)
+    w = styles.truncate(generator.mapping(z, labels), generator.w_avg[...], psi)
+    return generator.synthesis(styles.broadcast(w, config.num_ws))
+
+
+_sample = jax.jit(_render, static_argnames="size")
+
+
+def _measure_pairs(reader: Reader, matches, networks, batch_size: int) -> None:
+    """Adds a row per pair that can be read."""
+    report = reader.report
+
+    def readable():
+        for match in matches:
+            # The reference first: it decides the resolution.
+            target, found = reader.read(match[1]), reader.read(match[0])
+            if found is not None and target is not None:
+                report.matches.append(match)
+                yield found, target
+
+    stacks = (
+        tuple(map(np.stack, zip(*part, strict=True)))
+        for part in _parts(readable(), batch_size)
+    )
+    known = {key: networks[key] for key in ("lpips", "identity") if key in networks}
+    measured = features.extract(_measure, known, stacks, batch_size=batch_size)
+    parts = list(_counted(measured, len(matches), "Comparing pairs"))
+    if not parts:
+        raise ValueError("None of the pairs can be read.")
+    names = [name for name in MEASURES if name in parts[0]]
+    columns = {name: np.concatenate([p[name] for p in parts]) for name in names}
+    report.rows = [
+        {"name": match[0].stem, **{name: float(v[k]) for name, v in columns.items()}}
+        for k, match in enumerate(report.matches)
+    ]
+
+
+def _measure(networks, batch):
+    return pairs.measure(networks, *batch)
+
+
+def _compare_sets(
+    reader: Reader,
+    references: Sequence[pathlib.Path],
+    stacks: Iterable[np.ndarray],
+    networks: Mapping[str, Any],
+    *,
+    num: int,
+    batch_size: int,
+) -> None:
+    """Only measures of Inception's features are called FID and KID."""
+    report = reader.report
+    name = "inception" if "inception" in networks else "lpips"
+    described = []
+    if name in networks:
+        readable = reader.stacks(references, batch_size)
+        groups = ("references", readable, len(references)), ("pictures", stacks, num)
+        for group, parts, total in groups:
+            kept = _keeping(parts, report.shown.setdefault(group, []))
+            found = features.extract(
+                features.describe, networks[name], kept, batch_size=batch_size
+            )
+            rows = list(_counted(found, total, f"Describing {group}"))
+            described.append(np.concatenate(rows) if rows else np.zeros((0, 1)))
+        problem = (
+            "" if min(map(len, described)) > 1 else "a set of pictures is too small"
+        )
+    else:
+        problem = "name --inception or --lpips to compare the sets as a whole"
+    if problem and not report.rows:
+        raise ValueError(f"Nothing to compare: {problem}.")
+    if problem:
+        report.notes.append(problem)
+        return
+    measures = sets.compare(*described)
+    if name == "inception":
+        measures["fid"] = measures.pop("frechet_distance")
+        measures["kid"] = measures.pop("kernel_distance")
+    nums = dict(zip(report.shown, map(len, described), strict=True))
+    report.about |= {"features": name, "num": nums}
+    report.sets = {key: measures[key] for key in sorted(measures)}
+
+
+def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray]) -> Iterator:
+    """Passes batches on; keeps the first pictures for the sheet."""
+    for part in parts:
+        kept.extend(part[: _NUM_SHOWN - len(kept)])
+        yield part
+
+
+def _measure_paths(
+    generator: Any, networks: Mapping[str, Any], options: Options
+) -> np.ndarray:
+    if "lpips" not in networks:
+        raise ValueError("Path lengths are perceptual: name --lpips.")
+    return path_length.sample_path_lengths(
+        generator,
+        networks["lpips"],
+        jax.random.key(options.seed),
+        distance=_call,
+        config=options.path,
+        num_samples=options.num_paths,
+        batch_size=options.batch_size,
+    )
+
+
+def _call(network, near, far):
+    return network(near, far)
+
+
+def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while part := list(itertools.islice(iterator, size)):
+        yield part
+
+
+def _counted(parts: Iterable[Any], total: int, description: str) -> Iterator[Any]:
+    with progress.track(total, description=description) as reporter:
+        for part in parts:
+            yield part
+            reporter.advance(len(jax.tree.leaves(part)[0]))
