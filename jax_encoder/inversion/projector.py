@@ -28,6 +28,7 @@ from jax_encoder.inversion.state import (
     Variables,
 )
 from jax_encoder.latents import spaces
+from jax_encoder.nn import frozen
 
 
 def prepare(
@@ -157,6 +158,7 @@ def advance(
 
 
 def _run(models, problem, state, num_steps, *, config, resolution, chunk):
+    models = frozen.prepare(models)
     spread = spaces.spread(config.space, models.statistics, models.generator)
     num, num_terms = problem.weights.shape
     curves = Curves(
