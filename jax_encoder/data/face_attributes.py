@@ -95,6 +95,26 @@ HIGH = np.array([attribute.high for attribute in ATTRIBUTES], np.float32)
 IS_BINARY = np.array([attribute.kind == "binary" for attribute in ATTRIBUTES])
 # Attributes on a circle: 0 and 1 are the same picture.
 IS_CIRCULAR = np.array([name.endswith("_hue") for name in NAMES])
+# What changes from one picture of a person to the next; all else is who it is.
+PASSING = [
+    "yaw",
+    "pitch",
+    "smile",
+    "mouth_opening",
+    "brow_tilt",
+    "brow_height",
+    "lip_colour",
+    "glasses",
+    "glasses_shape",
+    "glasses_colour",
+    "light",
+    "background_hue",
+    "background_lightness",
+    "background_gradient",
+    "clothes_hue",
+    "clothes_lightness",
+]
+IS_IDENTITY = np.array([name not in PASSING for name in NAMES])
 
 
 def index(name: str) -> int:

@@ -13,7 +13,7 @@ from flax import nnx
 
 from jax_encoder.nn import preprocessing, vision_layers
 from jax_encoder.ops import images as images_lib
-from jax_encoder.ops import pooling, resize
+from jax_encoder.ops import norms, pooling, resize
 
 VGG16_CHANNELS = (
     (64, 64),
@@ -36,6 +36,8 @@ class VGGConfig:
         layers.
       input_size: side that pictures are average-pooled to first; None leaves them.
       preprocessing: a key of `preprocessing.PREPROCESSINGS`.
+      embedding_size: how many units of the last hidden layer are the embedding; None
+        for all of them.
       family: "vgg".
     """
 
@@ -45,6 +47,7 @@ class VGGConfig:
     pool_size: int = 7
     input_size: int | None = None
     preprocessing: str = "imagenet"
+    embedding_size: int | None = None
     family: str = "vgg"
 
     def __post_init__(self):
@@ -55,6 +58,12 @@ class VGGConfig:
             )
         if self.fc_sizes and not self.num_outputs:
             raise ValueError("`fc_sizes` without `num_outputs`: the head is headless.")
+        size, largest = self.embedding_size, (0, *self.fc_sizes)[-1]
+        if size is not None and not 0 < size <= largest:
+            raise ValueError(
+                "`embedding_size` must be positive and at most the width of the last"
+                f" hidden layer, {largest}: got {size}."
+            )
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -180,6 +189,26 @@ class VGG(nnx.Module):
         if not self.config.num_outputs:
             raise ValueError("This network has no dense layers; call `features`.")
         return self.feature(images, self.config.layer_names[-1])
+
+    def embed(self, images: jax.Array) -> jax.Array:
+        """The last hidden dense layer after ReLU, cut to the embedding's size.
+
+        Args:
+          images: `[N, H, W, 3]` in [-1, 1].
+
+        Returns:
+          `[N, D]` of unit length.
+
+        Raises:
+          ValueError: the network has no hidden dense layer.
+        """
+        if not self.config.fc_sizes:
+            raise ValueError("This network has no hidden dense layer to embed with.")
+        return self.embedding(self.feature(images, self.config.layer_names[-2]))
+
+    def embedding(self, hidden: jax.Array) -> jax.Array:
+        """The embeddings `[N, D]` in the last hidden layer after ReLU, `[N, fc]`."""
+        return norms.safe_normalise(hidden[:, : self.config.embedding_size])
 
     def _apply(self, name: str, x: jax.Array) -> jax.Array:
         if name.startswith("relu"):
