@@ -1,0 +1,113 @@
+"""From a checkpoint to a bundle, with a summary for the person."""
+
+import dataclasses
+import os
+import pathlib
+from typing import Any
+
+import jax
+from flax import nnx
+
+import converters
+from converters import zoo
+from experiments import command_line
+from jax_encoder.io import bundles, files
+
+_W_AVG = {
+    "file": "from the file",
+    "estimated": "estimated from 10,000 random latents: the file has none",
+    "training": "from training",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """A network, and what is known of it.
+
+    Attributes:
+      network: the module.
+      provenance: for the bundle.
+    """
+
+    network: Any
+    provenance: dict[str, Any]
+
+
+def convert(
+    source: str,
+    *,
+    kind: str | None = None,
+    part: str | None = None,
+    license_text: str | None = None,
+) -> Conversion:
+    """Converts a file, or a checkpoint of the zoo, which is downloaded first.
+
+    Args:
+      source: a path, or a name of the zoo.
+      kind: the layout; recognised by content if None.
+      part: the network among several in the file.
+      license_text: of the weights, if the person knows it.
+
+    Raises:
+      Failure: it cannot be had or converted.
+    """
+    entry = None
+    path = pathlib.Path(source)
+    try:
+        if not path.exists() and os.sep not in source and not path.suffix:
+            entry = zoo.find(source)
+            print(f"Fetching {entry.name}, licence: {entry.license}")
+            path = zoo.download(entry, has_progress=True)
+        kind = kind or (entry.kind if entry else None)
+        network = converters.load(path, kind=kind, part=part)
+    except ValueError as error:
+        raise command_line.Failure(str(error)) from error
+    digest = files.sha256(path)
+    entry = entry or zoo.find_sha256(digest)
+    provenance = {"source": path.name, "sha256": digest}
+    if part is not None:
+        provenance["part"] = part
+    if entry is not None:
+        provenance |= {"zoo": entry.name, "citation": entry.citation}
+    provenance["license"] = license_text or (entry.license if entry else "not known")
+    config = getattr(network, "config", None)
+    if hasattr(config, "w_avg_source"):
+        provenance["w_avg"] = config.w_avg_source
+    return Conversion(network=network, provenance=provenance)
+
+
+def save(conversion: Conversion, directory: str, dtype: str | None = None) -> None:
+    """Writes the bundle.
+
+    Raises:
+      Failure: it cannot be written there.
+    """
+    try:
+        bundles.save(
+            conversion.network,
+            directory,
+            provenance=conversion.provenance,
+            dtype=dtype,
+        )
+    except bundles.BundleError as error:
+        raise command_line.Failure(str(error)) from error
+
+
+def summarise(conversion: Conversion) -> str:
+    """What was converted, a line per fact."""
+    network, provenance = conversion.network, conversion.provenance
+    config = network.config
+    params = jax.tree.leaves(nnx.state(network, nnx.Param))
+    facts = {
+        "network": f"{type(network).__name__} ({type(network).__module__})",
+        "family": getattr(config, "family", None),
+        "resolution": getattr(config, "resolution", None),
+        "rows of w": getattr(config, "num_ws", None),
+        "parameters": f"{sum(leaf.size for leaf in params):,}",
+        "mean latent": _W_AVG.get(provenance.get("w_avg", "")),
+        "sha256": provenance["sha256"],
+        "licence": provenance["license"],
+        "citation": provenance.get("citation"),
+    }
+    lines = [f"{name:>12}: {fact}" for name, fact in facts.items() if fact is not None]
+    return "\n".join(lines)

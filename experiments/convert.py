@@ -1,0 +1,55 @@
+"""Converts a checkpoint of another program into a bundle.
+
+    python -m experiments.convert --source=stylegan2-ffhq-config-f.pkl --output_dir=ffhq
+    python -m experiments.convert --source=stylegan2-ada-afhqcat --output_dir=cats
+    python -m experiments.convert --list
+
+A source is a file, or a name of the zoo (`--list`), which is downloaded. The format is
+recognised by content; nothing in the file is run. The weights keep their licence.
+"""
+
+from absl import flags
+
+from converters import zoo
+from experiments import command_line, conversion
+
+_SOURCE = flags.DEFINE_string(
+    "source", None, "A checkpoint file, or a name of the zoo."
+)
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where the bundle goes.")
+_KIND = flags.DEFINE_string("kind", None, "The format, where content cannot tell it.")
+_PART = flags.DEFINE_string(
+    "part", None, 'Another network of the file, such as "D"; default: the generator.'
+)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", None, ["float32", "float16", "bfloat16"], "Store the weights like this."
+)
+_LICENSE = flags.DEFINE_string("license", None, "Of the weights, for the bundle.")
+_LIST = flags.DEFINE_bool("list", False, "List the zoo and stop.")
+
+
+def main(argv):
+    """Converts; returns the exit code."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    if _LIST.value:
+        for entry in zoo.ENTRIES.values():
+            size = f"{entry.size:,} bytes" if entry.size else "size not known"
+            print(f"{entry.name}: {entry.file}, {size}; {entry.license}")
+        return 0
+    if not _SOURCE.value or not _OUTPUT_DIR.value:
+        raise command_line.UsageError("Give --source and --output_dir.")
+    found = conversion.convert(
+        _SOURCE.value,
+        kind=_KIND.value,
+        part=_PART.value,
+        license_text=_LICENSE.value,
+    )
+    conversion.save(found, _OUTPUT_DIR.value, _DTYPE.value)
+    print(conversion.summarise(found))
+    print(f"Wrote the bundle {_OUTPUT_DIR.value}.")
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)
