@@ -55,6 +55,11 @@ class StyleEncoderConfig:
             )
         if self.is_pyramid and self.backbone != "irse50":
             raise ValueError("A feature pyramid needs the backbone irse50.")
+        if len(self.widths) != len(self.depths) or len(self.widths) < 3:
+            raise ValueError(
+                "`widths` and `depths` must name three stages or more, one entry each:"
+                f" {self.widths}, {self.depths}."
+            )
         if self.in_channels not in (3, 6):
             raise ValueError(f"`in_channels` must be 3 or 6: {self.in_channels}.")
 
@@ -169,9 +174,10 @@ class StyleEncoder(nnx.Module):
         """The maps that heads read, coarse to fine."""
         if isinstance(self.backbone, resnet.ResNet):
             return [dict(self.backbone.stages(x))[f"layer{len(self.config.widths)}"]]
-        *_, fine, middle, coarse = self.backbone.stage_ends(x)
+        ends = self.backbone.stage_ends(x)
         if not self.config.is_pyramid:
-            return [coarse]
+            return ends[-1:]
+        fine, middle, coarse = ends[-3:]
         second = _upsample_add(coarse, self.latlayer1(middle))
         return [coarse, second, _upsample_add(second, self.latlayer2(fine))]
 
