@@ -12,6 +12,7 @@ import numpy as np
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
+from jax_encoder.io import files
 from jax_encoder.latents import spaces, styles
 from jax_encoder.ops import resize
 
@@ -234,9 +235,8 @@ def save_pool(pool: Pool, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {
         f"prepared_{k}": np.asarray(x) for k, x in enumerate(leaves)
     }
-    scratch = f"{os.fspath(path)}.tmp.npz"
-    np.savez(scratch, z=np.asarray(pool.z), side=pool.side, **arrays)
-    os.replace(scratch, path)
+    with files.writing(path) as file:
+        np.savez(file, z=np.asarray(pool.z), side=pool.side, **arrays)
 
 
 def load_pool(

@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.io import files
+
 # Inverts the leaky ReLU of slope 0.2 that ends every StyleGAN mapping network.
 _P_SLOPE = 5.0
 _BATCH = 4096
@@ -202,10 +204,9 @@ def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
     arrays: dict[str, Any] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
     if statistics.p is not None:
         arrays |= {f"p_{k}": v for k, v in dataclasses.asdict(statistics.p).items()}
-    scratch = f"{os.fspath(path)}.tmp.npz"
     hosted: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
-    np.savez(scratch, **hosted)
-    os.replace(scratch, path)
+    with files.writing(path) as file:
+        np.savez(file, **hosted)
 
 
 def load(path: str | os.PathLike[str]) -> LatentStatistics:

@@ -1,0 +1,125 @@
+"""Bundles and differences: whole or not at all, and only our own networks."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jax_encoder import io
+from jax_encoder.io import bundles, differences
+from jax_encoder.nn import stylegan2
+
+CONFIG = stylegan2.GeneratorConfig(
+    resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
+)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0))
+
+
+@pytest.fixture(scope="module")
+def bundle(generator, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundles") / "generator"
+    io.save(generator, path, provenance={"licence": "CC0"})
+    return path
+
+
+def _leaves(module):
+    return jax.tree.leaves(nnx.to_pure_dict(nnx.state(module)))
+
+
+def test_save_and_load_is_the_identity(generator, bundle):
+    loaded = io.load(bundle)
+    assert loaded.config == CONFIG
+    for ours, theirs in zip(_leaves(loaded), _leaves(generator), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        assert ours.dtype == theirs.dtype
+    assert bundles.describe(bundle)["provenance"] == {"licence": "CC0"}
+    assert [p.name for p in bundle.parent.iterdir()] == ["generator"]
+
+
+def test_half_precision_is_smaller_and_close(generator, tmp_path):
+    io.save(generator, tmp_path / "half", dtype="float16")
+    loaded = io.load(tmp_path / "half")
+    assert loaded.synthesis.b4.const[...].dtype == jnp.float32
+    for ours, theirs in zip(_leaves(loaded), _leaves(generator), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-6)
+
+
+def test_a_bundle_is_replaced_and_other_directories_are_not(generator, tmp_path):
+    io.save(generator, tmp_path / "twice")
+    io.save(generator, tmp_path / "twice", provenance={"round": 2})
+    assert bundles.describe(tmp_path / "twice")["provenance"] == {"round": 2}
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "holiday.txt").write_text("precious")
+    with pytest.raises(io.BundleError, match="is not a bundle"):
+        io.save(generator, other)
+    assert (other / "holiday.txt").read_text() == "precious"
+
+
+def test_a_failed_write_leaves_the_old_bundle(generator, tmp_path, monkeypatch):
+    io.save(generator, tmp_path / "kept")
+
+    def full(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(bundles.ocp.PyTreeCheckpointer, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        io.save(generator, tmp_path / "kept", provenance={"round": 2})
+    monkeypatch.undo()
+    assert bundles.describe(tmp_path / "kept")["provenance"] == {}
+    assert [p.name for p in tmp_path.iterdir()] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "os:system"}, "is no network of jax_encoder.nn"),
+        ({"network": "jax_encoder.nn.stylegan2:Nothing"}, "cannot build"),
+        ({"config": {"resolution": 7}}, "cannot build"),
+        ({"format": 99}, "unknown bundle format 99"),
+    ],
+)
+def test_a_forged_description_is_refused(bundle, tmp_path, change, message):
+    description = json.loads((bundle / "config.json").read_text()) | change
+    (tmp_path / "config.json").write_text(json.dumps(description))
+    with pytest.raises(io.BundleError, match=message):
+        io.load(tmp_path)
+
+
+def test_no_bundle_says_how_to_make_one(tmp_path):
+    with pytest.raises(io.BundleError, match=r"experiments\.convert"):
+        io.load(tmp_path)
+
+
+def test_damaged_arrays_are_reported(generator, tmp_path):
+    io.save(generator, tmp_path / "damaged")
+    for path in (tmp_path / "damaged" / "arrays").rglob("*"):
+        if path.is_file() and path.parent.name == "d":
+            path.write_bytes(path.read_bytes()[:10])
+    with pytest.raises(io.BundleError, match="are damaged"):
+        io.load(tmp_path / "damaged")
+
+
+def test_a_difference_restores_the_tuned_network(generator, tmp_path):
+    tuned = nnx.clone(generator)
+    tuned.synthesis.b4.const[...] = tuned.synthesis.b4.const[...] + 1.0
+    path = tmp_path / "tuned.npz"
+    differences.save(tuned, generator, path, parent_sha256="abc")
+    with np.load(path) as file:
+        assert sorted(file.files) == [
+            "difference:synthesis.b4.const",
+            "parent_sha256",
+        ]
+    loaded = differences.load(generator, path, parent_sha256="abc")
+    np.testing.assert_allclose(
+        loaded.synthesis.b4.const[...], tuned.synthesis.b4.const[...], rtol=1e-6
+    )
+    with pytest.raises(ValueError, match="load it with the generator that was tuned"):
+        differences.load(generator, path, parent_sha256="abd")
