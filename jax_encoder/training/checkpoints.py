@@ -1,0 +1,117 @@
+"""Checkpoints of a training: whole or not at all, resumed exactly.
+
+A checkpoint is an Orbax tree of the state's leaves in a directory `step-N`. Orbax
+writes beside it and renames at the end, so that a training that is killed leaves the
+last whole checkpoint to resume from.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+State = TypeVar("State")
+_NAME = re.compile(r"step-(\d+)")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint does not fit the training that wants to resume from it."""
+
+
+def steps(directory: str | os.PathLike[str]) -> list[int]:
+    """Returns the steps of the whole checkpoints in a directory, oldest first."""
+    root = pathlib.Path(directory)
+    found = [_NAME.fullmatch(path.name) for path in root.glob("step-*")]
+    return sorted(int(match[1]) for match in found if match)
+
+
+def save(
+    directory: str | os.PathLike[str], step: int, state: Any, *, num_kept: int = 2
+) -> None:
+    """Writes a checkpoint, then deletes all but the last `num_kept`.
+
+    Args:
+      directory: of all checkpoints of the training.
+      step: names the checkpoint; one of the same step is replaced.
+      state: any pytree of arrays and numbers.
+      num_kept: how many checkpoints to keep.
+    """
+    root = pathlib.Path(directory).absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        checkpointer.save(_path(root, step), _named(state), force=True)
+    for old in steps(root)[:-num_kept]:
+        shutil.rmtree(_path(root, old))
+
+
+def restore(
+    directory: str | os.PathLike[str], like: State, *, step: int | None = None
+) -> State:
+    """Reads a checkpoint.
+
+    Args:
+      directory: what `save` was given.
+      like: a state of the wanted structure, shapes, types and shardings.
+      step: which one; by default the last.
+
+    Returns:
+      the state.
+
+    Raises:
+      CheckpointError: there is none, or it is of another training.
+    """
+    root = pathlib.Path(directory).absolute()
+    found = steps(root)
+    if not found or (step is not None and step not in found):
+        raise CheckpointError(f"{root} has no checkpoint {step or ''}; has: {found}.")
+    wanted = _named(like)
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        path = _path(root, found[-1] if step is None else step)
+        stored = checkpointer.restore(
+            path,
+            restore_args=jax.tree.map(
+                lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
+                dict(checkpointer.metadata(path).item_metadata),
+            ),
+        )
+    problems = [f"missing: {name}" for name in sorted(wanted.keys() - stored.keys())]
+    problems += [f"unused: {name}" for name in sorted(stored.keys() - wanted.keys())]
+    problems += [
+        f"shape: {name} is {np.shape(stored[name])}, not {np.shape(wanted[name])}"
+        for name in sorted(wanted.keys() & stored.keys())
+        if np.shape(stored[name]) != np.shape(wanted[name])
+    ]
+    if problems:
+        raise CheckpointError(
+            f"{path} is of another training; name another directory:\n  "
+            + "\n  ".join(problems[:20])
+        )
+    leaves = [_placed(stored[name], leaf) for name, leaf in wanted.items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _path(root: pathlib.Path, step: int) -> pathlib.Path:
+    return root / f"step-{step}"
+
+
+def _named(state: Any) -> dict[str, Any]:
+    """The leaves of a state under the names of their paths, in the state's order."""
+    leaves = jax.tree_util.tree_leaves_with_path(state)
+    return {_name(path): leaf for path, leaf in leaves}
+
+
+def _name(path: Any) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _placed(array: np.ndarray, like: Any) -> Any:
+    """The array with the type, and on the devices, of `like`."""
+    array = np.asarray(array)
+    if isinstance(like, jax.Array):
+        return jax.device_put(array.astype(like.dtype), like.sharding)
+    return type(like)(array) if np.ndim(like) == 0 else array
