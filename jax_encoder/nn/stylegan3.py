@@ -13,7 +13,7 @@ from flax import nnx
 from jax_encoder.nn import layers, mapping, stylegan3_config
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer
-from jax_encoder.ops import convolution, filtered_lrelu, lowpass, modulation
+from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
 GeneratorConfig = stylegan3_config.GeneratorConfig
 config_r = stylegan3_config.config_r
@@ -141,7 +141,7 @@ class SynthesisLayer(nnx.Module):
         spec = self.spec
         x = self._convolve(x, self.affine(w))
         x = x + self.bias[...].astype(x.dtype)[None, None, None]
-        return filtered_lrelu.filtered_lrelu(
+        return formulations.filtered_lrelu2d(
             x,
             self.up_filter[...] if spec.up_taps > 1 else None,
             self.down_filter[...] if spec.down_taps > 1 else None,

@@ -112,28 +112,3 @@ def _filter(x: jax.Array, taps: jax.Array, stride: int) -> jax.Array:
         planes = planes[:, ::stride, ::stride]
     planes = planes.reshape(x.shape[0], x.shape[3], *planes.shape[1:3])
     return jnp.moveaxis(planes, 1, 3)
-
-
-def filtered_lrelu(
-    x: jax.Array,
-    up_filter: jax.Array | None,
-    down_filter: jax.Array | None,
-    resampling: Resampling,
-) -> jax.Array:
-    """Upsamples, activates and downsamples, in the backend's fastest formulation.
-
-    Args:
-      x: `[N, H, W, C]`, bias added.
-      up_filter: `[K]` (separable) or `[K, K]`; sums to one. None for the identity.
-      down_filter: `[L]` (separable) or `[L, L]`; sums to one. None for the identity.
-      resampling: the constants.
-
-    Returns:
-      `[N, H', W', C]`, differentiable in `x` only.
-
-    Raises:
-      ValueError: the map is too small.
-    """
-    up_filter = jnp.ones((1,)) if up_filter is None else up_filter
-    down_filter = jnp.ones((1,)) if down_filter is None else down_filter
-    return plain(x, up_filter, down_filter, resampling)

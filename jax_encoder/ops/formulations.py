@@ -10,7 +10,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.ops import convolution, up_convolution, winograd
+from jax_encoder.ops import (
+    convolution,
+    filtered_lrelu,
+    filtered_lrelu_phases,
+    up_convolution,
+    winograd,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,6 +30,7 @@ class Choices:
       tile_side: least side of a map that is convolved in tiles (`winograd`).
       tile_channels: least number of input and of output channels for it.
       tile_bytes: what the tiles of a strip may take.
+      lrelu_tile: rows and columns of a tile of the filtered leaky ReLU; None: plain.
     """
 
     strip_side: int
@@ -32,6 +39,7 @@ class Choices:
     tile_side: int
     tile_channels: int
     tile_bytes: int
+    lrelu_tile: tuple[int, int] | None
 
 
 BACKENDS = {
@@ -42,6 +50,7 @@ BACKENDS = {
         tile_side=16,
         tile_channels=64,
         tile_bytes=5 << 20,
+        lrelu_tile=(16, 32),
     ),
 }
 
@@ -142,3 +151,37 @@ def tile_rows(x: jax.Array, kernel: jax.Array) -> int | None:
         if count % rows == 0 and rows * row_bytes <= choices.tile_bytes
     ]
     return max(fitting, default=1)
+
+
+def filtered_lrelu2d(
+    x: jax.Array,
+    up_filter: jax.Array | None,
+    down_filter: jax.Array | None,
+    resampling: filtered_lrelu.Resampling,
+) -> jax.Array:
+    """`filtered_lrelu.plain` in the backend's fastest formulation.
+
+    Args:
+      x: `[N, H, W, C]`, bias added.
+      up_filter: `[K]` (separable) or `[K, K]`; sums to one. None for the identity.
+      down_filter: `[L]` (separable) or `[L, L]`; sums to one. None for the identity.
+      resampling: the constants.
+
+    Returns:
+      `[N, H', W', C]`, differentiable in `x` only.
+
+    Raises:
+      ValueError: the map is too small.
+    """
+    up_filter = jnp.ones((1,)) if up_filter is None else up_filter
+    down_filter = jnp.ones((1,)) if down_filter is None else down_filter
+    choices = BACKENDS.get(jax.default_backend())
+    if (
+        choices is not None
+        and choices.lrelu_tile is not None
+        and filtered_lrelu_phases.is_supported(up_filter, down_filter, resampling)
+    ):
+        return filtered_lrelu_phases.filtered_lrelu_phases(
+            x, up_filter, down_filter, resampling, choices.lrelu_tile
+        )
+    return filtered_lrelu.plain(x, up_filter, down_filter, resampling)
