@@ -1,0 +1,1 @@
+"""What `experiments.benchmark` is made of: cases, workloads, timing, reports."""

@@ -1,0 +1,135 @@
+"""Which measurements there are, and which combinations make sense."""
+
+import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+WORKLOADS = (
+    "mapping",
+    "synthesis",
+    "gradient",
+    "inversion",
+    "vgg",
+    "filtered_lrelu",
+    "training",
+)
+FAMILIES = ("stylegan1", "stylegan2", "stylegan3")
+DTYPES = ("float32", "bfloat16")
+_FAMILIES_OF = {
+    "vgg": ("vgg16",),
+    "filtered_lrelu": ("stylegan3",),
+    "training": ("stylegan2",),
+}
+_FLOAT32_ONLY = ("mapping", "vgg")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """One row of the table.
+
+    Attributes:
+      workload: one of `WORKLOADS`.
+      family: of the generator; "vgg16" for the feature network alone.
+      resolution: side of the pictures.
+      batch: pictures at once.
+      dtype: of the convolutions.
+      stages: (share of the steps, resolution) rendered coarsely; empty for none.
+      size: "full" (the published widths) or "small" (at most 16 channels).
+    """
+
+    workload: str
+    family: str
+    resolution: int
+    batch: int = 1
+    dtype: str = "float32"
+    stages: tuple[tuple[float, int], ...] = ()
+    size: str = "full"
+
+    @property
+    def name(self) -> str:
+        """Short and unique: "inversion stylegan2 256 x1 float32"."""
+        parts = [self.workload, self.family, self.resolution, f"x{self.batch}"]
+        parts.append(self.dtype)
+        if self.stages:
+            shares = [f"{share:g}:{side}" for share, side in self.stages]
+            parts.append("coarse " + ",".join(shares))
+        if self.size != "full":
+            parts.append(self.size)
+        return " ".join(map(str, parts))
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the fields, and the name."""
+        return {"name": self.name, **dataclasses.asdict(self)}
+
+
+def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
+    """Reads "0.3:64,0.3:256" as shares and resolutions; empty text is none.
+
+    Raises:
+      ValueError: it does not read so, or the shares exceed one.
+    """
+    stages = []
+    for part in filter(None, text.split(",")):
+        try:
+            share, side = part.split(":")
+            stages.append((float(share), int(side)))
+        except ValueError:
+            raise ValueError(
+                f'Stages read "SHARE:RESOLUTION,...", got {part!r}.'
+            ) from None
+    if any(share <= 0 for share, _ in stages) or sum(s for s, _ in stages) > 1:
+        raise ValueError(f"Shares must be positive and at most 1 in all: {text!r}.")
+    return tuple(stages)
+
+
+def expand(
+    *,
+    workloads: Sequence[str],
+    families: Sequence[str],
+    resolutions: Sequence[int],
+    batches: Sequence[int],
+    dtypes: Sequence[str],
+    stages: tuple[tuple[float, int], ...] = (),
+    size: str = "full",
+) -> Iterator[Case]:
+    """Yields every combination that exists, each once.
+
+    With `stages`, inversions that can be rendered coarsely come with and without.
+
+    Raises:
+      ValueError: a workload, family or dtype is unknown.
+    """
+    for chosen, known in (
+        (workloads, WORKLOADS),
+        (families, FAMILIES),
+        (dtypes, DTYPES),
+    ):
+        unknown = set(chosen) - set(known)
+        if unknown:
+            raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")
+    seen = set()
+    for workload, family, resolution, batch, dtype in itertools.product(
+        workloads, families, resolutions, batches, dtypes
+    ):
+        allowed = _FAMILIES_OF.get(workload, families)
+        if family not in allowed:
+            if workload != "vgg":
+                continue
+            family = "vgg16"
+        if dtype != "float32" and workload in _FLOAT32_ONLY:
+            continue
+        case = Case(
+            workload=workload,
+            family=family,
+            resolution=resolution,
+            batch=batch,
+            dtype=dtype,
+            size=size,
+        )
+        if case not in seen:
+            seen.add(case)
+            yield case
+            coarse = tuple(s for s in stages if s[1] < resolution)
+            if coarse and workload == "inversion" and family == "stylegan2":
+                yield dataclasses.replace(case, stages=coarse)

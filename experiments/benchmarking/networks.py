@@ -1,0 +1,80 @@
+"""Networks with random weights, in the published widths or in small."""
+
+import functools
+from typing import Any
+
+import jax.numpy as jnp
+from flax import nnx
+
+from jax_encoder.nn import (
+    lpips,
+    stylegan1,
+    stylegan2,
+    stylegan2_discriminator,
+    stylegan3,
+    stylegan3_config,
+    vgg,
+)
+
+_SMALL = 16
+
+
+def _widths(base: int, resolution: int, size: str) -> tuple[int, ...]:
+    limit = _SMALL if size == "small" else 512
+    sides = range(2, resolution.bit_length())
+    return tuple(min(base >> side, limit) for side in sides)
+
+
+@functools.lru_cache(maxsize=2)
+def generator(family: str, resolution: int, size: str = "full") -> Any:
+    """Returns a generator: the configuration F of StyleGAN2, T of StyleGAN3.
+
+    Args:
+      family: "stylegan1", "stylegan2" or "stylegan3".
+      resolution: of the pictures.
+      size: "full" or "small".
+    """
+    rngs = nnx.Rngs(0)
+    narrow: dict[str, Any] = (
+        {"z_dim": _SMALL, "w_dim": _SMALL} if size == "small" else {}
+    )
+    if family == "stylegan1":
+        widths = _widths(16384, resolution, size)
+        config1 = stylegan1.GeneratorConfig(
+            resolution=resolution, channels=(widths[0], *widths), **narrow
+        )
+        return stylegan1.Generator(config1, rngs=rngs)
+    if family == "stylegan2":
+        widths = _widths(32768, resolution, size)
+        config2 = stylegan2.GeneratorConfig(
+            resolution=resolution, channels=widths, **narrow
+        )
+        return stylegan2.Generator(config2, rngs=rngs)
+    limit: dict[str, Any] = (
+        {"channel_max": _SMALL, "num_layers": 6} if size == "small" else {}
+    )
+    config3 = stylegan3_config.GeneratorConfig(resolution=resolution, **narrow, **limit)
+    return stylegan3.Generator(config3, rngs=rngs)
+
+
+@functools.lru_cache(maxsize=1)
+def discriminator(resolution: int, size: str = "full") -> Any:
+    """Returns StyleGAN2's discriminator."""
+    config = stylegan2_discriminator.DiscriminatorConfig(
+        resolution=resolution, channels=_widths(32768, resolution, size)
+    )
+    return stylegan2_discriminator.Discriminator(config, rngs=nnx.Rngs(1))
+
+
+@functools.lru_cache(maxsize=1)
+def distance(size: str = "full") -> lpips.LPIPS:
+    """Returns LPIPS on VGG16."""
+    channels = vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
+    config = lpips.LPIPSConfig(channels=channels)
+    return lpips.LPIPS(config, rngs=nnx.Rngs(2))
+
+
+def latents(network: Any, batch: int) -> Any:
+    """Returns fixed `ws` `[N, num_ws, w_dim]`."""
+    shape = (batch, network.config.num_ws, network.config.w_dim)
+    return nnx.Rngs(3).params.normal(shape).astype(jnp.float32)

@@ -1,0 +1,235 @@
+"""What is timed: programs with their arguments, and how much work they are."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.benchmarking import flops, networks
+from experiments.benchmarking.cases import Case
+from jax_encoder.inversion import projector, rendering, schedules, terms
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import Models
+from jax_encoder.latents import statistics
+from jax_encoder.nn import stylegan3
+from jax_encoder.ops import formulations, resize
+from jax_encoder.training import gan
+
+LPIPS_SIZE = 256
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """A program that a step runs, or that a share of the steps runs.
+
+    Attributes:
+      fn: a function of pytrees of arrays.
+      args: its arguments.
+      share: of the steps that run it.
+      num_steps: steps that one call makes.
+      flops: of one step, or None where a rate would say nothing.
+    """
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    share: float = 1.0
+    num_steps: int = 1
+    flops: float | None = None
+
+
+def build(case: Case, *, num_steps: int = 5) -> list[Part]:
+    """Returns the programs of a case.
+
+    Args:
+      case: what to time.
+      num_steps: steps per call of an inversion; what a call prepares is shared.
+    """
+    return _BUILDERS[case.workload](case, num_steps)
+
+
+def _mapping(case: Case, _) -> list[Part]:
+    generator = networks.generator(case.family, case.resolution, case.size)
+    z = _normal((case.batch, generator.config.z_dim))
+    return [_forward(lambda g, z: g.mapping(z), generator, z)]
+
+
+def _synthesis(case: Case, _) -> list[Part]:
+    generator = networks.generator(case.family, case.resolution, case.size)
+    ws = networks.latents(generator, case.batch)
+    return [_forward(_renderer(case), generator, ws)]
+
+
+def _gradient(case: Case, _) -> list[Part]:
+    render = _renderer(case)
+
+    def slope(generator, ws):
+        return jax.grad(lambda ws: jnp.sum(jnp.square(render(generator, ws))))(ws)
+
+    generator = networks.generator(case.family, case.resolution, case.size)
+    ws = networks.latents(generator, case.batch)
+    work = 2 * flops.count(render, generator, ws)
+    return [Part(fn=slope, args=(generator, ws), flops=work)]
+
+
+def _inversion(case: Case, num_steps: int) -> list[Part]:
+    parts, rest = [], 1.0
+    for share, side in case.stages:
+        parts.append(_inversion_part(case, num_steps, share, side))
+        rest -= share
+    if rest > 1e-9:
+        parts.append(_inversion_part(case, num_steps, rest, case.resolution))
+    return parts
+
+
+def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part:
+    """The NVIDIA projector: w and noise maps, LPIPS at 256 pixels, Adam."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    distance = networks.distance(case.size)
+    models = Models(
+        generator=generator,
+        networks={"lpips": distance},
+        statistics=statistics.estimate(generator, num_samples=256),
+    )
+    is_noisy = bool(generator.config.noise_shapes)
+    config = ProjectorConfig(
+        space="w",
+        num_steps=1000,
+        terms=(terms.Perceptual(size=LPIPS_SIZE),),
+        exploration=schedules.Exploration(factor=0.05, ramp=0.75),
+        noise="optimise" if is_noisy else "const",
+        dtype=case.dtype,
+    )
+    targets = jnp.tanh(_normal((case.batch, side, side, 3)))
+    problem = projector.prepare(models, targets, config)
+    row = models.statistics.w_avg[None]
+    values = jnp.broadcast_to(row, (case.batch, row.shape[1]))
+    state = projector.init(models, values, jax.random.key(0), config)
+
+    def advance(models, problem, state):
+        return projector.advance(
+            models,
+            problem,
+            state,
+            jnp.asarray(num_steps),
+            config=config,
+            resolution=side,
+            chunk=num_steps,
+        )
+
+    def forward(generator, distance, ws):
+        images = rendering.render(generator, ws, resolution=side, dtype=case.dtype)
+        return distance.features(resize.at_most(images, LPIPS_SIZE))
+
+    ws = networks.latents(generator, case.batch)
+    return Part(
+        fn=advance,
+        args=(models, problem, state),
+        share=share,
+        num_steps=num_steps,
+        flops=2 * flops.count(forward, generator, distance, ws),
+    )
+
+
+def _vgg(case: Case, _) -> list[Part]:
+    distance = networks.distance(case.size)
+    side = case.resolution
+    images = jnp.tanh(_normal((case.batch, side, side, 3)))
+    return [_forward(lambda d, x: d.features(x), distance, images)]
+
+
+def _filtered_lrelu(case: Case, _) -> list[Part]:
+    """The layer with the most samples at its nonlinearity, forward and backward."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    specs = [spec for spec in generator.config.layers if not spec.is_torgb]
+    spec = max(
+        specs,
+        key=lambda s: (
+            (s.in_size * s.tmp_sampling_rate / s.in_sampling_rate) ** 2 * s.out_channels
+        ),
+    )
+    side = spec.in_size + spec.kernel_size - 1
+    shape = (case.batch, side, side, spec.out_channels)
+    x = _normal(shape).astype(case.dtype)
+    filters = (
+        jnp.asarray(stylegan3.up_filter(spec)),
+        jnp.asarray(stylegan3.down_filter(spec)),
+    )
+
+    def both(x, up_filter, down_filter):
+        def apply(x):
+            return formulations.filtered_lrelu2d(
+                x, up_filter, down_filter, spec.resampling
+            )
+
+        y, pull = jax.vjp(apply, x)
+        return y, pull(y)
+
+    return [Part(fn=both, args=(x, *filters))]
+
+
+def _training(case: Case, _) -> list[Part]:
+    """The phases of StyleGAN2's training, each as often as it runs."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    discriminator = networks.discriminator(case.resolution, case.size)
+    shrink = 2 - case.batch % 2
+    config = gan.GanConfig(
+        batch_size=case.batch, path_batch_shrink=shrink, dtype=case.dtype
+    )
+    state, rest = gan.init(generator, discriminator, config)
+    side = case.resolution
+    images = jnp.tanh(_normal((case.batch, side, side, 3)))
+    key = jax.random.key(0)
+    ws = networks.latents(generator, case.batch)
+    g = flops.count(lambda g, ws: g.synthesis(ws), generator, ws)
+    d = flops.count(lambda d, x: d(x), discriminator, images)
+    # A gradient of the weights is three forward passes' work, one that only passes
+    # through is two; the regularisers differentiate a gradient.
+    rows = [
+        (gan.generator_phase, (), 1.0, 3 * g + 2 * d),
+        (gan.discriminator_phase, (images,), 1.0, g + 6 * d),
+        (gan.path_phase, (), 1 / config.path_interval, 6 * g / shrink),
+        (gan.r1_phase, (images,), 1 / config.r1_interval, 6 * d),
+    ]
+    return [
+        Part(
+            fn=_phase(phase, config),
+            args=(state, rest, *data, key),
+            share=share,
+            flops=work,
+        )
+        for phase, data, share, work in rows
+    ]
+
+
+def _phase(phase, config):
+    return lambda *args: phase(*args, config=config)
+
+
+def _renderer(case: Case):
+    def render(generator, ws):
+        return rendering.render(generator, ws, dtype=case.dtype)
+
+    return render
+
+
+def _forward(fn, *args) -> Part:
+    return Part(fn=fn, args=args, flops=flops.count(fn, *args))
+
+
+def _normal(shape: tuple[int, ...]) -> jax.Array:
+    values = np.random.default_rng(0).standard_normal(shape, np.float32)
+    return jnp.asarray(values)
+
+
+_BUILDERS: dict[str, Callable[[Case, int], list[Part]]] = {
+    "mapping": _mapping,
+    "synthesis": _synthesis,
+    "gradient": _gradient,
+    "inversion": _inversion,
+    "vgg": _vgg,
+    "filtered_lrelu": _filtered_lrelu,
+    "training": _training,
+}

@@ -1,0 +1,93 @@
+"""The binary, as a person runs it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from experiments import command_line
+from experiments.benchmarking import cases, rows, workloads
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _run(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments.benchmark", *arguments],
+        cwd=cwd,
+        env={"PATH": "", "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(cwd)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_writes_a_report_and_compares(tmp_path):
+    (tmp_path / "peer.py").write_text(
+        "import time\n"
+        "def make(case):\n"
+        "    assert case['resolution'] == 16\n"
+        "    return lambda: time.sleep(0.05)\n"
+    )
+    flags = ("--size=small", "--workloads=mapping", "--resolutions=16", "--nopeak")
+    first = _run(*flags, "--reference=peer:make", "--output_dir=out", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    report = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    (row,) = report["rows"]
+    assert row["name"] == "mapping stylegan2 16 x1 float32 small"
+    assert row["reference_seconds"] >= 0.05
+    assert row["reference_ratio"] > 1
+    assert row["flops"] == 8 * 2 * 16 * 16
+    assert row["cached_start_seconds"] > 0
+
+    second = _run(*flags, "--nocached", "--compare=out/benchmark.json", cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert "other/this" in second.stdout
+
+
+def test_bad_flags_exit_with_two(tmp_path):
+    result = _run("--workloads=juggling", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "choose of" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("name", ["nothing:here", "json:nothing", "json"])
+def test_refuses_references_that_do_not_exist(name):
+    with pytest.raises(command_line.UsageError, match="MODULE:FUNCTION"):
+        rows.load_reference(name)
+
+
+@pytest.mark.parametrize("workload", ["synthesis", "gradient", "inversion"])
+def test_counts_the_work_of_a_step(workload):
+    case = cases.Case(
+        workload=workload, family="stylegan2", resolution=16, size="small"
+    )
+    (part,) = workloads.build(case)
+    forward = cases.Case(
+        workload="synthesis", family="stylegan2", resolution=16, size="small"
+    )
+    (render,) = workloads.build(forward)
+    assert part.flops
+    assert render.flops
+    least = 1 if workload == "synthesis" else 2
+    assert part.flops >= least * render.flops
+
+
+def test_stages_share_the_steps():
+    case = cases.Case(
+        workload="inversion",
+        family="stylegan2",
+        resolution=32,
+        stages=((0.5, 16),),
+        size="small",
+    )
+    options = rows.Options(num_repeats=1, num_steps=1, with_cache=False)
+    row = rows.measure(case, options)
+    coarse, full = workloads.build(case)
+    assert (coarse.share, full.share) == (0.5, 0.5)
+    assert row["flops"] == pytest.approx(0.5 * (coarse.flops + full.flops))
+    assert row["seconds"] > 0

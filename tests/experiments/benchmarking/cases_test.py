@@ -1,0 +1,43 @@
+"""Combinations that make no sense are left out; bad ones are refused."""
+
+import pytest
+
+from experiments.benchmarking import cases
+
+ALL = {
+    "workloads": cases.WORKLOADS,
+    "families": cases.FAMILIES,
+    "resolutions": (64, 256),
+    "batches": (1, 8),
+    "dtypes": cases.DTYPES,
+}
+
+
+def test_every_case_is_there_once():
+    names = [case.name for case in cases.expand(**ALL)]
+    assert len(names) == len(set(names))
+    # 2 resolutions x 2 batches: mapping 3 families, synthesis, gradient and inversion
+    # 3 families x 2 dtypes, VGG 1, filtered leaky ReLU and training 2 dtypes.
+    assert len(names) == 4 * (3 + 3 * 6 + 1 + 2 + 2)
+    assert "inversion stylegan2 256 x8 bfloat16" in names
+
+
+def test_coarse_rows_come_beside_full_ones():
+    options = {**ALL, "workloads": ("inversion",), "dtypes": ("float32",)}
+    stages = cases.parse_stages("0.5:128")
+    coarse = [c for c in cases.expand(**options, stages=stages) if c.stages]
+    assert [c.name for c in coarse] == [
+        "inversion stylegan2 256 x1 float32 coarse 0.5:128",
+        "inversion stylegan2 256 x8 float32 coarse 0.5:128",
+    ]
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.5:x", "0.7:64,0.6:128", "-0.1:64"])
+def test_refuses_bad_stages(text):
+    with pytest.raises(ValueError, match=r"Stages read|Shares must"):
+        cases.parse_stages(text)
+
+
+def test_refuses_unknown_names():
+    with pytest.raises(ValueError, match="Unknown: .'juggling'"):
+        list(cases.expand(**{**ALL, "workloads": ("juggling",)}))
