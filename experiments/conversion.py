@@ -70,9 +70,9 @@ def convert(
     if entry is not None:
         provenance |= {"zoo": entry.name, "citation": entry.citation}
     provenance["license"] = license_text or (entry.license if entry else "not known")
-    config = getattr(network, "config", None)
-    if hasattr(config, "w_avg_source"):
-        provenance["w_avg"] = config.w_avg_source
+    w_avg = getattr(network.config, "w_avg_source", None)
+    if w_avg is not None:
+        provenance["w_avg"] = w_avg
     return Conversion(network=network, provenance=provenance)
 
 
