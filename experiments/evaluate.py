@@ -24,7 +24,7 @@ _IMAGES = flags.DEFINE_string("images", "", "Folder or pattern to judge.")
 _REFERENCES = flags.DEFINE_string("references", "", "Folder or pattern to judge by.")
 _GENERATOR = flags.DEFINE_string("generator", "", "Bundle to judge, not --images.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_LPIPS = flags.DEFINE_string("lpips", None, "Bundle of LPIPS; empty: none.")
+_LPIPS = flags.DEFINE_string("lpips", None, "Bundle; default: demo's; empty: none.")
 _INCEPTION = flags.DEFINE_string("inception", "", "Bundle of Inception, for FID.")
 _IDENTITY = flags.DEFINE_string("identity", "", "Bundle of ArcFace.")
 _RESOLUTION = flags.DEFINE_integer(

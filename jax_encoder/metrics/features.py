@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jax_encoder.nn import lpips, vgg
+
 
 @dataclasses.dataclass(frozen=True)
 class FeatureStatistics:
@@ -93,22 +95,22 @@ def describe(network: Any, images: jax.Array) -> jax.Array:
     """One vector per picture, for distances between sets of pictures.
 
     Args:
-      network: one with `embed` (Inception, ArcFace), an `nn.lpips.LPIPS`, or a VGG. Of
-        the last two the features compared or the last of every block are averaged over
-        the picture and joined.
+      network: an `nn.lpips.LPIPS` or a VGG, of which the features compared or the last
+        of every block are averaged over the picture and joined; or a network with
+        `embed`, such as Inception.
       images: `[N, H, W, 3]` in [-1, 1].
 
     Returns:
       `[N, D]`.
     """
-    if hasattr(network, "embed"):
-        return network.embed(images)
-    trunk = getattr(network, "trunk", network)
-    if trunk is not network:
-        taps = network.config.taps
-    else:
+    if isinstance(network, lpips.LPIPS):
+        trunk, taps = network.trunk, network.config.taps
+    elif isinstance(network, vgg.VGG):
         blocks = enumerate(network.config.channels, 1)
-        taps = [f"relu{block}_{len(widths)}" for block, widths in blocks]
+        taps = tuple(f"relu{block}_{len(widths)}" for block, widths in blocks)
+        trunk = network
+    else:
+        return network.embed(images)
     found = trunk.features(images, taps)
     return jnp.concatenate([jnp.mean(found[t], axis=(1, 2)) for t in taps], axis=1)
 

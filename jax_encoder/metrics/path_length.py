@@ -117,12 +117,13 @@ def sample_path_lengths(
     num_samples: int = 50_000,
     batch_size: int = 4,
 ) -> np.ndarray:
-    """Draws paths, labels excepted, and measures them.
+    """Draws paths and measures them.
 
-    Noise maps are drawn anew for every batch, as the reference does.
+    Noise maps are drawn anew for every batch, as the reference does; labels of a
+    conditional generator are drawn evenly, one for both ends of a path.
 
     Args:
-      generator: an unconditional generator.
+      generator: a generator.
       network: what `distance` takes first.
       key: PRNG key.
       distance: `(network, images, others) -> [N]`, a squared distance.
@@ -151,7 +152,11 @@ def sample_path_lengths(
 
 @functools.partial(jax.jit, static_argnames=("distance", "config", "batch_size"))
 def _sample(generator, network, key, *, distance, config, batch_size: int):
-    z_key, t_key, noise_key = jax.random.split(key, 3)
+    z_key, t_key, noise_key, label_key = jax.random.split(key, 4)
+    labels, num_classes = None, generator.config.c_dim
+    if num_classes:
+        classes = jax.random.randint(label_key, (batch_size,), 0, num_classes)
+        labels = jax.nn.one_hot(classes, num_classes)
     z = jax.random.normal(z_key, (2, batch_size, generator.config.z_dim))
     shapes = getattr(generator.config, "noise_shapes", ())
     keys = jax.random.split(noise_key, max(len(shapes), 1))
@@ -164,6 +169,7 @@ def _sample(generator, network, key, *, distance, config, batch_size: int):
         distance=distance,
         config=config,
         noise=noise or None,
+        labels=labels,
     )
 
 
