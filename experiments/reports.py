@@ -65,6 +65,20 @@ def caption(row: Mapping[str, Any]) -> str:
     return "  ".join(form.format(value) for form, value in known)
 
 
+def sentence(rows: Sequence[Mapping[str, Any]], output: Any) -> str:
+    """The run in one line, and where to look.
+
+    Args:
+      rows: of the summary.
+      output: the run's directory.
+    """
+    good = [row for row in rows if row["status"] == "ok"]
+    medians = {k: _median([row.get(k) for row in good]) for k in _FORMATS}
+    text = f"{len(good)} of {len(rows)} pictures inverted"
+    measures = caption(medians).replace("  ", ", ")
+    return f"{text} (median {measures}): {output}" if measures else f"{text}: {output}"
+
+
 def write_contact_sheet(
     output: pathlib.Path,
     rows: Sequence[Mapping[str, Any]],
