@@ -301,6 +301,37 @@ def evaluate(
     return table
 
 
+def evaluate_identity(network: vgg.VGG, images: jax.Array) -> dict[str, float]:
+    """Measures how well embeddings tell the same person from another.
+
+    Args:
+      network: has `embed`.
+      images: `[2 P, H, W, 3]`, of the people of `draw_people`.
+
+    Returns:
+      "same" and "different", mean cosines; "ranking", the share of pairs of the same
+      person that are closer than a pair of different persons (area under the curve);
+      "retrieval", the share of pictures whose nearest other picture is of the same
+      person.
+    """
+    embeddings = np.asarray(network.embed(images))
+    num = len(embeddings)
+    cosines = embeddings @ embeddings.T
+    partners = (np.arange(num) + num // 2) % num
+    same = cosines[np.arange(num), partners]
+    is_other = ~np.eye(num, dtype=bool)
+    is_other[np.arange(num), partners] = False
+    different = np.sort(cosines[is_other])
+    below = np.searchsorted(different, same) / len(different)
+    nearest = np.argmax(np.where(np.eye(num, dtype=bool), -2.0, cosines), axis=1)
+    return {
+        "same": float(same.mean()),
+        "different": float(different.mean()),
+        "ranking": float(below.mean()),
+        "retrieval": float((nearest == partners).mean()),
+    }
+
+
 def _batch(key, config):
     people, levels, noise = jax.random.split(key, 3)
     attributes = draw_people(people, config.num_people)

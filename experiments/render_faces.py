@@ -1,0 +1,80 @@
+"""Renders procedural faces: PNGs or one sheet, and the attributes they show.
+
+    python -m experiments.render_faces --num=64 --output_dir=faces
+    python -m experiments.render_faces --num=64 --sheet --output_dir=faces
+
+Writes `000000.png`... (or `sheet.png`), and the true attributes as `attributes.json`
+(by file name and attribute), `attributes.csv` and `attributes.npz`.
+"""
+
+import csv
+import io
+import json
+import pathlib
+
+import jax
+import numpy as np
+from absl import flags
+
+from experiments import command_line
+from jax_encoder.data import face_attributes, faces
+from jax_encoder.io import contact_sheet, files, images
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", "faces", "Where to write.")
+_NUM = flags.DEFINE_integer("num", 16, "Faces.", lower_bound=1)
+_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Pixels a side.", 4, 4096)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the people.")
+_SHEET = flags.DEFINE_boolean("sheet", False, "One sheet instead of a file per face.")
+_COLUMNS = flags.DEFINE_integer("columns", 8, "Of the sheet.", lower_bound=1)
+_PREFIX = flags.DEFINE_string("prefix", "", "Begins the files' names.")
+_CHUNK = 64
+
+
+def main(argv):
+    """Draws the people of the seed, 64 at a time."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    root = pathlib.Path(_OUTPUT_DIR.value)
+    files.make_directory(root)
+    num = -(-_NUM.value // _CHUNK) * _CHUNK  # One shape, hence one compilation.
+    people = face_attributes.sample(jax.random.key(_SEED.value), num)
+    pictures = []
+    for start in range(0, num, _CHUNK):
+        chunk = people[start : start + _CHUNK]
+        pictures.extend(np.asarray(faces.render(chunk, _RESOLUTION.value)))
+    pictures = pictures[: _NUM.value]
+    names = [f"{_PREFIX.value}{i:06d}.png" for i in range(len(pictures))]
+    if _SHEET.value:
+        rows = range(0, len(pictures), _COLUMNS.value)
+        grid = [pictures[i : i + _COLUMNS.value] for i in rows]
+        sheet = contact_sheet.draw(grid, side=_RESOLUTION.value)
+        images.write(root / "sheet.png", sheet)
+    else:
+        for name, picture in zip(names, pictures, strict=True):
+            images.write(root / name, picture)
+    _write_attributes(root, names, np.asarray(people)[: len(names)])
+    print(f"Wrote {len(names)} faces to {root}.")
+    return 0
+
+
+def _write_attributes(root, names, people):
+    columns = face_attributes.NAMES
+    table = {
+        name: {k: round(float(v), 5) for k, v in zip(columns, row, strict=True)}
+        for name, row in zip(names, people, strict=True)
+    }
+    text = json.dumps(table, indent=1) + "\n"
+    files.write_bytes(root / "attributes.json", text.encode())
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer)
+    writer.writerow(["file", *columns])
+    writer.writerows(
+        [name, *row.tolist()] for name, row in zip(names, people, strict=True)
+    )
+    files.write_bytes(root / "attributes.csv", buffer.getvalue().encode())
+    with files.writing(root / "attributes.npz") as file:
+        np.savez(file, attributes=people, names=np.array(columns))
+
+
+if __name__ == "__main__":
+    command_line.run(main)
