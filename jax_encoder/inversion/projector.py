@@ -100,7 +100,7 @@ def init(
         variables=variables,
         opt_state=jax.vmap(optimizer.init)(variables),
         best=variables,
-        best_loss=jnp.full((num,), jnp.inf),
+        best_loss=jnp.full((num,), jnp.inf, jnp.float32),
         best_step=jnp.zeros((num,), jnp.int32),
         status=jnp.full((num,), RUNNING, jnp.int32),
     )
@@ -162,9 +162,9 @@ def _run(models, problem, state, num_steps, *, config, resolution, chunk):
     spread = spaces.spread(config.space, models.statistics, models.generator)
     num, num_terms = problem.weights.shape
     curves = Curves(
-        loss=jnp.full((chunk, num), jnp.nan),
-        terms=jnp.full((chunk, num, num_terms), jnp.nan),
-        noise=jnp.full((chunk, num), jnp.nan),
+        loss=jnp.full((chunk, num), jnp.nan, jnp.float32),
+        terms=jnp.full((chunk, num, num_terms), jnp.nan, jnp.float32),
+        noise=jnp.full((chunk, num), jnp.nan, jnp.float32),
     )
 
     def evaluate(offset, batch):
