@@ -1,0 +1,84 @@
+"""Trains a StyleGAN2 on procedural faces or on a folder of pictures.
+
+    python -m experiments.train_gan --output_dir=runs/faces --preset=avatars \
+        --resolution=64 --bootstrap_steps=8000 --num_steps=2000
+    python -m experiments.train_gan --output_dir=runs/mine --data=pictures/ \
+        --preset=auto --resolution=256
+
+With `--bootstrap_steps` the generator is first taught by regression on renderings. Both
+stages write checkpoints and resume from the last whole one when the same command is
+given again. The result is the bundle `<output_dir>/generator`; sheets, curves and
+TensorBoard events lie beside it as the training goes.
+"""
+
+import pathlib
+
+from absl import flags
+
+from experiments import command_line, training_stages
+from jax_encoder.training import gan, presets
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
+_DATA = flags.DEFINE_string("data", "faces", '"faces" (rendered), or a folder.')
+_PRESET = flags.DEFINE_enum("preset", "auto", presets.NAMES, "Published configuration.")
+_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Side, a power of two.", 8)
+_NUM_STEPS = flags.DEFINE_integer("num_steps", 10_000, "Adversarial steps.", 0)
+_BOOTSTRAP = flags.DEFINE_integer("bootstrap_steps", 0, "Regression steps before.", 0)
+_MAPPING = flags.DEFINE_integer(
+    "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0
+)
+_GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Default: the preset's.", 2)
+_LEARNING_RATE = flags.DEFINE_float("learning_rate", None, "Default: the preset's.")
+_GAMMA = flags.DEFINE_float("r1_gamma", None, "Default: the preset's.")
+_AUGMENTATION = flags.DEFINE_enum(
+    "augmentation", None, gan.AUGMENTATIONS, "Default: the preset's."
+)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", "float32", ["float32", "bfloat16"], "Of the convolutions."
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
+_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
+_LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
+_NUM_FID = flags.DEFINE_integer(
+    "num_fid", 2000, "Pictures for FID and PPL at the end; 0 for none.", 0
+)
+
+
+def main(argv):
+    """Runs the stages that are not done yet."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    if _BOOTSTRAP.value and _DATA.value != "faces":
+        raise command_line.UsageError("--bootstrap_steps needs --data=faces.")
+    changes = {
+        "batch_size": _BATCH_SIZE.value,
+        "learning_rate": _LEARNING_RATE.value,
+        "r1_gamma": _GAMMA.value,
+        "augmentation": _AUGMENTATION.value,
+        "dtype": _DTYPE.value,
+    }
+    job = training_stages.Job(
+        output=pathlib.Path(_OUTPUT_DIR.value),
+        data=_DATA.value,
+        preset=_PRESET.value,
+        resolution=_RESOLUTION.value,
+        changes={name: value for name, value in changes.items() if value is not None},
+        start=_GENERATOR.value,
+        mapping_steps=_MAPPING.value,
+        bootstrap_steps=_BOOTSTRAP.value,
+        num_steps=_NUM_STEPS.value,
+        checkpoint_every=_EVERY.value,
+        log_every=_LOG_EVERY.value,
+        num_fid=_NUM_FID.value,
+        seed=_SEED.value,
+    )
+    try:
+        training_stages.run(job)
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

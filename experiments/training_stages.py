@@ -1,0 +1,209 @@
+"""The stages of `experiments.train_gan`; each resumes from its checkpoints."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from experiments import resources, training_log
+from jax_encoder import io
+from jax_encoder.data import faces
+from jax_encoder.io import bundles, files
+from jax_encoder.latents import statistics
+from jax_encoder.nn import stylegan2, stylegan2_discriminator
+from jax_encoder.training import (
+    checkpoints,
+    evaluation,
+    gan,
+    mapping_lessons,
+    presets,
+    regression,
+    sources,
+)
+
+_NUM_SHOWN = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train; see the flags of `experiments.train_gan`."""
+
+    output: pathlib.Path
+    data: str = "faces"
+    preset: str = "auto"
+    resolution: int = 64
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    start: str | None = None
+    mapping_steps: int = 45_000
+    bootstrap_steps: int = 0
+    num_steps: int = 10_000
+    checkpoint_every: int = 500
+    log_every: int = 50
+    num_fid: int = 2000
+    seed: int = 0
+
+
+def run(job: Job) -> stylegan2.Generator:
+    """Runs the stages that are not done, and writes the bundle `generator`."""
+    preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
+    preset = dataclasses.replace(
+        preset, training=dataclasses.replace(preset.training, **job.changes)
+    )
+    key = jax.random.key(job.seed)
+    generator = _initial(job, preset)
+    if job.bootstrap_steps:
+        generator = _bootstrap(job, generator, preset, key)
+    if job.num_steps:
+        generator = _adversarial(job, generator, preset, key)
+    io.save(generator, job.output / "generator", provenance=_provenance(job))
+    if job.num_fid:
+        measures = evaluate(job, generator, key)
+        files.write_json(job.output / "measures.json", measures)
+        print(measures, flush=True)
+    return generator
+
+
+def evaluate(job: Job, generator: Any, key: jax.Array) -> dict[str, Any]:
+    """FID and PPL by the demo's feature network, where that fits the pictures."""
+    networks = [resources.DEMO_NETWORKS[name] for name in ("vgg", "lpips")]
+    if not all(map(bundles.is_bundle, networks)):
+        return {"note": "The demo's feature network is missing: no FID, no PPL."}
+    vgg, lpips = map(io.load, networks)
+    found = evaluation.fid(
+        generator, _source(job, key), vgg, num=job.num_fid, key=jax.random.key(1234)
+    )
+    ppl = evaluation.ppl(generator, lpips, num=job.num_fid, key=jax.random.key(4321))
+    return {**found, "ppl": ppl, "num": job.num_fid, "network": "avatar_vgg"}
+
+
+def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
+    if job.start is None:
+        return stylegan2.Generator(preset.generator, rngs=nnx.Rngs(job.seed))
+    generator = resources.load(job.start).network
+    if not isinstance(generator, stylegan2.Generator):
+        raise ValueError(f"{job.start} is no StyleGAN2 generator.")
+    if generator.config.resolution != job.resolution:
+        raise ValueError(
+            f"{job.start} makes pictures of {generator.config.resolution} pixels: give"
+            f" --resolution={generator.config.resolution}."
+        )
+    return generator
+
+
+def _bootstrap(job, generator, preset, key) -> stylegan2.Generator:
+    """Teaches the mapping, then the synthesis coarse to fine."""
+    config = regression.RegressionConfig(
+        batch_size=preset.training.batch_size,
+        num_steps=job.bootstrap_steps,
+        num_cooldown=job.bootstrap_steps // 4,
+    )
+    root = job.output / "bootstrap"
+    taught = root / "mapping"
+    if bundles.is_bundle(taught):
+        generator = io.load(taught)
+    elif job.mapping_steps:
+        generator, errors = mapping_lessons.teach(
+            generator, key, num_steps=job.mapping_steps
+        )
+        print(f"The mapping's error: {errors[-100:].mean():.4f}", flush=True)
+        io.save(generator, taught)
+    state = regression.init(generator, config)
+    if checkpoints.steps(root / "checkpoints"):
+        state = checkpoints.restore(root / "checkpoints", state)
+    graphdef, _, rest = nnx.split(generator, nnx.Param, ...)
+    step = jax.jit(
+        regression.step,
+        static_argnames=("config", "resolution"),
+        donate_argnames="state",
+    )
+    draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
+    log = training_log.TrainingLog(root)
+    while (done := int(state.step)) < config.num_steps:
+        z, cutoff, attributes = draw(
+            jax.random.fold_in(key, done),
+            config.batch_size,
+            generator.config.z_dim,
+            config.mixing_probability,
+        )
+        targets = faces.render(attributes, job.resolution)
+        side = _side(done / config.num_steps, job.resolution)
+        state, loss = step(
+            state, generator, z, cutoff, targets, config=config, resolution=side
+        )
+        log.add({"loss/regression": loss}, config.batch_size)
+        shown = functools.partial(nnx.merge, graphdef, state.average, rest)
+        _note(job, log, root, state, shown, config.num_steps)
+    generator = nnx.clone(nnx.merge(graphdef, state.average, rest))
+    generator.w_avg[...] = statistics.estimate(generator, num_samples=100_000).w_avg
+    return generator
+
+
+def _side(progress: float, resolution: int) -> int:
+    """Coarse to fine: a quarter of the side, then half, then all of it."""
+    if progress < 0.1:
+        return max(resolution // 4, 8)
+    return max(resolution // 2, 8) if progress < 0.3 else resolution
+
+
+def _adversarial(job, generator, preset, key) -> stylegan2.Generator:
+    discriminator = stylegan2_discriminator.Discriminator(
+        preset.discriminator, rngs=nnx.Rngs(job.seed + 1)
+    )
+    config, source = preset.training, _source(job, key)
+    root = job.output / "adversarial"
+    state, networks = gan.init(generator, discriminator, config)
+    state, networks, sharding = gan.distribute(state, networks)
+    if checkpoints.steps(root / "checkpoints"):
+        state = checkpoints.restore(root / "checkpoints", state)
+    log = training_log.TrainingLog(root)
+    while (done := int(state.step)) < job.num_steps:
+        images = jax.device_put(source(done, config.batch_size), sharding)
+        state, report = gan.train_step(state, networks, images, key, config, sharding)
+        log.add(report, config.batch_size)
+        shown = functools.partial(gan.averaged_generator, state, networks)
+        _note(job, log, root, state, shown, job.num_steps)
+    return gan.averaged_generator(state, networks)
+
+
+def _note(job, log, root, state, generator, num_steps) -> None:
+    """Logs, draws and saves where it is time to."""
+    done = int(state.step)
+    is_last = done == num_steps
+    if done % job.log_every == 0 or is_last:
+        print(log.flush(done), flush=True)
+    if done % job.checkpoint_every == 0 or is_last:
+        pictures = evaluation.samples(
+            generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
+        )
+        log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
+        log.curves()
+        checkpoints.save(root / "checkpoints", done, state)
+
+
+def _source(job: Job, key: jax.Array) -> sources.Source:
+    if job.data == "faces":
+        return sources.rendered(jax.random.fold_in(key, 17), job.resolution)
+    return sources.folder(job.data, job.resolution, seed=job.seed)
+
+
+def _provenance(job: Job) -> dict[str, Any]:
+    made = dataclasses.asdict(job)
+    made.pop("output")
+    return {"made_by": "experiments.train_gan", "job": made, "licence": "Apache-2.0"}
+
+
+def interpolations(generator: Any, key: jax.Array, num_rows: int = 8) -> np.ndarray:
+    """Returns `[num_rows * 8, R, R, 3]`: rows of straight lines in W."""
+    w = generator.mapping(
+        jax.random.normal(key, (2 * num_rows, generator.config.z_dim))
+    )
+    share = jnp.linspace(0.0, 1.0, 8)[None, :, None]
+    line = w[:num_rows, None] * (1.0 - share) + w[num_rows:, None] * share
+    ws = jnp.repeat(line.reshape(-1, 1, w.shape[1]), generator.config.num_ws, axis=1)
+    return np.asarray(jax.jit(lambda g, ws: g.synthesis(ws))(generator, ws))

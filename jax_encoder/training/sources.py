@@ -1,0 +1,54 @@
+"""Where a training's pictures come from: the renderer, or a folder.
+
+A source is a function `(step, num) -> [num, R, R, 3]` in [-1, 1]. What it returns
+depends on nothing else, so that a resumed training sees what it would have seen.
+"""
+
+import pathlib
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from jax_encoder.data import face_attributes, faces
+from jax_encoder.io import images
+
+Source = Callable[[int, int], jax.Array]
+
+
+def rendered(key: jax.Array, resolution: int) -> Source:
+    """Returns a source of procedural faces, each drawn once."""
+
+    def draw(step: int, num: int) -> jax.Array:
+        attributes = face_attributes.sample(jax.random.fold_in(key, step), num)
+        return faces.render(attributes, resolution)
+
+    return draw
+
+
+def folder(where: str | pathlib.Path, resolution: int, *, seed: int = 0) -> Source:
+    """Returns a source of the pictures in a folder, shuffled, in random reflections.
+
+    Args:
+      where: a directory or pattern. The pictures are read at once and kept as bytes.
+      resolution: of the pictures; others are cropped to squares and resized.
+      seed: of the order.
+
+    Raises:
+      ValueError: there are no pictures.
+    """
+    paths = images.find(where)
+    if not paths:
+        raise ValueError(f"There are no pictures in {where}.")
+    kept = np.stack(
+        [images.to_uint8(images.fit(images.read(path), resolution)) for path in paths]
+    )
+
+    def draw(step: int, num: int) -> jax.Array:
+        random = np.random.default_rng((seed, step))
+        batch = kept[random.integers(len(kept), size=num)]
+        is_mirrored = random.random(num) < 0.5
+        batch = np.where(is_mirrored[:, None, None, None], batch[:, :, ::-1], batch)
+        return jax.numpy.asarray(images.from_uint8(batch))
+
+    return draw

@@ -1,0 +1,73 @@
+"""The smallest training that has all phases; also run as a program.
+
+python tiny_gan.py NUM_DEVICES NUM_STEPS OUTPUT.npz
+"""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jax_encoder.nn import stylegan2, stylegan2_discriminator
+from jax_encoder.training import gan
+
+CONFIG = gan.GanConfig(
+    batch_size=8,
+    r1_gamma=1.0,
+    r1_interval=4,
+    path_interval=2,
+    augmentation="ada",
+    ada_initial=0.3,
+    ada_interval=2,
+    ada_speed=500.0,
+    ema_half_life=50.0,
+)
+KEY = jax.random.key(7)
+
+
+def start():
+    """Returns the state and the architectures of an untrained pair."""
+    shape = {"resolution": 8, "channels": (8, 8)}
+    generator = stylegan2.GeneratorConfig(
+        z_dim=8, w_dim=8, num_mapping_layers=2, **shape
+    )
+    discriminator = stylegan2_discriminator.DiscriminatorConfig(**shape)
+    return gan.init(
+        stylegan2.Generator(generator, rngs=nnx.Rngs(0)),
+        stylegan2_discriminator.Discriminator(discriminator, rngs=nnx.Rngs(1)),
+        CONFIG,
+    )
+
+
+def reals(step):
+    """Returns the real pictures of a step: two-coloured flags."""
+    key = jax.random.fold_in(jax.random.key(11), step)
+    colours = jax.random.uniform(key, (8, 2, 1, 3), minval=-1.0)
+    return jnp.repeat(jnp.repeat(colours, 4, axis=1), 8, axis=2)
+
+
+def run(state, networks, num_steps, sharding=None):
+    """Trains for some steps; returns the state and the losses `[steps, 2]`."""
+    curve = []
+    for _ in range(num_steps):
+        images = reals(int(state.step))
+        state, report = gan.train_step(state, networks, images, KEY, CONFIG, sharding)
+        curve.append([report["loss/generator"], report["loss/discriminator"]])
+    return state, np.asarray(jax.device_get(curve))
+
+
+def main():
+    num_devices, num_steps, output = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    state, networks = start()
+    state, networks, sharding = gan.distribute(
+        state, networks, jax.devices()[:num_devices]
+    )
+    state, curve = run(state, networks, num_steps, sharding)
+    leaves = [np.ravel(x) for x in jax.tree.leaves(state.generator)]
+    np.savez(output, curve=curve, weights=np.concatenate(leaves))
+
+
+if __name__ == "__main__":
+    main()
