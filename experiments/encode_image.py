@@ -107,6 +107,12 @@ def main(argv):
         raise command_line.UsageError(str(error)) from error
     rows = encoding.run(_job(paths, pathlib.Path(_OUTPUT_DIR.value), film))
     print(reports.sentence(rows, _OUTPUT_DIR.value))
+    if presets.get(_PRESET.value).pivotal is not None:
+        print(
+            "These are the pivots. To tune the generator around them: python -m"
+            f" experiments.tune_generator --codes={_OUTPUT_DIR.value}"
+            f" --images={_IMAGES.value} --output_dir=tuned"
+        )
     return int(any(row["status"] != "ok" for row in rows))
 
 

@@ -49,7 +49,7 @@ def start(place, *arguments):
 
 def call(place, *arguments):
     process = start(place, *arguments)
-    stdout, stderr = process.communicate(timeout=300)
+    stdout, stderr = process.communicate(timeout=900)
     return process.returncode, stdout, stderr
 
 
