@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder import io
@@ -120,14 +121,13 @@ def _distances(distance, pairs, others):
     unweighted = np.asarray(channels) / np.maximum(weights, 1e-12)[None]
     unrelated = face_attributes.sample(others, 2 * _NUM)
     rendered = faces.render(unrelated, 64)
-    halves = np.split(np.asarray(unrelated), 2), np.split(np.asarray(rendered), 2)
-    apart = perceptual.attribute_distance(*halves[0])
+    apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
     correlation = perceptual.rank_correlation
     return {
         "spearman": correlation(channels.sum(axis=1), truth),
         "plain": correlation(unweighted.sum(axis=1), truth),
         "pixels": correlation(((images_a - images_b) ** 2).mean(axis=(1, 2, 3)), truth),
-        "unrelated": correlation(distance(*halves[1]), apart),
+        "unrelated": correlation(distance(*jnp.split(rendered, 2)), apart),
     }
 
 

@@ -12,6 +12,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 import optax
 from flax import nnx
 
@@ -199,10 +200,13 @@ def with_weights(distance: lpips.LPIPS, weights: jax.Array) -> lpips.LPIPS:
     return calibrated
 
 
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
     """Spearman's rank correlation of two arrays `[N]` without ties."""
-    ranks = [np.argsort(np.argsort(np.asarray(x))) for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    first, second = (
+        ranks - ranks.mean()
+        for ranks in (np.argsort(np.argsort(np.asarray(x))) for x in (a, b))
+    )
+    return float(np.sum(first * second) / np.sqrt(np.sum(first**2) * np.sum(second**2)))
 
 
 @functools.partial(jax.jit, static_argnames="resolution")
