@@ -32,7 +32,8 @@ class FullyConnected(nnx.Module):
     ):
         shape = (num_in, num_out)
         self.weight = nnx.Param(rngs.params.normal(shape) / lr_multiplier)
-        self.bias = nnx.Param(jnp.full((num_out,), bias_init / lr_multiplier))
+        start = bias_init / lr_multiplier
+        self.bias = nnx.Param(jnp.full((num_out,), start, jnp.float32))
         self.activation = activation
         self.lr_multiplier = lr_multiplier
 
