@@ -1,0 +1,133 @@
+"""How much memory a step of an inversion takes, told before it is compiled."""
+
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.inversion import rendering, terms
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import Models
+
+KEPT = 3.5
+"""Bytes that a step holds, over those of the results of its convolutions; measured
+with StyleGAN2 and LPIPS at 256 and 1024 pixels (3.3 and 3.5)."""
+
+CPU_BYTES = 1 << 30
+"""On a CPU, slices of a batch whose activations exceed this gain nothing."""
+
+_SHARE = 0.9
+_LEAST_SIDE = 32
+
+
+def estimate(
+    models: Models, config: ProjectorConfig, num: int, *, resolution: int | None = None
+) -> int:
+    """Estimates the activations of one step, within some 20 %.
+
+    Nothing is computed: the networks are traced, and the results of their convolutions
+    and matrix products counted.
+
+    Args:
+      models: the frozen networks.
+      config: of the inversion.
+      num: pictures rendered at once.
+      resolution: at which they are rendered; default: in full.
+
+    Returns:
+      Bytes; the networks themselves come on top.
+    """
+    generator = models.generator.config
+
+    def forward(models, ws):
+        images = rendering.render(
+            models.generator, ws, resolution=resolution, dtype=config.dtype
+        )
+        shown = terms.Rendering(images=images, ws=ws, statistics=models.statistics)
+        image_terms = [t for t in config.terms if not isinstance(t, terms.LatentPrior)]
+        return [t.prepare(models.networks, shown.images) for t in image_terms]
+
+    ws = jax.ShapeDtypeStruct((num, generator.num_ws, generator.w_dim), jnp.float32)
+    return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr))
+
+
+def _results(jaxpr: Any) -> int:
+    """Bytes of the results of convolutions and matrix products."""
+    total = 0
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        if name in ("dot_general", "conv_general_dilated"):
+            aval = equation.outvars[0].aval
+            total += aval.size * aval.dtype.itemsize
+            continue
+        if name in ("scan", "while", "custom_vjp_call"):
+            # Strips and tiles: what is left of them is their result.
+            avals = [variable.aval for variable in equation.outvars]
+            total += sum(a.size * a.dtype.itemsize for a in avals)
+            continue
+        for value in equation.params.values():
+            inner = getattr(value, "jaxpr", value)
+            total += _results(inner) if hasattr(inner, "eqns") else 0
+    return total
+
+
+def available_bytes() -> int | None:
+    """Memory of the first device that may be used; None where it does not say."""
+    stats = jax.devices()[0].memory_stats() or {}
+    if "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
+    if jax.default_backend() != "cpu" or "SC_AVPHYS_PAGES" not in os.sysconf_names:
+        return None
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def choose_micro_batch(
+    models: Models, config: ProjectorConfig, num: int, *, limit: int | None = None
+) -> int:
+    """Chooses how many pictures of a batch to render at once.
+
+    Args:
+      models: the frozen networks.
+      config: of the inversion.
+      num: pictures of the batch, on one device.
+      limit: bytes that activations may take; default: nine tenths of what is free,
+        and no more than helps on a CPU.
+
+    Returns:
+      The largest divisor of `num` that fits, for `ProjectorConfig.micro_batch`.
+
+    Raises:
+      ValueError: not even one picture fits; says what would.
+    """
+    single = estimate(models, config, 1)
+    free = limit
+    if free is None:
+        known = available_bytes()
+        free = num * single if known is None else int(_SHARE * known)
+    if single > free:
+        raise ValueError(_too_large(models, config, single, free))
+    if limit is None and jax.default_backend() == "cpu":
+        free = max(min(free, CPU_BYTES), single)
+    return max(n for n in range(1, num + 1) if num % n == 0 and n * single <= free)
+
+
+def _too_large(models, config, single: int, limit: int) -> str:
+    """Says what does not fit, and the resolution that would."""
+    sides = getattr(models.generator.config, "resolutions", ())
+    fitting = [
+        side
+        for side in sides
+        if side >= _LEAST_SIDE
+        and getattr(models.generator.config, "architecture", "") == "skip"
+        and estimate(models, config, 1, resolution=side) <= limit
+    ]
+    remedy = "use a generator of a lower resolution"
+    if config.dtype == "float32":
+        remedy += ', or `dtype="bfloat16"`'
+    if fitting:
+        remedy = f"render coarsely, at {max(fitting)} pixels (`stages`), or {remedy}"
+    return (
+        f"One picture takes about {single / 2**20:.0f} MiB and {limit / 2**20:.0f} MiB"
+        f" are free, so no batch fits: {remedy}."
+    )
