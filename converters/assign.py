@@ -34,7 +34,13 @@ def build(
     """
     graphdef, abstract = nnx.split(nnx.eval_shape(make_module))
     wanted = {".".join(map(str, path)): v for path, v in nnx.to_flat_state(abstract)}
-    ours, problems = _match(wanted, arrays)
+    problems = _misfits(wanted, arrays)
+    if not problems:  # one array at a time: there may be no room for all of them twice
+        for name, variable in wanted.items():
+            array = _cast(arrays[name], variable.dtype)
+            if not np.all(np.isfinite(array)):
+                problems.append(f"not finite: {name} holds NaN or infinity")
+            variable.set_value(jnp.asarray(array))
     if problems:
         more = len(problems) - _MAX_LISTED
         if more > 0:
@@ -43,33 +49,24 @@ def build(
             "the weights do not fit the network:\n  " + "\n  ".join(problems),
             source=source,
         )
-    for name, variable in wanted.items():
-        variable.set_value(jnp.asarray(ours[name]))
     return nnx.merge(graphdef, abstract)
 
 
-def _match(
-    wanted: Mapping[str, Any], arrays: Mapping[str, Any]
-) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays in the module's types, and what is wrong with them."""
+def _misfits(wanted: Mapping[str, Any], arrays: Mapping[str, Any]) -> list[str]:
+    """What is missing, unused, misshapen or of another type."""
     missing = sorted(wanted.keys() - arrays.keys())
     problems = [f"missing: {name} {tuple(wanted[name].shape)}" for name in missing]
     for name in sorted(arrays.keys() - wanted.keys()):
         problems.append(f"unused: {name[:_MAX_NAME]} {_kind(arrays[name])}")
-    ours = {}
     for name in sorted(wanted.keys() & arrays.keys()):
-        shape, dtype = tuple(wanted[name].shape), wanted[name].dtype
-        if not isinstance(arrays[name], np.ndarray | np.generic):
-            problems.append(f"no array: {name} is a {_kind(arrays[name])}")
-        elif arrays[name].shape != shape:
-            problems.append(f"shape: {name} must be {shape}, got {arrays[name].shape}")
-        elif not _fits(arrays[name].dtype, dtype):
-            problems.append(f"type: {name} cannot be {arrays[name].dtype}")
-        else:
-            ours[name] = _cast(arrays[name], dtype)
-            if not np.all(np.isfinite(ours[name])):
-                problems.append(f"not finite: {name} holds NaN or infinity")
-    return ours, problems
+        shape, array = tuple(wanted[name].shape), arrays[name]
+        if not isinstance(array, np.ndarray | np.generic):
+            problems.append(f"no array: {name} is a {_kind(array)}")
+        elif array.shape != shape:
+            problems.append(f"shape: {name} must be {shape}, got {array.shape}")
+        elif not _fits(array.dtype, wanted[name].dtype):
+            problems.append(f"type: {name} cannot be {array.dtype}")
+    return problems
 
 
 def _kind(value: Any) -> str:

@@ -75,7 +75,7 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
             stacklevel=2,
         )
     arrays = nvidia_arrays(generator)
-    state = {_their_name(k): _unsqueeze(k, v) for k, v in arrays.items()}
+    state = {their_name(k): unsqueeze(k, v) for k, v in arrays.items()}
     state.pop("")
     with files.writing(path) as file:
         tree = {"g_ema": state, "latent_avg": arrays["mapping.w_avg"]}
@@ -126,7 +126,7 @@ _THEIR_LEAVES = {
 }
 
 
-def _their_name(name: str) -> str:
+def their_name(name: str) -> str:
     """Rosinality's name; empty for what the state dict does not hold."""
     if name == "mapping.w_avg" or name == "synthesis.b4.resample_filter":
         return ""
@@ -153,7 +153,7 @@ def _their_name(name: str) -> str:
     return f"{prefix}.{_THEIR_LEAVES[leaf]}"
 
 
-def _unsqueeze(name: str, value: np.ndarray) -> np.ndarray:
+def unsqueeze(name: str, value: np.ndarray) -> np.ndarray:
     """Adds the axes of length one that this layout has in front or behind."""
     if name.endswith(".resample_filter"):
         return value * 4  # upsampling gains the square of its factor

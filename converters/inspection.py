@@ -74,7 +74,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     """
     found = contents.read(path)
     recognised = kinds.recognise(found.tree)
-    entries, is_complete = _walk(found.tree)
+    entries, is_complete = walk(found.tree)
     return Inspection(
         path=found.path,
         container=found.container,
@@ -86,7 +86,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
     )
 
 
-def _walk(tree: Any) -> tuple[list[Entry], bool]:
+def walk(tree: Any) -> tuple[list[Entry], bool]:
     """The leaves of a tree, which may hold itself; depth first, in order."""
     entries: list[Entry] = []
     waiting: list[tuple[str, Any]] = [("", tree)]

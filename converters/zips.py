@@ -6,8 +6,10 @@ before anything is read.
 """
 
 import dataclasses
+import mmap
 import struct
 import zlib
+from typing import Any
 
 from converters import errors
 
@@ -18,6 +20,7 @@ _ENTRY = b"PK\x01\x02"
 _LOCAL = b"PK\x03\x04"
 _MAX_DIRECTORY = 8 << 20
 _MAX_INFLATED = 256 << 20
+_LARGE = 1 << 16
 _STORED, _DEFLATED = 0, 8
 
 
@@ -98,7 +101,17 @@ class Archive:
                 )
         except errors.ConversionError as error:
             raise error.within("", name) from None
+        self._release(member)
         return content
+
+    def _release(self, member: Member) -> None:
+        """Lets the system drop the pages that the checksum touched."""
+        mapped: Any = self._data.obj
+        start = -(-member.offset // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = member.offset + member.packed - start
+        is_mapped = isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
+        if is_mapped and length > _LARGE:
+            mapped.madvise(mmap.MADV_DONTNEED, start, length)
 
     def _inflate(self, content: memoryview, size: int) -> bytes:
         self._inflatable -= size

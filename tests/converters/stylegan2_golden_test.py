@@ -182,6 +182,8 @@ def test_discriminators(golden, variant, name):
     images = jnp.asarray(np.transpose(io["d_image"], (0, 2, 3, 1)))
     labels = io.get("d_c")
     check(run(discriminator, images, labels), io["d_logits"], "d_logits")
+    if variant is not jax.jit and name != "sg2_rosinality_r32":
+        return  # every shape costs an eager run some seconds; one fixture will do
     first = None if labels is None else labels[:1]
     single = run(discriminator, images[:1], first)
     check(single, io["d_logits_single"], "d_logits_single")

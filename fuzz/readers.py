@@ -1,0 +1,60 @@
+"""Fuzzes the readers of checkpoints with atheris (coverage-guided).
+
+    pip install -e '.[fuzz]'
+    python -m fuzz.seeds corpus
+    python -m fuzz.readers corpus -max_total_time=600 -rss_limit_mb=1024 -timeout=5
+
+Anything but success or a ConversionError is a finding, and so are more than 5 seconds
+or 1 GiB; libFuzzer then writes the input to a file.
+"""
+
+import importlib
+import sys
+
+_MODULES = (
+    *("contents", "pickles", "symbols", "tensors", "torch_streams", "zips", "arrays"),
+    *("inspection", "persistence", "tf_networks", "kinds", "names", "rosinality"),
+    *("nvidia", "tensorflow", "stylegan2", "recognisers"),
+)
+
+
+def check(data: bytes) -> bool:
+    """Reads, lists and recognises one input; whether it was accepted.
+
+    Raises:
+      Exception: anything but a ConversionError is a defect.
+    """
+    from converters import contents, errors, inspection, kinds, persistence, tf_networks
+
+    try:
+        tree = contents.parse(memoryview(data))[1]
+        inspection.walk(tree)
+        kinds.recognise(tree)
+        values = tree.values() if isinstance(tree, dict) else tree
+        for value in values if isinstance(values, list | tuple) else ():
+            if persistence.is_module(value):
+                persistence.state_dict(value)
+            if tf_networks.is_network(value):
+                tf_networks.variables(value)
+    except errors.ConversionError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Runs libFuzzer."""
+    import atheris
+
+    import converters  # noqa: F401  (everything it needs, without instrumentation)
+
+    for name in _MODULES:
+        sys.modules.pop(f"converters.{name}", None)
+    with atheris.instrument_imports(include=["converters"]):
+        for name in _MODULES:
+            importlib.import_module(f"converters.{name}")
+    atheris.Setup(sys.argv, lambda data: check(data) and None)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The seed corpus of the fuzzer: small files of every container and kind.
+
+python -m fuzz.seeds corpus
+"""
+
+import io
+import json
+import pathlib
+import pickle
+import struct
+import sys
+
+import numpy as np
+
+from tests.converters import streams
+
+_VALUES = np.arange(12, dtype=np.float32)
+_RAW = _VALUES.tobytes()
+
+
+def make() -> dict[str, bytes]:
+    """The seeds by name, each below 4 KiB."""
+    seeds = {
+        "torch.zip": streams.torch_zip(_tensors(), {"0": _RAW, "1": bytes(8)}),
+        "torch4.zip": streams.torch_zip(
+            _tensors(), {"0": _RAW, "1": bytes(8)}, protocol=4
+        ),
+        "legacy.pth": streams.torch_legacy(
+            _tensors(), {"0": (12, _RAW), "1": (4, bytes(8))}
+        ),
+        "nvidia3.pkl": streams.dumps(_nvidia(), 3),
+        "nvidia4.pkl": streams.dumps(_nvidia(), 4),
+        "tensorflow.pkl": streams.dumps(_tensorflow(), 3),
+        "safetensors": _safetensors(),
+    }
+    for protocol in (2, 5):
+        tree = {"a": _VALUES.reshape(3, 4), "b": np.float64(1), "c": (1, None, b"x")}
+        seeds[f"numpy{protocol}.pkl"] = pickle.dumps(tree, protocol)
+    for save in (np.savez, np.savez_compressed):
+        buffer = io.BytesIO()
+        save(buffer, a=_VALUES, b=np.ones((2, 2)))
+        seeds[f"{save.__name__}.npz"] = buffer.getvalue()
+    buffer = io.BytesIO()
+    np.save(buffer, _VALUES)
+    seeds["array.npy"] = buffer.getvalue()
+    return seeds
+
+
+def _tensors():
+    data = streams.storage("0", "FloatStorage", 12)
+    half = streams.storage("1", "HalfStorage", 4)
+    ordered = streams.Named("collections", "OrderedDict")
+    state = {
+        "style.1.weight": streams.tensor(data, (3, 4), (4, 1)),
+        "conv1.conv.modulation.weight": streams.tensor(data, (4, 3), (1, 4)),
+        "noises.noise_0": streams.tensor(half, (1, 1, 2, 2), (4, 4, 2, 1)),
+    }
+    metadata = {"_metadata": {"": {"version": 1}}}
+    options = streams.Call(
+        streams.Named("argparse", "Namespace"), (), {"size": 8, "set": {1, 2}}
+    )
+    return {
+        "g_ema": streams.Call(ordered, (), metadata, state),
+        "latent_avg": streams.tensor(data, (4,), (1,), 8),
+        "args": options,
+    }
+
+
+def _nvidia():
+    nested = streams.nested("FloatStorage", 12, _RAW)
+    weight = streams.tensor(nested, (3, 4), (4, 1))
+    rebuild = streams.Named("torch._utils", "_rebuild_parameter")
+    parameter = streams.Call(rebuild, (weight, True, {}))
+    layer = streams.module("FullyConnectedLayer", {"weight": parameter}, bias_gain=0.01)
+    mapping = streams.module("MappingNetwork", {}, {"fc0": layer}, z_dim=4)
+    block = streams.module("SynthesisBlock", {"const": parameter})
+    synthesis = streams.module("SynthesisNetwork", {}, {"b4": block})
+    inner = {"mapping": mapping, "synthesis": synthesis}
+    generator = streams.module("Generator", {}, inner, gain=np.float64(2**0.5))
+    return {"G_ema": generator, "D": None, "training_set_kwargs": {"path": "x"}}
+
+
+def _tensorflow():
+    def network(name, variables, components=None):
+        state = {
+            "version": 4,
+            "name": name,
+            "static_kwargs": {"resolution": 8, "resample_kernel": [1, 3, 3, 1]},
+            "components": components or {},
+            "build_module_src": "mbstd_group_size = 4",
+            "variables": list(variables.items()),
+        }
+        return streams.Call(streams.Named("dnnlib.tflib.network", "Network"), (), state)
+
+    mapping = network("mapping", {"Dense0/weight": _VALUES.reshape(3, 4)})
+    whole = network("Gs", {"dlatent_avg": _VALUES[:4]}, {"mapping": mapping})
+    return (whole, network("D", {"lod": np.float32(0)}), whole)
+
+
+def _safetensors() -> bytes:
+    header = {
+        "__metadata__": {"jax_encoder": "{}"},
+        "a": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]},
+        "b": {"dtype": "BF16", "shape": [], "data_offsets": [48, 50]},
+    }
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + _RAW + bytes(2)
+
+
+def main() -> None:
+    """Writes the seeds into a directory."""
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in make().items():
+        (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    main()
