@@ -1,0 +1,107 @@
+"""Compares ways to invert at equal steps, on pictures of the demo's own world.
+
+    python -m experiments.compare_presets --num_pictures=8 --num_steps=200
+
+Half of the pictures are the generator's own samples, half are held-out renderings,
+which it has never made. Prints the mean PSNR and LPIPS of every row; `default` in
+`experiments.presets` is the one that this table recommends. The table is in BUILD.md.
+"""
+
+import dataclasses
+import time
+
+import jax
+import jax.numpy as jnp
+from absl import flags
+
+from experiments import command_line, presets, resources
+from jax_encoder.data import face_attributes, faces
+from jax_encoder.inversion import driver, schedules, starts, terms
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion.state import Models
+from jax_encoder.metrics import pairs
+
+_NUM_PICTURES = flags.DEFINE_integer("num_pictures", 8, "In all.", lower_bound=2)
+_NUM_STEPS = flags.DEFINE_integer("num_steps", 200, "Gradient steps.", lower_bound=1)
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "Bundle; its own samples only. Default: the demo's."
+)
+_ONLY = flags.DEFINE_multi_string("only", [], "Rows to run; default: all.")
+_SEED = flags.DEFINE_integer("seed", 1000, "Of the pictures.")
+
+_BALANCED = (terms.Pixel(weight=1.0), terms.Perceptual(weight=1.0))
+
+
+def _row(space: str, rate: float, objective=_BALANCED, **options) -> ProjectorConfig:
+    schedule = schedules.CosineRamps(learning_rate=rate)
+    return ProjectorConfig(space=space, terms=objective, schedule=schedule, **options)
+
+
+CANDIDATES = {
+    "default": presets.get("default").config,
+    "nvidia-projector": presets.get("nvidia-projector").config,
+    "w+ lr 0.02": _row("w+", 0.02),
+    "w+ lr 0.05": _row("w+", 0.05),
+    "w+ lr 0.1": _row("w+", 0.1),
+    "w+ lr 0.2": _row("w+", 0.2),
+    "w+ lr 0.1, pixel x10": _row(
+        "w+", 0.1, (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
+    ),
+    "w+ lr 0.1, explored": _row("w+", 0.1, exploration=schedules.Exploration()),
+    "p+ lr 0.1": _row("p+", 0.1),
+    "w lr 0.1": _row("w", 0.1),
+}
+
+
+def _pictures(models: Models, is_demo: bool) -> dict[str, jax.Array]:
+    """The targets by their kind, `[N, R, R, 3]` each."""
+    own_key, other_key = jax.random.split(jax.random.key(_SEED.value))
+    num = _NUM_PICTURES.value // 2 if is_demo else _NUM_PICTURES.value
+    z = jax.random.normal(own_key, (num, models.generator.config.z_dim))
+    ws = starts.from_z(models, "w+", z)
+    found = {"own": jnp.clip(models.generator.synthesis(ws), -1, 1)}
+    if is_demo:
+        attributes = face_attributes.sample(other_key, num)
+        side = models.generator.config.resolution
+        found["held-out"] = faces.render(attributes, side)
+    return found
+
+
+def main(argv):
+    """Runs every row and prints the table."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    source = resources.generator(_GENERATOR.value)
+    is_demo = _GENERATOR.value is None
+    models = Models(
+        generator=source.network,
+        networks=resources.networks(["lpips"], {}, is_demo=is_demo),
+        statistics=resources.latent_statistics(source),
+    )
+    pictures = _pictures(models, is_demo)
+    targets = jnp.concatenate(list(pictures.values()))
+    kinds = [kind for kind, batch in pictures.items() for _ in batch]
+    heads = "".join(f"  {k + ' PSNR':>14}  {k + ' LPIPS':>14}" for k in pictures)
+    print(f"{'row':<24}{heads}  seconds")
+    for name, candidate in CANDIDATES.items():
+        if _ONLY.value and name not in _ONLY.value:
+            continue
+        config = dataclasses.replace(candidate, num_steps=_NUM_STEPS.value)
+        start = time.monotonic()
+        values = starts.mean(models, config.space, len(targets))
+        projection, _ = driver.project(
+            models, targets, values, jax.random.key(0), config=config
+        )
+        images = jnp.clip(projection.images, -1, 1)
+        psnr = pairs.psnr(images, targets)
+        lpips = models.networks["lpips"](images, targets)
+        cells = ""
+        for kind in pictures:
+            mask = jnp.asarray([k == kind for k in kinds])
+            means = (jnp.mean(psnr, where=mask), jnp.mean(lpips, where=mask))
+            cells += f"  {means[0]:14.2f}  {means[1]:14.4f}"
+        print(f"{name:<24}{cells}  {time.monotonic() - start:7.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
