@@ -230,8 +230,8 @@ def _overlapping():
     return whole[:start] + entries + tail
 
 
-_MEASURE = """
-import json, pathlib, resource, sys, time
+_MEASURE = r"""
+import json, pathlib, re, sys, time
 import converters
 for path in map(pathlib.Path, sys.argv[1:]):
     start, error = time.process_time(), None
@@ -242,7 +242,8 @@ for path in map(pathlib.Path, sys.argv[1:]):
         error = str(caught)[:2000]
     seconds = time.process_time() - start
     print(json.dumps([path.name, error, seconds]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = open("/proc/self/status").read()  # ru_maxrss would count the parent too
+print(re.search(r"VmHWM:\s*(\d+)", status)[1])
 """
 
 
