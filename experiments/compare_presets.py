@@ -38,14 +38,14 @@ def _row(space: str, rate: float, objective=_BALANCED, **options) -> ProjectorCo
 
 
 CANDIDATES = {
-    "default": presets.get("default").config,
+    "default (w+ lr 0.1, pixel x10)": presets.get("default").config,
     "nvidia-projector": presets.get("nvidia-projector").config,
     "w+ lr 0.02": _row("w+", 0.02),
     "w+ lr 0.05": _row("w+", 0.05),
     "w+ lr 0.1": _row("w+", 0.1),
     "w+ lr 0.2": _row("w+", 0.2),
-    "w+ lr 0.1, pixel x10": _row(
-        "w+", 0.1, (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
+    "p+ lr 0.1, pixel x10": _row(
+        "p+", 0.1, (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
     ),
     "w+ lr 0.1, explored": _row("w+", 0.1, exploration=schedules.Exploration()),
     "p+ lr 0.1": _row("p+", 0.1),
@@ -82,7 +82,7 @@ def main(argv):
     targets = jnp.concatenate(list(pictures.values()))
     kinds = [kind for kind, batch in pictures.items() for _ in batch]
     heads = "".join(f"  {k + ' PSNR':>14}  {k + ' LPIPS':>14}" for k in pictures)
-    print(f"{'row':<24}{heads}  seconds")
+    print(f"{'row':<31}{heads}  seconds")
     for name, candidate in CANDIDATES.items():
         if _ONLY.value and name not in _ONLY.value:
             continue
@@ -100,7 +100,7 @@ def main(argv):
             mask = jnp.asarray([k == kind for k in kinds])
             means = (jnp.mean(psnr, where=mask), jnp.mean(lpips, where=mask))
             cells += f"  {means[0]:14.2f}  {means[1]:14.4f}"
-        print(f"{name:<24}{cells}  {time.monotonic() - start:7.1f}", flush=True)
+        print(f"{name:<31}{cells}  {time.monotonic() - start:7.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ PRESETS = (
         config=ProjectorConfig(
             space="w+",
             num_steps=300,
-            terms=(terms.Pixel(), terms.Perceptual()),
-            schedule=schedules.CosineRamps(learning_rate=0.05),
+            terms=(terms.Pixel(weight=10.0), terms.Perceptual()),
+            schedule=schedules.CosineRamps(learning_rate=0.1),
         ),
     ),
     # Returns the last w, as the source does; its best is usually a few steps earlier.
