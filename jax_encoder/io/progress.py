@@ -41,6 +41,7 @@ class Progress:
         self._description = description
         self._clock = clock
         self._start = self._last = clock()
+        self._warm: tuple[float, float] | None = None
         self._bar = None
         if self._stream.isatty():
             self._bar = tqdm.tqdm(
@@ -55,7 +56,15 @@ class Progress:
 
     @property
     def speed(self) -> float:
-        """Pictures per second of this run; 0 before the first."""
+        """Pictures per second of this run; 0 before the first.
+
+        The time before the first report goes into compilation, not into pictures; it
+        is left out as soon as there is a second report.
+        """
+        if self._warm is not None:
+            start, done = self._warm
+            if self._done > done and self._clock() > start:
+                return (self._done - done) / (self._clock() - start)
         elapsed = self._clock() - self._start
         return (self._done - self._first) / elapsed if elapsed > 0 else 0.0
 
@@ -67,8 +76,9 @@ class Progress:
           note: a few words such as a loss, shown at the end.
         """
         self._done += pictures
+        self._warm = self._warm or (self._clock(), self._done)
         if self._bar is not None:
-            text = f"{self.speed:.2f} pictures/s" + (f", {note}" if note else "")
+            text = f"{self.speed:.3g} pictures/s" + (f", {note}" if note else "")
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(pictures)
             return
@@ -83,7 +93,7 @@ class Progress:
         left = (self._total - self._done) / speed if speed > 0 else 0.0
         parts = [
             f"{self._description} {self._done:.1f}/{self._total:.0f}".strip(),
-            f"{speed:.2f} pictures/s",
+            f"{speed:.3g} pictures/s",
             f"{duration(left)} left",
         ]
         print(", ".join(parts + [note] * bool(note)), file=self._stream, flush=True)  # noqa: T201

@@ -30,8 +30,8 @@ def test_plain_lines_tell_speed_and_remaining_time():
         clock.now += 30
         bar.advance(6)
     assert stream.getvalue().splitlines() == [
-        "Inverting 4.0/10, 0.20 pictures/s, 30 s left, loss 0.5",
-        "Inverting 10.0/10, 0.20 pictures/s, 0 s left",
+        "Inverting 4.0/10, 0.2 pictures/s, 30 s left, loss 0.5",
+        "Inverting 10.0/10, 0.2 pictures/s, 0 s left",
     ]
 
 
@@ -41,7 +41,19 @@ def test_the_last_line_is_always_printed():
     clock.now += 1
     for _ in range(10):
         bar.advance(0.1)
-    assert stream.getvalue() == "1.0/1, 1.00 pictures/s, 0 s left\n"
+    assert stream.getvalue() == "1.0/1, 1 pictures/s, 0 s left\n"
+
+
+def test_compilation_is_left_out_of_the_speed():
+    clock = Clock()
+    bar = progress.Progress(10, stream=io.StringIO(), clock=clock)
+    assert bar.speed == 0
+    clock.now += 99
+    bar.advance(1)
+    assert bar.speed == 1 / 99
+    clock.now += 2
+    bar.advance(1)
+    assert bar.speed == 0.5
 
 
 def test_a_bar_on_a_terminal():
