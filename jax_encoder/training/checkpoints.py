@@ -12,6 +12,7 @@ import shutil
 from typing import Any, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -113,5 +114,9 @@ def _placed(array: np.ndarray, like: Any) -> Any:
     """The array with the type, and on the devices, of `like`."""
     array = np.asarray(array)
     if isinstance(like, jax.Array):
-        return jax.device_put(array.astype(like.dtype), like.sharding)
+        array = array.astype(like.dtype)
+        # Bound to devices only where it was: else the next step compiles once more.
+        if like.committed:
+            return jax.device_put(array, like.sharding)
+        return jnp.asarray(array)
     return type(like)(array) if np.ndim(like) == 0 else array

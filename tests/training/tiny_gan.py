@@ -18,10 +18,6 @@ CONFIG = gan.GanConfig(
     r1_gamma=1.0,
     r1_interval=4,
     path_interval=2,
-    augmentation="ada",
-    ada_initial=0.3,
-    ada_interval=2,
-    ada_speed=500.0,
     ema_half_life=50.0,
 )
 KEY = jax.random.key(7)
@@ -58,15 +54,20 @@ def run(state, networks, num_steps, sharding=None):
     return state, np.asarray(jax.device_get(curve))
 
 
+def weights(state):
+    """Returns all weights of the generator as one vector."""
+    return np.concatenate([np.ravel(x) for x in jax.tree.leaves(state.generator)])
+
+
 def main():
-    num_devices, num_steps, output = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    state, networks = start()
-    state, networks, sharding = gan.distribute(
-        state, networks, jax.devices()[:num_devices]
+    state, networks, sharding = gan.distribute(*start())
+    state, curve = run(state, networks, int(sys.argv[1]), sharding)
+    np.savez(
+        sys.argv[2],
+        curve=curve,
+        weights=weights(state),
+        num_devices=len(state.path_mean.sharding.device_set),
     )
-    state, curve = run(state, networks, num_steps, sharding)
-    leaves = [np.ravel(x) for x in jax.tree.leaves(state.generator)]
-    np.savez(output, curve=curve, weights=np.concatenate(leaves))
 
 
 if __name__ == "__main__":
