@@ -5,10 +5,11 @@ import pathlib
 import subprocess
 import sys
 
+import jax.numpy as jnp
 import pytest
 
 from experiments import command_line
-from experiments.benchmarking import cases, rows, workloads
+from experiments.benchmarking import cases, rows, timing, workloads
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -77,17 +78,22 @@ def test_counts_the_work_of_a_step(workload):
     assert part.flops >= least * render.flops
 
 
-def test_stages_share_the_steps():
-    case = cases.Case(
-        workload="inversion",
-        family="stylegan2",
-        resolution=32,
-        stages=((0.5, 16),),
-        size="small",
-    )
-    options = rows.Options(num_repeats=1, num_steps=1, with_cache=False)
-    row = rows.measure(case, options)
-    coarse, full = workloads.build(case)
-    assert (coarse.share, full.share) == (0.5, 0.5)
-    assert row["flops"] == pytest.approx(0.5 * (coarse.flops + full.flops))
-    assert row["seconds"] > 0
+def test_parts_count_by_their_share_of_the_steps(monkeypatch):
+    case = cases.Case(workload="inversion", family="stylegan2", resolution=32)
+    x = jnp.ones((4, 4))
+    parts = [
+        workloads.Part(fn=jnp.dot, args=(x, x), share=0.5, num_steps=2, flops=10.0),
+        workloads.Part(fn=jnp.add, args=(x, x), share=0.25, flops=20.0),
+    ]
+    monkeypatch.setattr(workloads, "build", lambda case, num_steps: parts)
+    timings = iter([4.0, 8.0])
+
+    def alternate(callables, **_):
+        seconds = next(timings)
+        fields = {"seconds": seconds, "fastest": seconds, "num_samples": 1}
+        return {name: timing.Timing(**fields, share=1.0) for name in callables}
+
+    monkeypatch.setattr(timing, "alternate", alternate)
+    row = rows.measure(case, rows.Options(with_cache=False))
+    assert row["seconds"] == 0.5 * 4.0 / 2 + 0.25 * 8.0
+    assert row["flops"] == 0.5 * 10 + 0.25 * 20
