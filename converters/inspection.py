@@ -80,10 +80,17 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
         container=found.container,
         file_size=os.path.getsize(path),
         kinds=tuple(kind.name for kind in recognised),
-        parts=recognised[0].parts(found.tree) if recognised else (),
+        parts=_parts(recognised, found.tree),
         entries=tuple(entries),
         is_complete=is_complete,
     )
+
+
+def _parts(recognised: tuple[kinds.Kind, ...], tree: Any) -> tuple[str, ...]:
+    try:
+        return recognised[0].parts(tree) if recognised else ()
+    except (LookupError, TypeError, ValueError):  # a tree of another shape
+        return ()
 
 
 def walk(tree: Any) -> tuple[list[Entry], bool]:
@@ -114,9 +121,8 @@ def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
         state = value.state if isinstance(value.state, dict) else {"state": value.state}
         if not isinstance(state.get("_parameters"), dict):
             return [(f"<{value.class_name}>", state)] if state else []
-        tables = [
-            state[name] for name in _TORCH_TABLES if isinstance(state[name], dict)
-        ]
+        tables = [state.get(name) for name in _TORCH_TABLES]
+        tables = [table for table in tables if isinstance(table, dict)]
         return itertools.chain.from_iterable(table.items() for table in tables)
     if isinstance(value, dict):
         return value.items() or None

@@ -62,11 +62,13 @@ def state_dict(record: Record) -> dict[str, np.ndarray]:
             return arrays
         prefix, module = waiting.pop()
         for table in ("_parameters", "_buffers"):
-            for name, value in (module.get(table) or {}).items():
+            entries = module.get(table)
+            entries = entries if isinstance(entries, dict) else {}
+            if len(entries) > _MAX_ARRAYS:
+                break
+            for name, value in entries.items():
                 if value is None:
                     continue
-                if len(module.get(table)) > _MAX_ARRAYS:
-                    break
                 if not isinstance(value, np.ndarray):
                     raise errors.ConversionError("no tensor", entry=f"{prefix}{name}")
                 arrays[f"{prefix}{name}"] = value

@@ -88,9 +88,9 @@ def test_seeds_are_drawn_alone_as_in_a_batch(tmp_path):
     names = ["contact_sheet.png", "seed0003.png", "seed0005.png", "seed0008.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     z = np.random.RandomState(5).randn(1, 8).astype(np.float32)
-    w = generator.mapping(z)
-    w = generator.w_avg[...] + 0.7 * (w - generator.w_avg[...][None])
-    ws = np.repeat(np.asarray(w)[:, None], generator.config.num_ws, axis=1)
+    w, w_avg = np.asarray(generator.mapping(z)), np.asarray(generator.w_avg[...])
+    w = w_avg + np.float32(0.7) * (w - w_avg)
+    ws = np.repeat(w[:, None], generator.config.num_ws, axis=1)
     wanted = images.to_uint8(np.asarray(generator.synthesis(ws))[0])
     got = images.to_uint8(images.read(tmp_path / "seed0005.png"))
     assert np.max(np.abs(got.astype(int) - wanted)) <= 1
@@ -99,7 +99,7 @@ def test_seeds_are_drawn_alone_as_in_a_batch(tmp_path):
 def test_style_mixing_takes_rows_of_w_from_the_column(tmp_path):
     sampler = sampling.Sampler(generator=tiny.make_generator(), batch_size=3)
     assert sampling.write_mixes(sampler, [1, 2], [3], [0, 1], tmp_path) == 2
-    ws, other = sampler.ws([2]), sampler.ws([3])
+    ws, other = sampler.ws([2]).copy(), sampler.ws([3])
     ws[:, :2] = other[:, :2]
     wanted = images.to_uint8(next(sampler.render(ws)))
     got = images.to_uint8(images.read(tmp_path / "2-3.png"))
