@@ -223,7 +223,7 @@ def draw_colour(
 
     normal = lambda: jax.random.normal(next(keys), (num,))  # noqa: E731
     eye3 = jnp.eye(3)[None]
-    luma = jnp.outer(_LUMA, _LUMA)[None]
+    luma = jnp.asarray(np.outer(_LUMA, _LUMA))[None]
     brightness = chosen(config.brightness, config.brightness_std * normal(), 0.0)
     matrix = jnp.tile(jnp.eye(4)[None], (num, 1, 1))
     matrix = matrix.at[:, :3, 3].set(brightness[:, None])
@@ -346,5 +346,5 @@ def _around_luma(angle: jax.Array) -> jax.Array:
     x, y, z = _LUMA
     cross = jnp.array([[0, -z, y], [z, 0, -x], [-y, x, 0]], jnp.float32)[None]
     cos, sin = jnp.cos(angle)[:, None, None], jnp.sin(angle)[:, None, None]
-    axis = jnp.outer(_LUMA, _LUMA)[None]
+    axis = jnp.asarray(np.outer(_LUMA, _LUMA))[None]
     return cos * jnp.eye(3)[None] + sin * cross + (1.0 - cos) * axis

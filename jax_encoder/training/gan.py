@@ -10,6 +10,7 @@ derived from the training's key and the step, so that a resumed training repeats
 import dataclasses
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -181,7 +182,7 @@ def init(
 
 
 def distribute(
-    state: GanState, networks: Networks, devices: Sequence[jax.Device] | None = None
+    state: GanState, networks: Networks, devices: Sequence[Any] | None = None
 ) -> tuple[GanState, Networks, jax.sharding.NamedSharding]:
     """Copies a training to several devices; batches will be spread over them.
 

@@ -1,17 +1,18 @@
 """Bootstrapping a generator by regression on renderings.
 
 Where a renderer can draw what a latent code means, a generator can be taught directly:
-z names a face (`people`), the renderer draws it, and the generator imitates the
-drawing at every resolution of its skip connections. The mapping network is taught first
-(`mapping_lessons`). Nothing is ambiguous, so that
-the pictures become sharp in a fraction of the steps that adversarial training needs;
-the adversarial training continues from there.
+z names a face (`people`), the renderer draws it, and the generator imitates the drawing
+at every resolution of its skip connections. The mapping network is taught first
+(`mapping_lessons`). Nothing is ambiguous, so that the pictures become sharp in a
+fraction of the steps that adversarial training needs; that can go on from there.
 
-Rows of w are taught their usual roles by style mixing: pose and proportions follow the
-coarse rows, features the middle ones, colours and light the fine ones.
+Rows of w can be taught their usual roles by style mixing (`mixing_probability`): pose
+and proportions follow the coarse rows, features the middle ones, colours and light the
+fine ones.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -70,11 +71,11 @@ class RegressionConfig:
     """
 
     batch_size: int = 16
-    learning_rate: float = 0.003
+    learning_rate: float = 0.008
     num_steps: int = 10_000
     num_cooldown: int = 2_000
-    mixing_probability: float = 0.3
-    ema_half_life: float = 5_000.0
+    mixing_probability: float = 0.0
+    ema_half_life: float = 3_000.0
 
 
 @jax.tree_util.register_dataclass
@@ -245,7 +246,7 @@ def step(
 
     value, gradient = jax.value_and_grad(objective)(state.params)
     updates, opt_state = optimiser(config).update(gradient, state.opt_state)
-    params = optax.apply_updates(state.params, updates)
+    params: Any = optax.apply_updates(state.params, updates)
     num_seen = state.step * config.batch_size
     factor = ema.decay(
         config.batch_size, config.ema_half_life, num_seen=num_seen, rampup=0.1
