@@ -5,8 +5,8 @@
 Stages: the feature network and its distance (`experiments.train_attributes`), the
 generator (`experiments.train_gan`: mapping, regression, adversarial), the statistics of
 its latents (`experiments.latent_statistics`), the example pictures, the cards. What is
-there already is not made again; an interrupted stage goes on from its checkpoint. About
-three hours on two cores, most of them for the generator.
+there already is not made again; an interrupted stage goes on from its checkpoint. The
+generator's stages take about an hour and a half on one free core.
 """
 
 import pathlib

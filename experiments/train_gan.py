@@ -1,4 +1,4 @@
-"""Trains a StyleGAN2 on procedural faces or on a folder of pictures.
+r"""Trains a StyleGAN2 on procedural faces or on a folder of pictures.
 
     python -m experiments.train_gan --output_dir=runs/faces --preset=avatars \
         --resolution=64 --bootstrap_steps=8000 --num_steps=2000
