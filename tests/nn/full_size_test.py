@@ -21,13 +21,22 @@ MEASURE = """
 import json, resource, sys, time
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax_encoder.nn import stylegan1, stylegan3
 
 config = eval(sys.argv[1])
 module = sys.modules["jax_encoder.nn." + config.family]
-make = jax.jit(lambda: module.Generator(config, rngs=nnx.Rngs(0)))
-generator = jax.block_until_ready(make())
+abstract = nnx.eval_shape(lambda: module.Generator(config, rngs=nnx.Rngs(0)))
+graphdef, state = nnx.split(abstract)
+random = np.random.default_rng(0)
+
+def fill(leaf):
+    if leaf.ndim < 2:
+        return jnp.ones(leaf.shape)
+    return jnp.asarray(random.standard_normal(leaf.shape, np.float32))
+
+generator = nnx.merge(graphdef, jax.tree.map(fill, state))
 ws = jax.random.normal(jax.random.key(0), (1, config.num_ws, config.w_dim))
 render = jax.jit(lambda generator, ws: generator.synthesis(ws))
 start = time.perf_counter()
