@@ -146,7 +146,8 @@ def _apart(index: jax.Array, stage: Callable, *args):
 
     XLA fuses sums of slices into the sums that use them, at many times the work, and
     its CPU backend drops optimisation barriers before it does. A condition that it
-    cannot decide (`index` is a loop's) stops it. A test of the speed watches over this.
+    cannot decide (`index` is a loop's) stops it. The benchmark's workload
+    `filtered_lrelu` shows when it no longer does.
     """
 
     def zeros(*args):
