@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = {
     "stylegan1": "stylegan1.GeneratorConfig("
     "resolution=1024, channels=stylegan1.paper_channels(1024))",
+    "stylegan2 F": "stylegan2.GeneratorConfig("
+    "resolution=1024, channels=(*[512] * 5, 256, 128, 64, 32))",
     "stylegan3 T": "stylegan3.GeneratorConfig(resolution=1024)",
     "stylegan3 R": "stylegan3.config_r(1024)",
 }
@@ -23,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax_encoder.nn import stylegan1, stylegan3
+from jax_encoder.nn import stylegan1, stylegan2, stylegan3
 
 config = eval(sys.argv[1])
 module = sys.modules["jax_encoder.nn." + config.family]
