@@ -56,6 +56,8 @@ def save(
         arrays = jax.tree.map(lambda x: _stored(np.asarray(x), dtype), arrays)
         with ocp.PyTreeCheckpointer() as checkpointer:
             checkpointer.save(scratch / _ARRAYS, arrays)
+        # Orbax notes the path it wrote to, which is nobody's business.
+        (scratch / _ARRAYS / "commit_success.txt").unlink(missing_ok=True)
         text = json.dumps(_describe(module, provenance), indent=2) + "\n"
         (scratch / _CONFIG).write_text(text)
         _replace(scratch, target)
