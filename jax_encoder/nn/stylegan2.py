@@ -5,17 +5,17 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import layers, mapping
+from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, modulation, upfirdn
 
-Noise = Literal["const", "none"] | Sequence[jax.Array]
+Noise = noise_maps.Noise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -301,7 +301,7 @@ class SynthesisNetwork(nnx.Module):
             raise ValueError(
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
-        noises = self._noises(noise)
+        noises = noise_maps.select(noise, config.noise_shapes)
         const = getattr(self, "b4").const[...].astype(dtype)  # noqa: B009
         x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
         image, row, plane = None, 0, 0
@@ -312,24 +312,6 @@ class SynthesisNetwork(nnx.Module):
             x, image = block(x, image, rows, noises[plane : plane + count])
             row, plane = row + count, plane + count
             yield resolution, x, image
-
-    def _noises(self, noise: Noise) -> list[jax.Array | str]:
-        shapes = self.config.noise_shapes
-        if isinstance(noise, str):
-            if noise not in ("const", "none"):
-                raise ValueError(
-                    f'`noise` must be "const", "none" or a list of maps: {noise!r}.'
-                )
-            return [noise] * len(shapes)
-        if len(noise) != len(shapes) or any(
-            plane.shape[-2:] != shape
-            for plane, shape in zip(noise, shapes, strict=False)
-        ):
-            raise ValueError(
-                f"`noise` must hold {len(shapes)} maps of the sides {shapes}, got"
-                f" {[plane.shape for plane in noise]}."
-            )
-        return list(noise)
 
 
 class Generator(nnx.Module):
