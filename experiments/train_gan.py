@@ -30,6 +30,12 @@ _MAPPING = flags.DEFINE_integer(
 _GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Default: the preset's.", 2)
 _LEARNING_RATE = flags.DEFINE_float("learning_rate", None, "Default: the preset's.")
+_G_LEARNING_RATE = flags.DEFINE_float(
+    "generator_learning_rate", None, "Default: as the discriminator's."
+)
+_HEAD_START = flags.DEFINE_integer(
+    "head_start", None, "Steps in which only the discriminator learns.", 0
+)
 _GAMMA = flags.DEFINE_float("r1_gamma", None, "Default: the preset's.")
 _AUGMENTATION = flags.DEFINE_enum(
     "augmentation", None, gan.AUGMENTATIONS, "Default: the preset's."
@@ -54,6 +60,8 @@ def main(argv):
     changes = {
         "batch_size": _BATCH_SIZE.value,
         "learning_rate": _LEARNING_RATE.value,
+        "generator_learning_rate": _G_LEARNING_RATE.value,
+        "head_start": _HEAD_START.value,
         "r1_gamma": _GAMMA.value,
         "augmentation": _AUGMENTATION.value,
         "dtype": _DTYPE.value,

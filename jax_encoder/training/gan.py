@@ -30,6 +30,9 @@ class GanConfig:
     Attributes:
       batch_size: pictures per step, over all devices.
       learning_rate: of both Adams, before the correction for lazy regularisation.
+      generator_learning_rate: of the generator's where it differs, or None.
+      head_start: steps at the beginning in which only the discriminator learns. A
+        generator that can draw already would be led astray by a new discriminator.
       beta1, beta2, epsilon: of both Adams.
       r1_gamma: weight of R1; the loss is `r1_gamma / 2` times the squared norm.
       r1_interval: steps between R1 regularisations; 0 for none.
@@ -52,6 +55,8 @@ class GanConfig:
 
     batch_size: int = 32
     learning_rate: float = 0.002
+    generator_learning_rate: float | None = None
+    head_start: int = 0
     beta1: float = 0.0
     beta2: float = 0.99
     epsilon: float = 1e-8
@@ -132,16 +137,20 @@ jax.tree_util.register_dataclass(
 )
 
 
-def optimiser(config: GanConfig, interval: int) -> optax.GradientTransformation:
+def optimiser(
+    config: GanConfig, interval: int, learning_rate: float | None = None
+) -> optax.GradientTransformation:
     """Returns Adam, corrected for steps that only regularise (Appendix B).
 
     Args:
       config: options.
       interval: steps between regularisations of the network; 0 for none.
+      learning_rate: default: the config's.
     """
     ratio = interval / (interval + 1) if interval else 1.0
+    rate = config.learning_rate if learning_rate is None else learning_rate
     return optax.adam(
-        config.learning_rate * ratio,
+        rate * ratio,
         b1=config.beta1**ratio if config.beta1 else 0.0,
         b2=config.beta2**ratio,
         eps=config.epsilon,
@@ -164,7 +173,7 @@ def init(
         generator=g_params,
         average=jax.tree.map(jnp.copy, g_params),
         discriminator=d_params,
-        generator_opt=optimiser(config, config.path_interval).init(g_params),
+        generator_opt=_generator_optimiser(config).init(g_params),
         discriminator_opt=optimiser(config, config.r1_interval).init(d_params),
         w_avg=jnp.array(generator.w_avg[...]),
         path_mean=jnp.zeros(()),
@@ -245,10 +254,12 @@ def train_step(
         )
     step = int(state.step)
     options = {"config": config, "sharding": sharding}
-    state, report = generator_phase(state, networks, key, **options)
-    if config.path_interval and step % config.path_interval == 0:
-        state, more = path_phase(state, networks, key, **options)
-        report |= more
+    report: dict[str, jax.Array] = {}
+    if step >= config.head_start:
+        state, report = generator_phase(state, networks, key, **options)
+        if config.path_interval and step % config.path_interval == 0:
+            state, more = path_phase(state, networks, key, **options)
+            report |= more
     state, more = discriminator_phase(state, networks, images, key, **options)
     report |= more
     if config.r1_interval and step % config.r1_interval == 0:
@@ -461,8 +472,12 @@ def _finite(gradient):
     )
 
 
+def _generator_optimiser(config: GanConfig) -> optax.GradientTransformation:
+    return optimiser(config, config.path_interval, config.generator_learning_rate)
+
+
 def _update_generator(state: GanState, gradient, config: GanConfig) -> GanState:
-    adam = optimiser(config, config.path_interval)
+    adam = _generator_optimiser(config)
     updates, opt = adam.update(_finite(gradient), state.generator_opt)
     params = optax.apply_updates(state.generator, updates)
     return dataclasses.replace(state, generator=params, generator_opt=opt)
