@@ -139,12 +139,6 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     )
 
 
-def _needs_p(config: ProjectorConfig) -> bool:
-    """Whether the principal components of P are used."""
-    kinds = {getattr(term, "kind", None) for term in config.terms}
-    return config.space.startswith("p_n") or "p_n" in kinds
-
-
 def override(config: ProjectorConfig, changes: Mapping[str, Any]) -> ProjectorConfig:
     """A preset's configuration with some fields replaced.
 
