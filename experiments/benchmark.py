@@ -36,6 +36,9 @@ _DTYPES = flags.DEFINE_list("dtypes", ["float32"], "Of the convolutions; or bflo
 _STAGES = flags.DEFINE_string(
     "stages", "", "Also time inversions from coarse to fine: SHARE:RESOLUTION,..."
 )
+_LAYERS = flags.DEFINE_list(
+    "layers", [], "Of filtered_lrelu, by number; default: the busiest."
+)
 _SIZE = flags.DEFINE_enum("size", "full", ["full", "small"], "Of the networks.")
 _FORMULATIONS = flags.DEFINE_enum(
     "formulations", "fast", ["fast", "plain"], "Of the convolutions."
@@ -94,6 +97,7 @@ def _cases() -> list[cases.Case]:
                 batches=[int(batch) for batch in _BATCHES.value],
                 dtypes=_DTYPES.value,
                 stages=cases.parse_stages(_STAGES.value),
+                layers=[int(layer) for layer in _LAYERS.value],
                 size=_SIZE.value,
             )
         )

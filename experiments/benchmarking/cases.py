@@ -11,17 +11,23 @@ WORKLOADS = (
     "gradient",
     "inversion",
     "vgg",
+    "vgg_gradient",
     "filtered_lrelu",
+    "filtered_lrelu_gradient",
     "training",
 )
 FAMILIES = ("stylegan1", "stylegan2", "stylegan3")
 DTYPES = ("float32", "bfloat16")
 _FAMILIES_OF = {
     "vgg": ("vgg16",),
+    "vgg_gradient": ("vgg16",),
     "filtered_lrelu": ("stylegan3",),
+    "filtered_lrelu_gradient": ("stylegan3",),
     "training": ("stylegan2",),
 }
-_FLOAT32_ONLY = ("mapping", "vgg")
+LAYER_WORKLOADS = ("filtered_lrelu", "filtered_lrelu_gradient")
+_NETWORK_ONLY = ("vgg", "vgg_gradient")
+_FLOAT32_ONLY = ("mapping", *_NETWORK_ONLY)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,7 @@ class Case:
       batch: pictures at once.
       dtype: of the convolutions.
       stages: (share of the steps, resolution) rendered coarsely; empty for none.
+      layer: of a generator, where one is timed alone; None: the busiest.
       size: "full" (the published widths) or "small" (at most 16 channels).
     """
 
@@ -44,6 +51,7 @@ class Case:
     batch: int = 1
     dtype: str = "float32"
     stages: tuple[tuple[float, int], ...] = ()
+    layer: int | None = None
     size: str = "full"
 
     @property
@@ -51,6 +59,8 @@ class Case:
         """Short and unique: "inversion stylegan2 256 x1 float32"."""
         parts = [self.workload, self.family, self.resolution, f"x{self.batch}"]
         parts.append(self.dtype)
+        if self.layer is not None:
+            parts.append(f"L{self.layer}")
         if self.stages:
             shares = [f"{share:g}:{side}" for share, side in self.stages]
             parts.append("coarse " + ",".join(shares))
@@ -91,6 +101,7 @@ def expand(
     batches: Sequence[int],
     dtypes: Sequence[str],
     stages: tuple[tuple[float, int], ...] = (),
+    layers: Sequence[int] = (),
     size: str = "full",
 ) -> Iterator[Case]:
     """Yields every combination that exists, each once.
@@ -109,12 +120,12 @@ def expand(
         if unknown:
             raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")
     seen = set()
-    for workload, family, resolution, batch, dtype in itertools.product(
-        workloads, families, resolutions, batches, dtypes
+    for workload, family, resolution, batch, dtype, layer in itertools.product(
+        workloads, families, resolutions, batches, dtypes, layers or (None,)
     ):
         allowed = _FAMILIES_OF.get(workload, families)
         if family not in allowed:
-            if workload != "vgg":
+            if workload not in _NETWORK_ONLY:
                 continue
             family = "vgg16"
         if dtype != "float32" and workload in _FLOAT32_ONLY:
@@ -125,6 +136,7 @@ def expand(
             resolution=resolution,
             batch=batch,
             dtype=dtype,
+            layer=layer if workload in LAYER_WORKLOADS else None,
             size=size,
         )
         if case not in seen:

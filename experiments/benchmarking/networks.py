@@ -74,6 +74,13 @@ def distance(size: str = "full") -> lpips.LPIPS:
     return lpips.LPIPS(config, rngs=nnx.Rngs(2))
 
 
+@functools.lru_cache(maxsize=1)
+def vgg16(size: str = "full") -> vgg.VGG:
+    """Returns VGG16's convolutions."""
+    channels = vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
+    return vgg.VGG(vgg.VGGConfig(channels=channels), rngs=nnx.Rngs(2))
+
+
 def latents(network: Any, batch: int) -> Any:
     """Returns fixed `ws` `[N, num_ws, w_dim]`."""
     shape = (batch, network.config.num_ws, network.config.w_dim)

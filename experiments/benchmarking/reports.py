@@ -24,11 +24,17 @@ _COLUMNS = (
     ("compile", "compile_seconds", "{:.1f}"),
     ("cached", "cached_start_seconds", "{:.1f}"),
     ("MiB", "program_bytes", "{:.0f}"),
+    ("peak MiB", "resident_peak_bytes", "{:.0f}"),
     ("cpu", "processor_share", "{:.2f}"),
     ("ratio", "reference_ratio", "{:.2f}x"),
+    ("cpu ratio", "reference_processor_ratio", "{:.2f}x"),
     ("other/this", "compare_ratio", "{:.2f}x"),
 )
-_SCALES = {"flops_per_second": 1e-9, "program_bytes": 2.0**-20}
+_SCALES = {
+    "flops_per_second": 1e-9,
+    "program_bytes": 2.0**-20,
+    "resident_peak_bytes": 2.0**-20,
+}
 
 
 def describe() -> dict[str, Any]:

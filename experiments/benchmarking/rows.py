@@ -52,7 +52,7 @@ def measure(
     """
     parts = workloads.build(case, num_steps=options.num_steps)
     peer = reference(case.as_json()) if reference else None
-    compiled, seconds, fastest, share = [], 0.0, 0.0, None
+    compiled, seconds, fastest, busy, share = [], 0.0, 0.0, 0.0, None
     row: dict[str, Any] = {**case.as_json(), "reference_seconds": None}
     for part in parts:
         program = timing.compile_program(
@@ -70,12 +70,15 @@ def measure(
         ours = times["ours"]
         seconds += part.share * ours.seconds / part.num_steps
         fastest += part.share * ours.fastest / part.num_steps
+        busy += part.share * ours.processor_seconds / part.num_steps
         share = ours.share
         if "reference" in times:
             row["reference_seconds"] = times["reference"].seconds
+            row["reference_processor_seconds"] = times["reference"].processor_seconds
     row |= {
         "seconds": seconds,
         "fastest_seconds": fastest,
+        "processor_seconds": busy,
         "processor_share": share,
         "picture_steps_per_second": case.batch / seconds,
         "trace_seconds": sum(c.trace_seconds for c in compiled),
@@ -83,10 +86,12 @@ def measure(
         "cached_start_seconds": _total([c.cached_seconds for c in compiled]),
         "program_bytes": max(c.memory_bytes for c in compiled),
         "device_peak_bytes": timing.device_peak_bytes(),
+        "resident_peak_bytes": timing.resident_peak_bytes(),
         "flops": _total([p.flops and p.flops * p.share for p in parts]),
     }
     if row["reference_seconds"] is not None:
         row["reference_ratio"] = row["reference_seconds"] / seconds
+        row["reference_processor_ratio"] = row["reference_processor_seconds"] / busy
     if row["flops"] is not None:
         row["flops_per_second"] = row["flops"] / seconds
         peak = max((peaks or {}).get(case.dtype, {}).values(), default=0)

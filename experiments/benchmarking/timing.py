@@ -2,6 +2,7 @@
 
 import dataclasses
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class Timing:
       seconds: median over the calls.
       fastest: the shortest call.
       num_samples: calls timed.
+      processor_seconds: median processor time of a call, of all its threads.
       share: processor time over wall time; far below the number of threads, other
         programs ran beside this one. None on accelerators.
     """
@@ -45,6 +47,7 @@ class Timing:
     seconds: float
     fastest: float
     num_samples: int
+    processor_seconds: float
     share: float | None
 
 
@@ -114,6 +117,16 @@ def device_peak_bytes() -> int | None:
     return stats.get("peak_bytes_in_use")
 
 
+def resident_peak_bytes() -> int | None:
+    """The most memory that this process has held so far, compilation included."""
+    try:
+        import resource
+    except ImportError:  # no such thing on Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 def alternate(
     callables: Mapping[str, Callable[[], Any]],
     *,
@@ -155,5 +168,6 @@ def _summarise(rows: list[tuple[float, float]]) -> Timing:
         seconds=statistics.median(walls),
         fastest=min(walls),
         num_samples=len(rows),
+        processor_seconds=statistics.median(busy),
         share=sum(busy) / max(sum(walls), 1e-9) if is_cpu else None,
     )

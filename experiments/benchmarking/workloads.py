@@ -14,7 +14,7 @@ from jax_encoder.inversion import projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
-from jax_encoder.nn import stylegan3
+from jax_encoder.nn import frozen, stylegan3
 from jax_encoder.ops import formulations, resize
 from jax_encoder.training import gan
 
@@ -140,34 +140,65 @@ def _vgg(case: Case, _) -> list[Part]:
     return [_forward(lambda d, x: d.features(x), distance, images)]
 
 
-def _filtered_lrelu(case: Case, _) -> list[Part]:
-    """The layer with the most samples at its nonlinearity, forward and backward."""
-    generator = networks.generator(case.family, case.resolution, case.size)
-    specs = [spec for spec in generator.config.layers if not spec.is_torgb]
-    spec = max(
-        specs,
+def _vgg_gradient(case: Case, _) -> list[Part]:
+    """To the last rectified map (relu5_3) and back to the picture."""
+    network = networks.vgg16(case.size)
+    last = [name for name in network.config.layer_names if name.startswith("relu")][-1]
+    side = case.resolution
+    images = jnp.tanh(_normal((case.batch, side, side, 3)))
+
+    def objective(images, network):
+        return jnp.sum(jnp.square(network.features(images, (last,))[last]))
+
+    def slope(network, images):
+        return jax.grad(objective)(images, network)
+
+    work = 2 * flops.count(objective, images, network)
+    # An inversion prepares its networks once, not in every step.
+    return [Part(fn=slope, args=(frozen.prepare(network), images), flops=work)]
+
+
+def layer_spec(config: Any, index: int | None) -> Any:
+    """Returns a layer of a StyleGAN3; None: with most samples at its nonlinearity."""
+    if index is not None:
+        if not 0 <= index < config.num_layers:
+            raise ValueError(f"There are {config.num_layers} layers, no {index}.")
+        return config.layers[index]
+    return max(
+        (spec for spec in config.layers if not spec.is_torgb),
         key=lambda s: (
             (s.in_size * s.tmp_sampling_rate / s.in_sampling_rate) ** 2 * s.out_channels
         ),
     )
+
+
+def _filtered_lrelu(case: Case, _) -> list[Part]:
+    apply, args = _activation(case)
+    return [Part(fn=apply, args=args)]
+
+
+def _filtered_lrelu_gradient(case: Case, _) -> list[Part]:
+    apply, args = _activation(case)
+
+    def both(x, *filters):
+        y, pull = jax.vjp(lambda x: apply(x, *filters), x)
+        return pull(y)
+
+    return [Part(fn=both, args=args)]
+
+
+def _activation(case: Case):
+    """A layer's filtered leaky ReLU, and its arguments."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    spec = layer_spec(generator.config, case.layer)
     side = spec.in_size + spec.kernel_size - 1
     shape = (case.batch, side, side, spec.out_channels)
-    x = _normal(shape).astype(case.dtype)
-    filters = (
-        jnp.asarray(stylegan3.up_filter(spec)),
-        jnp.asarray(stylegan3.down_filter(spec)),
-    )
 
-    def both(x, up_filter, down_filter):
-        def apply(x):
-            return formulations.filtered_lrelu2d(
-                x, up_filter, down_filter, spec.resampling
-            )
+    def apply(x, up_filter, down_filter):
+        return formulations.filtered_lrelu2d(x, up_filter, down_filter, spec.resampling)
 
-        y, pull = jax.vjp(apply, x)
-        return y, pull(y)
-
-    return [Part(fn=both, args=(x, *filters))]
+    filters = (stylegan3.up_filter(spec), stylegan3.down_filter(spec))
+    return apply, (_normal(shape).astype(case.dtype), *map(jnp.asarray, filters))
 
 
 def _training(case: Case, _) -> list[Part]:
@@ -230,6 +261,8 @@ _BUILDERS: dict[str, Callable[[Case, int], list[Part]]] = {
     "gradient": _gradient,
     "inversion": _inversion,
     "vgg": _vgg,
+    "vgg_gradient": _vgg_gradient,
     "filtered_lrelu": _filtered_lrelu,
+    "filtered_lrelu_gradient": _filtered_lrelu_gradient,
     "training": _training,
 }
