@@ -10,12 +10,20 @@ import hashlib
 import logging
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from converters import zoo_table
 from converters.zoo_table import Entry
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in zoo_table.ENTRIES}
+
+ALIASES = {
+    "stylegan_ffhq": "interfacegan-stylegan-ffhq",
+    "stylegan_celebahq": "interfacegan-stylegan-celebahq",
+    "stylegan2_ffhq": "stylegan2-ffhq-config-f",
+}
+"""What --model_type called them in InterFaceGAN and the encoders built on it."""
 
 _CHUNK = 1 << 20
 
@@ -25,11 +33,12 @@ class ZooError(ValueError):
 
 
 def find(name: str) -> Entry:
-    """The entry of a name.
+    """The entry of a name, or of another that people know it by.
 
     Raises:
       ZooError: there is none; names similar ones.
     """
+    name = ALIASES.get(name, name)
     if name in ENTRIES:
         return ENTRIES[name]
     close = difflib.get_close_matches(name, ENTRIES, 5, 0.4) or sorted(ENTRIES)
@@ -37,6 +46,32 @@ def find(name: str) -> Entry:
         f"{name!r} is neither a file nor a checkpoint of the zoo; similar names:"
         f" {', '.join(close)}."
     )
+
+
+def locate(
+    source: str | os.PathLike[str],
+    *,
+    announce: Callable[[Entry], None] | None = None,
+) -> tuple[pathlib.Path, Entry | None]:
+    """Finds what a person names: a path, or a checkpoint of the zoo.
+
+    Args:
+      source: a path; or, where none such exists, a name, which is downloaded.
+      announce: is called before a download.
+
+    Returns:
+      The path, and the entry if it was a name.
+
+    Raises:
+      ZooError: neither; names similar ones. Or it cannot be downloaded.
+    """
+    path = pathlib.Path(source)
+    if path.exists() or os.sep in os.fspath(source) or path.suffix:
+        return path, None
+    entry = find(os.fspath(source))
+    if announce is not None:
+        announce(entry)
+    return download(entry, has_progress=announce is not None), entry
 
 
 def find_sha256(digest: str) -> Entry | None:

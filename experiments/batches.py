@@ -1,8 +1,7 @@
 """Inverts any number of pictures, batch by batch: reads, computes, writes, resumes.
 
 A picture that cannot be read or written is reported and the others go on. What is
-computed is the business of an
-`engines.Engine`; nothing here knows of generators.
+computed is the business of an `engines.Engine`; nothing here knows of generators.
 """
 
 import contextlib
@@ -10,7 +9,7 @@ import dataclasses
 import pathlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -22,6 +21,7 @@ from jax_encoder.io import codes, files, films, images, progress
 
 RESERVED = frozenset({"contact_sheet", "loss_curves", "summary"})
 _FILM_SIDE = 256
+_EXTENSIONS = (".npz", ".npy", ".png")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,8 @@ def invert(
     engine: engines.Engine,
     options: Options,
     reporter: progress.Progress | None = None,
+    *,
+    refused: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Inverts pictures and writes `<name>.npz`, `.npy`, `.png` and films.
 
@@ -73,6 +75,7 @@ def invert(
       engine: computes.
       options: how to run.
       reporter: is told what is done; by default a bar or lines on standard error.
+      refused: names of pictures that cannot be inverted, with the reasons.
 
     Returns:
       A row per picture, in the order of `paths`: name, file, status ("ok", "diverged",
@@ -94,21 +97,22 @@ def invert(
     paths = list(dict.fromkeys(paths))
     files.make_directory(output)
     journal = journals.Journal(output, dict(engine.settings), resume=options.resume)
-    done = {path for path in paths if _is_done(path, output, journal)}
+    extensions = (*_EXTENSIONS, *engine.extensions)
+    done = {path for path in paths if _is_done(path, output, journal, extensions)}
     reporter = reporter or progress.Progress(
         len(paths), done=len(done), description="Inverting"
     )
     with contextlib.closing(reporter):
-        return _Run(paths, done, output, engine, options, journal, reporter).run()
+        run = _Run(paths, done, output, engine, options, journal, reporter)
+        return run.run(refused or {})
 
 
-def _is_done(path, output, journal) -> bool:
+def _is_done(path, output, journal, extensions) -> bool:
     """Whether an earlier run finished this very picture and its files are there."""
     row = journal.records.get(path.stem)
     if row is None or row["file"] != str(path):
         return False
-    written = (f"{path.stem}.npz", f"{path.stem}.npy", f"{path.stem}.png")
-    if not all((output / name).is_file() for name in written):
+    if not all((output / f"{path.stem}{end}").is_file() for end in extensions):
         return False
     with contextlib.suppress(OSError):
         return row["sha256"] == files.sha256(path)
@@ -126,8 +130,8 @@ class _Run:
         self.size = -(-size // engine.multiple) * engine.multiple
         self.can_save = True
 
-    def run(self) -> list[dict[str, Any]]:
-        todo = self._todo()
+    def run(self, refused: Mapping[str, str]) -> list[dict[str, Any]]:
+        todo = self._todo(refused)
         saved = self.journal.load_batch()
         if saved is not None:
             todo = self._resume(saved, todo)
@@ -143,7 +147,7 @@ class _Run:
                 batch = []
         return [self.rows[path] for path in self.paths]
 
-    def _todo(self) -> list[pathlib.Path]:
+    def _todo(self, refused: Mapping[str, str]) -> list[pathlib.Path]:
         """The pictures that are left, without those that cannot be told apart."""
         todo = []
         clashes = images.stem_clashes(self.paths)
@@ -154,6 +158,8 @@ class _Run:
                 self._fail(path, reason)
             elif path.stem in RESERVED:
                 self._fail(path, "its outputs would replace the run's own; rename it")
+            elif path.stem in refused:
+                self._fail(path, refused[path.stem])
             elif path in self.done:
                 self.rows[path] = self.journal.records[path.stem]
             else:
@@ -209,19 +215,21 @@ class _Run:
             state = saved.restore(self.engine.template(targets))
             self._advance(batch, len(losses[0]))
         else:
-            state = self.engine.init(targets)
-            self._shoot(batch, state, 0)
+            names = [p.name for p in batch]
+            names += names[-1:] * (size - len(batch))
+            state = self.engine.init(targets, names)
+            self._shoot(batch, targets, state, 0)
         for advanced, part in self.engine.iterate(targets, state):
             state = advanced
             losses.append(np.asarray(part, np.float32))
             num_steps = sum(map(len, losses))
-            self._shoot(batch, state, num_steps)
+            self._shoot(batch, targets, state, num_steps)
             self._save(batch, state, losses, time.monotonic() - start)
             self._advance(batch, len(part), _describe(losses[-1][-1, : len(batch)]))
-        outcome = self.engine.finish(targets, state)
         curves = np.concatenate(losses)
         missing = self.engine.num_steps - len(curves)  # all pictures stopped early
         self._advance(batch, missing)
+        outcome = self.engine.finish(targets, state, len(batch))
         seconds = (time.monotonic() - start) / len(batch)
         for index, picture in enumerate(batch):
             self._write(picture, index, outcome, curves[:, index], seconds)
@@ -252,11 +260,11 @@ class _Run:
             self.can_save = False
             self.reporter.say(f"This run cannot be resumed: {error}")
 
-    def _shoot(self, batch, state, num_steps: int) -> None:
+    def _shoot(self, batch, targets, state, num_steps: int) -> None:
         """Keeps a frame of every picture, where films are asked for."""
         if not self.options.film or not self.can_save:
             return
-        rendered = np.asarray(self.engine.render(state))
+        rendered = np.asarray(self.engine.render(targets, state))
         try:
             for picture, image in zip(batch, rendered, strict=False):
                 directory = files.make_directory(self.journal.frames / picture.name)
@@ -298,10 +306,13 @@ class _Run:
                 **self.engine.details,
             )
             images.write(f"{stem}.png", outcome.images[index])
+            for extension, write in outcome.attachments.items():
+                write(index, f"{stem}{extension}")
             self._write_film(picture)
             self.journal.record(row)
         except files.WriteError as error:
-            for extension in (".npz", ".npy", ".png", self.options.film):
+            ends = (*_EXTENSIONS, *self.engine.extensions, self.options.film)
+            for extension in ends:
                 if extension:
                     pathlib.Path(f"{stem}{extension}").unlink(missing_ok=True)
             row = row | {"status": "failed", "reason": str(error)}

@@ -1,8 +1,7 @@
 """From a checkpoint to a bundle, with a summary for the person."""
 
 import dataclasses
-import os
-import pathlib
+import sys
 from typing import Any
 
 import jax
@@ -33,6 +32,11 @@ class Conversion:
     provenance: dict[str, Any]
 
 
+def announce(entry: zoo.Entry) -> None:
+    """Tells what is downloaded, and under which licence."""
+    print(f"Fetching {entry.name}, licence: {entry.license}", file=sys.stderr)
+
+
 def convert(
     source: str,
     *,
@@ -51,13 +55,8 @@ def convert(
     Raises:
       Failure: it cannot be had or converted.
     """
-    entry = None
-    path = pathlib.Path(source)
     try:
-        if not path.exists() and os.sep not in source and not path.suffix:
-            entry = zoo.find(source)
-            print(f"Fetching {entry.name}, licence: {entry.license}")
-            path = zoo.download(entry, has_progress=True)
+        path, entry = zoo.locate(source, announce=announce)
         kind = kind or (entry.kind if entry else None)
         network = converters.load(path, kind=kind, part=part)
     except ValueError as error:

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 import jax_encoder
-from converters import codes as foreign_codes
 from experiments import (
     batches,
     command_line,
@@ -20,8 +19,10 @@ from experiments import (
     projector_engine,
     reports,
     resources,
+    starting,
+    tuning,
 )
-from jax_encoder.inversion import starts, weighting
+from jax_encoder.inversion import weighting
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
@@ -37,13 +38,15 @@ class Job:
       output: the directory to write to.
       preset: the name of one of `presets.PRESETS`.
       overrides: fields of the preset's configuration to replace.
-      start: "mean", "zeros", "random", "seeds", "seeds:K", a file with a code, or an
-        encoder or regressor; "" for the preset's own.
+      start: as of `starting.make`; "" for the preset's own.
       generator: a bundle or checkpoint; None for the demo's.
       networks: bundles or checkpoints of perceptual networks, by name.
       statistics: of the generator's latents, a file; None to find or estimate them.
       class_index: of a conditional generator.
       seed: of everything random.
+      normalise_colours: give the pictures the generator's colours, and back.
+      tuning_steps: of pivotal tuning, for presets that have it; None: the preset's.
+      has_reports: write a summary, a contact sheet and loss curves.
       chunk: steps between two saved states, and two frames of a film.
       options: how to run.
     """
@@ -58,6 +61,9 @@ class Job:
     statistics: str | None = None
     class_index: int | None = None
     seed: int = 0
+    normalise_colours: bool = False
+    tuning_steps: int | None = None
+    has_reports: bool = True
     chunk: int = 25
     options: batches.Options = batches.Options()
 
@@ -79,10 +85,13 @@ def run(job: Job) -> list[dict[str, Any]]:
     start = time.monotonic()
     try:
         engine = make_engine(job)
-        rows = batches.invert(job.paths, job.output, engine, job.options)
+        rows = batches.invert(
+            job.paths, job.output, engine, job.options, refused=_refused(job, engine)
+        )
     except (ValueError, journal.SettingsError) as error:
         raise command_line.UsageError(str(error)) from error
-    report(job, engine, rows, time.monotonic() - start)
+    if job.has_reports:
+        report(job, engine, rows, time.monotonic() - start)
     return rows
 
 
@@ -102,40 +111,81 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     preset = presets.get(job.preset)
     config = override(preset.config, job.overrides)
     source = resources.generator(job.generator)
-    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
-    names = sorted(name for name in named if name)
-    is_demo = job.generator is None
-    models = Models(
-        generator=source.network,
-        networks=resources.networks(names, job.networks, is_demo=is_demo),
-        statistics=resources.latent_statistics(
-            source, job.statistics, with_p=config.needs_p
-        ),
-    )
+    label = _label(source.network.config, config, job.class_index)
+    models = _models(job, source, config, label)
     start = job.start or preset.start
     if not job.start and spaces.is_z(config.space) and start in ("mean", "zeros"):
         start = "seeds"  # Z has neither
-    details = {
-        "space": config.space,
-        "preset": job.preset,
-        "generator_sha256": source.sha256,
-        "generator": str(source.path),
-        "start": start,
-        "seed": job.seed,
-        "version": jax_encoder.__version__,
-    }
-    settings = {"generator": source.sha256, "start": start, "crop": job.options.crop}
-    label = _label(source.network.config, config, job.class_index)
+    named = sorted(f"{k}={v}" for k, v in job.networks.items() if v)
+    task = starting.Task(
+        models=models,
+        config=config,
+        seed=job.seed,
+        label=label,
+        pool_key=f"{source.sha256} {named} {job.class_index}",
+        identity=job.networks.get("identity"),
+    )
+    colours = None
+    if job.normalise_colours:
+        colours = resources.generator_colours(source, label)
     return projector_engine.ProjectorEngine(
         models=models,
         config=config,
-        start=_Start(job, preset, models, config, start, source.sha256, label),
-        settings=settings | {"class": job.class_index},
-        details=details,
+        start=_WeightedStart(
+            start=starting.make(start, task), task=task, preset=preset
+        ),
+        settings={
+            "generator": source.sha256,
+            "start": start,
+            "crop": job.options.crop,
+            "class": job.class_index,
+            "normalise_colours": job.normalise_colours,
+        },
+        details={
+            "space": config.space,
+            "preset": job.preset,
+            "generator_sha256": source.sha256,
+            "generator": str(source.path),
+            "start": start,
+            "seed": job.seed,
+            "version": jax_encoder.__version__,
+        },
         seed=job.seed,
         chunk=job.chunk,
         lpips=models.networks["lpips"],
+        colours=colours,
         label=label,
+        tuner=_tuner(job, preset, models, source.sha256),
+    )
+
+
+def _models(job: Job, source: resources.Source, config, label) -> Models:
+    """Everything frozen that the configuration needs."""
+    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
+    names = sorted(name for name in named if name)
+    is_demo = job.generator is None
+    return Models(
+        generator=source.network,
+        networks=resources.networks(names, job.networks, is_demo=is_demo),
+        statistics=resources.latent_statistics(
+            source, job.statistics, with_p=config.needs_p, label=label
+        ),
+    )
+
+
+def _tuner(job: Job, preset: presets.Preset, models, sha256) -> tuning.Tuner | None:
+    config = preset.pivotal
+    if config is None:
+        if job.tuning_steps is not None:
+            raise ValueError(
+                f"The preset {preset.name} tunes no generator: drop --tuning_steps, or"
+                " take --preset=pti."
+            )
+        return None
+    if job.tuning_steps is not None:
+        config = dataclasses.replace(config, num_steps=job.tuning_steps)
+    return tuning.Tuner(
+        models=models, config=config, parent_sha256=sha256, seed=job.seed
     )
 
 
@@ -169,6 +219,14 @@ def override(config: ProjectorConfig, changes: Mapping[str, Any]) -> ProjectorCo
     return dataclasses.replace(config, **fields)
 
 
+def _refused(job: Job, engine: projector_engine.ProjectorEngine) -> dict[str, str]:
+    """Pictures without a code to start from, where each needs its own."""
+    start: Any = engine.start
+    if not isinstance(start.start, starting.Codes):
+        return {}
+    return start.start.refused([path.stem for path in job.paths])
+
+
 def _label(generator: Any, config: ProjectorConfig, index: int | None):
     """`[1, c_dim]`, or None for generators and spaces without classes."""
     c_dim = getattr(generator, "c_dim", 0)
@@ -181,82 +239,28 @@ def _label(generator: Any, config: ProjectorConfig, index: int | None):
     return jax.nn.one_hot(jnp.asarray([index]), c_dim)
 
 
-@dataclasses.dataclass
-class _Start:
-    """Finds the first values of a batch."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _WeightedStart:
+    """A start, and the weights that are best for each picture."""
 
-    job: Job
+    start: starting.Start
+    task: starting.Task
     preset: presets.Preset
-    models: Models
-    config: ProjectorConfig
-    start: str
-    digest: str
-    label: jax.Array | None
 
-    def __call__(self, targets: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        values = self._values(targets)
+    def __call__(self, targets: jax.Array, names: Sequence[str]):
+        values = self.start(targets, names)
         if not self.preset.weight_grid:
             return values, None
         weights, values = weighting.choose(
-            self.models,
+            self.task.models,
             targets,
             values,
-            jax.random.key(self.job.seed),
-            config=self.config,
+            jax.random.key(self.task.seed),
+            config=self.task.config,
             candidates=weighting.grid(*self.preset.weight_grid),
             num_steps=self.preset.num_trial_steps,
         )
         return values, weights
-
-    def _values(self, targets: jax.Array) -> jax.Array:
-        models, space, num = self.models, self.config.space, len(targets)
-        kind, _, rest = self.start.partition(":")
-        labels = self.label
-        if labels is not None:
-            labels = jnp.broadcast_to(labels, (num, labels.shape[1]))
-        if kind in ("mean", "zeros") and not rest:
-            return getattr(starts, kind)(models, space, num)
-        if kind == "random" and not rest:
-            key = jax.random.key(self.job.seed)
-            return starts.random(models, space, num, key, labels)
-        if kind == "seeds" and (not rest or rest.isdecimal()):
-            return self._seeds(targets, int(rest or 256), labels)
-        return self._from_file(pathlib.Path(self.start), targets)
-
-    def _seeds(self, targets, num_seeds: int, labels) -> jax.Array:
-        paths = sorted(f"{k}={v}" for k, v in self.job.networks.items() if v)
-        key = f"{self.digest} {paths} {self.job.class_index}"
-        pool = resources.seed_pool(
-            self.models, self.config, key, num_seeds, self.job.seed, self.label
-        )
-        z, _ = starts.nearest(self.models, pool, targets, self.config)
-        return starts.from_z(self.models, self.config.space, z, labels)
-
-    def _from_file(self, path: pathlib.Path, targets) -> jax.Array:
-        """A saved code for all pictures, or the predictions of a network."""
-        if not path.exists():
-            raise ValueError(
-                f"--start={path}: neither mean, zeros, random, seeds, seeds:NUMBER nor"
-                " a file."
-            )
-        config = self.models.generator.config
-        if path.suffix in (".npy", ".npz"):
-            return self._from_code(path, config.num_ws, len(targets))
-        network = resources.load(path).network
-        ws = network(targets)
-        return starts.from_ws(self.models, self.config.space, ws)
-
-    def _from_code(self, path, num_ws: int, num: int) -> jax.Array:
-        found = foreign_codes.load(path, num_ws=num_ws)
-        if len(found.values) != 1:
-            raise ValueError(f"{path} holds {len(found.values)} codes; give one.")
-        values = jnp.asarray(found.values)
-        if found.space == "z":
-            values = starts.from_z(self.models, self.config.space, values, self.label)
-        else:
-            ws = values if values.ndim == 3 else values[:, None].repeat(num_ws, 1)
-            values = starts.from_ws(self.models, self.config.space, ws)
-        return jnp.broadcast_to(values, (num, *values.shape[1:]))
 
 
 def report(

@@ -1,7 +1,7 @@
 """What computes an inversion, as the loop over batches sees it."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,8 @@ class Outcome:
       measures: by name, `[N]` each: psnr, lpips...
       is_diverged: `[N]` whether a picture's loss became NaN; its best is kept.
       arrays: further arrays to keep with the codes, `[N, ...]` each.
+      attachments: further files by the engine's `extensions`; each writes that of the
+        picture of an index to a path.
     """
 
     ws: np.ndarray
@@ -24,6 +26,9 @@ class Outcome:
     measures: Mapping[str, np.ndarray]
     is_diverged: np.ndarray
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    attachments: Mapping[str, Callable[[int, str], None]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 class Engine(Protocol):
@@ -58,8 +63,13 @@ class Engine(Protocol):
         """JSON values to write into every code file: space, preset..."""
         ...
 
-    def init(self, targets: np.ndarray) -> Any:
-        """The state before the first step, for targets `[N, R, R, 3]`."""
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Of further files that every picture gets, such as ".difference.npz"."""
+        ...
+
+    def init(self, targets: np.ndarray, names: Sequence[str]) -> Any:
+        """The state before the first step, for targets `[N, R, R, 3]` and names."""
         ...
 
     def template(self, targets: np.ndarray) -> Any:
@@ -72,10 +82,10 @@ class Engine(Protocol):
         """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
         ...
 
-    def render(self, state: Any) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: Any) -> np.ndarray:
         """The pictures `[N, R, R, 3]` at this state, for a film."""
         ...
 
-    def finish(self, targets: np.ndarray, state: Any) -> Outcome:
-        """The result."""
+    def finish(self, targets: np.ndarray, state: Any, num: int) -> Outcome:
+        """The result of the first `num` pictures; the rest fills up the batch."""
         ...

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,16 +10,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
-from experiments import engines
+from experiments import engines, tuning
 from jax_encoder.inversion import colours as colour_lib
 from jax_encoder.inversion import driver, projector
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.latents import spaces
 
-Start = Callable[[jax.Array], tuple[jax.Array, jax.Array | None]]
-"""From targets `[N, R, R, 3]` to the first values in the searched space, and weights
-`[N, T]` per picture and term or None for the terms' own."""
+Start = Callable[[jax.Array, Sequence[str]], tuple[jax.Array, jax.Array | None]]
+"""From targets `[N, R, R, 3]` and names to the first values in the searched space, and
+weights `[N, T]` per picture and term or None for the terms' own."""
 
 
 @jax.tree_util.register_dataclass
@@ -52,6 +52,7 @@ class ProjectorEngine:
       colours: of the generator's own pictures; targets are given them first, and
         reconstructions get the targets' back. None: the targets as they are.
       label: `[1, c_dim]` of all pictures; conditional generators searched in Z only.
+      tuner: tunes the generator around the codes afterwards; or None.
     """
 
     models: states.Models
@@ -64,6 +65,7 @@ class ProjectorEngine:
     lpips: Any = None
     colours: colour_lib.Colours | None = None
     label: jax.Array | None = None
+    tuner: tuning.Tuner | None = None
 
     def __post_init__(self):
         settings = {
@@ -71,6 +73,8 @@ class ProjectorEngine:
             "seed": self.seed,
             "projector": describe(self.config),
         }
+        if self.tuner is not None:
+            settings["pivotal"] = describe(self.tuner.config)
         object.__setattr__(self, "settings", settings)
 
     @property
@@ -88,9 +92,14 @@ class ProjectorEngine:
         """The devices, over which a batch is divided."""
         return jax.device_count()
 
-    def init(self, targets: np.ndarray) -> EngineState:
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Of further files: the tuned generator's."""
+        return () if self.tuner is None else (tuning.DIFFERENCE,)
+
+    def init(self, targets: np.ndarray, names: Sequence[str]) -> EngineState:
         """The state before the first step."""
-        return self._init(*self.start(self._recolour(jnp.asarray(targets))))
+        return self._init(*self.start(self._recolour(jnp.asarray(targets)), names))
 
     def template(self, targets: np.ndarray) -> EngineState:
         """A state of the same structure."""
@@ -129,11 +138,14 @@ class ProjectorEngine:
                 np.asarray(curves.loss),
             )
 
-    def render(self, state: EngineState) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: EngineState) -> np.ndarray:
         """The pictures of the kept values so far, `[N, R, R, 3]`."""
-        return np.asarray(self._finish(state).images)
+        images = self._finish(state).images
+        return np.asarray(self._recolour_back(images, jnp.asarray(targets)))
 
-    def finish(self, targets: np.ndarray, state: EngineState) -> engines.Outcome:
+    def finish(
+        self, targets: np.ndarray, state: EngineState, num: int
+    ) -> engines.Outcome:
         """The codes, reconstructions and measures."""
         found, images = self._finish(state), jnp.asarray(targets)
         shown = self._recolour_back(found.images, images)
@@ -141,13 +153,37 @@ class ProjectorEngine:
         arrays: dict[str, Any] = {"best_step": found.best_step}
         if self.config.space not in ("w", "w+"):
             arrays["values"] = found.values
+        if self.colours is not None:
+            arrays["colours"] = colour_lib.as_array(images, self.colours)
         arrays |= {f"noise_{i:02d}": x for i, x in enumerate(found.noises)}
-        return engines.Outcome(
+        outcome = engines.Outcome(
             ws=np.asarray(found.ws),
             images=np.asarray(shown),
             measures={k: np.asarray(v) for k, v in measured.items()},
             is_diverged=np.asarray(found.status) == states.DIVERGED,
             arrays={k: np.asarray(v) for k, v in arrays.items()},
+        )
+        return outcome if self.tuner is None else self._tune(outcome, images, num)
+
+    def _tune(self, pivots: engines.Outcome, targets, num: int) -> engines.Outcome:
+        """The outcome after the generator was tuned around the first `num` codes."""
+        assert self.tuner is not None
+        wanted = self._recolour(targets)[:num]
+        tuned = self.tuner(jnp.asarray(pivots.ws[:num]), wanted)
+        images = np.concatenate([tuned.images, pivots.images[num:]])
+        if self.colours is not None:
+            images = self._recolour_back(jnp.asarray(images), targets)
+        measured = _measure(self.lpips, jnp.asarray(images), targets)
+        num_steps = np.pad(tuned.num_steps, (0, len(images) - num))
+        return dataclasses.replace(
+            pivots,
+            images=np.asarray(images),
+            measures={
+                **{k: np.asarray(v) for k, v in measured.items()},
+                **{f"pivot_{k}": v for k, v in pivots.measures.items()},
+                "tuning_steps": num_steps,
+            },
+            attachments={tuning.DIFFERENCE: tuned.save_difference},
         )
 
     def _finish(self, state: EngineState) -> states.Projection:

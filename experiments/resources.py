@@ -1,7 +1,7 @@
 """Generators, perceptual networks and statistics, wherever they come from.
 
-A network is named by a bundle's directory or by a checkpoint file, which is converted
-on the fly. Nothing named: the demo set that comes with the package.
+A network is named by a bundle's directory, by a checkpoint file, which is converted on
+the fly, or by its name in the zoo. Nothing named: the demo set of the package.
 """
 
 import dataclasses
@@ -14,13 +14,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 import converters
 import jax_encoder
-from experiments import command_line
-from jax_encoder.inversion import starts
+from converters import zoo
+from experiments import command_line, conversion
+from jax_encoder.inversion import colours, starts
+from jax_encoder.inversion.colours import Colours
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files
@@ -56,7 +59,8 @@ def load(path: str | os.PathLike) -> Source:
     """Reads a network.
 
     Args:
-      path: a bundle's directory or a checkpoint file.
+      path: a bundle's directory, a checkpoint file, or a name of the zoo, which is
+        downloaded once.
 
     Returns:
       The network and where it came from.
@@ -64,10 +68,10 @@ def load(path: str | os.PathLike) -> Source:
     Raises:
       Failure: it cannot be read; says why.
     """
-    path = pathlib.Path(path)
     try:
+        path, entry = zoo.locate(path, announce=conversion.announce)
         if not path.is_dir():
-            network = converters.load(path)
+            network = converters.load(path, kind=entry.kind if entry else None)
             return Source(network=network, path=path, sha256=files.sha256(path))
         network = bundles.load(path)
         provenance = bundles.describe(path).get("provenance") or {}
@@ -161,7 +165,11 @@ def cache_directory() -> pathlib.Path:
 
 
 def latent_statistics(
-    source: Source, path: str | None = None, *, with_p: bool = False
+    source: Source,
+    path: str | None = None,
+    *,
+    with_p: bool = False,
+    label: jax.Array | None = None,
 ) -> statistics.LatentStatistics:
     """Finds or computes the statistics of a generator's latents.
 
@@ -171,6 +179,7 @@ def latent_statistics(
         `statistics.npz` in the generator's bundle, the cache, or else an estimate,
         which is then cached.
       with_p: the principal components of P are needed too.
+      label: `[1, c_dim]`, the class to measure; conditional generators only.
 
     Returns:
       The statistics.
@@ -183,7 +192,7 @@ def latent_statistics(
         if with_p and found.p is None:
             raise command_line.Failure(f"{path}: lacks the components of P.")
         return found
-    name = f"{source.sha256[:32]}{'_p' if with_p else ''}.npz"
+    name = f"{source.sha256[:32]}{_class(label)}{'_p' if with_p else ''}.npz"
     places = [source.path / "statistics.npz"] if source.path.is_dir() else []
     try:
         cached = cache_directory() / name
@@ -196,9 +205,55 @@ def latent_statistics(
             if found.p is not None or not with_p:
                 return found
     num = _NUM_P_SAMPLES if with_p else _NUM_SAMPLES
-    found = statistics.estimate(source.network, num_samples=num, with_p=with_p)
+    _check_label(source, label)
+    found = statistics.estimate(
+        source.network, num_samples=num, with_p=with_p, labels=label
+    )
     if cached is not None:
         statistics.save(found, cached)
+    return found
+
+
+def _class(label: jax.Array | None) -> str:
+    """The part of a cached file's name that tells the class."""
+    return "" if label is None else f"_class{int(np.argmax(label))}"
+
+
+def _check_label(source: Source, label: jax.Array | None) -> None:
+    num_classes = getattr(source.network.config, "c_dim", 0)
+    if num_classes and label is None:
+        raise command_line.Failure(
+            f"{source.path}: has {num_classes} classes and brings no statistics; say"
+            " with --class_index which class to measure."
+        )
+
+
+def generator_colours(source: Source, label: jax.Array | None = None) -> Colours:
+    """Finds or computes the typical colours of a generator's own pictures.
+
+    Args:
+      source: the generator.
+      label: `[1, c_dim]`; conditional generators only.
+
+    Returns:
+      The colours; kept in the cache.
+
+    Raises:
+      Failure: the generator is conditional and no class is given.
+    """
+    try:
+        name = f"colours_{source.sha256[:32]}{_class(label)}.npz"
+        path = cache_directory() / name
+    except files.WriteError:
+        path = None
+    if path is not None and path.is_file():
+        with np.load(path, allow_pickle=False) as file:
+            return Colours(mean=jnp.asarray(file["mean"]), std=jnp.asarray(file["std"]))
+    _check_label(source, label)
+    found = colours.of_generator(source.network, labels=label)
+    if path is not None:
+        with files.writing(path) as file:
+            np.savez(file, mean=np.asarray(found.mean), std=np.asarray(found.std))
     return found
 
 

@@ -6,21 +6,15 @@
 
 writes for every picture `<name>.difference.npz`, the tuned generator as its difference
 to its parent, and `<name>.png`, what it makes of the code; with --shared one bundle
-`generator` that serves all the pictures. Exit code: 0 done, 2 bad usage.
+`generator` that serves all the pictures. `encode_image --preset=pti` does both steps at
+once. Exit code: 0 done, 2 bad usage.
 """
 
-import pathlib
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 from absl import flags
 
-from experiments import command_line, resources
+from experiments import command_line, reports, resources, tuning
 from jax_encoder.inversion import pivotal
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
-from jax_encoder.metrics import pairs
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
 _CODES = flags.DEFINE_string("codes", None, "What encode_image wrote: <name>.npz.")
@@ -66,57 +60,19 @@ def main(argv):
             shares_weights=_SHARED.value,
             locality_weight=_LOCALITY.value,
         )
-        names, targets, ws = _read(source.network.config.resolution)
-        key = jax.random.key(_SEED.value)
-        tuning = pivotal.tune(models, ws, targets, key, config=config)
+        tuner = tuning.Tuner(
+            models=models,
+            config=config,
+            parent_sha256=source.sha256,
+            seed=_SEED.value,
+        )
+        side = source.network.config.resolution
+        pivots = tuning.read_pivots(_IMAGES.value, _CODES.value, side, source.sha256)
+        tuned = tuner(pivots.ws, pivots.wanted)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
-    _write(source, models, config, tuning, names, targets)
-
-
-def _read(resolution):
-    """The pictures that have a code, with their codes."""
-    paths = images.find(str(_IMAGES.value))
-    pairs_ = [(p, pathlib.Path(str(_CODES.value)) / f"{p.stem}.npz") for p in paths]
-    found = [(p, codes.load(code)) for p, code in pairs_ if code.is_file()]
-    if not found:
-        raise ValueError(f"No picture of {_IMAGES.value} has a code in {_CODES.value}.")
-    targets = [jnp.asarray(images.fit(images.read(p), resolution)) for p, _ in found]
-    ws = [
-        jnp.asarray(code.values).reshape(-1, *code.values.shape[-2:])[0]
-        for _, code in found
-    ]
-    return [p.stem for p, _ in found], jnp.stack(targets), jnp.stack(ws)
-
-
-def _write(source, models, config, tuning, names, targets):
-    output = files.make_directory(str(_OUTPUT_DIR.value))
-    shown = jnp.clip(tuning.images, -1, 1)
-    lpips = models.networks["lpips"](shown, targets)
-    psnr = pairs.psnr(shown, targets)
-    captions = [
-        f"LPIPS {d:.3f}  PSNR {p:.1f} dB" for d, p in zip(lpips, psnr, strict=True)
-    ]
-    for index, (name, picture, caption) in enumerate(
-        zip(names, np.asarray(shown), captions, strict=True)
-    ):
-        images.write(output / f"{name}.png", picture)
-        print(f"{name}: {caption}, {int(tuning.num_steps[index])} steps")
-        if not config.shares_weights:
-            tuned = pivotal.tuned_generator(models.generator, tuning, config, index)
-            path = output / f"{name}.difference.npz"
-            differences.save(tuned, models.generator, path, parent_sha256=source.sha256)
-    if config.shares_weights:
-        tuned = pivotal.tuned_generator(models.generator, tuning, config)
-        origin = {"parent_sha256": source.sha256, "tuned": "pivotal"}
-        bundles.save(tuned, output / "generator", provenance=origin)
-    sheet = contact_sheet.comparison(
-        list(np.asarray(targets)),
-        list(np.asarray(shown)),
-        names=names,
-        captions=captions,
-    )
-    images.write(output / "contact_sheet.png", sheet)
+    for row in tuning.write(_OUTPUT_DIR.value, pivots, tuned):
+        print(f"{row['name']}: {reports.caption(row)}, {row['tuning_steps']} steps")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,15 @@ it on the reconstruction, leaves that to arithmetic.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from jax_encoder.inversion import rendering
+from jax_encoder.latents import styles
+
+_BATCH = 8
 
 
 @jax.tree_util.register_dataclass
@@ -39,6 +45,41 @@ def of_all(images: jax.Array) -> Colours:
     )
 
 
+def of_generator(
+    generator: Any,
+    *,
+    num_pictures: int = 64,
+    seed: int = 0,
+    labels: jax.Array | None = None,
+) -> Colours:
+    """Returns the typical colours of a generator's own pictures.
+
+    Args:
+      generator: StyleGAN 1, 2 or 3.
+      num_pictures: random ones, without truncation; rounded up to whole batches.
+      seed: of the sample.
+      labels: `[1, c_dim]`; conditional generators only.
+
+    Returns:
+      Colours of `[1, 3]`.
+    """
+    num_batches = -(-num_pictures // _BATCH)
+    keys = jax.random.split(jax.random.key(seed), num_batches)
+    parts = [_of_sample(generator, key, labels) for key in keys]
+    return jax.tree.map(lambda *x: sum(x) / num_batches, *parts)
+
+
+@jax.jit
+def _of_sample(generator, key, labels):
+    config = generator.config
+    z = jax.random.normal(key, (_BATCH, config.z_dim))
+    extra = ()
+    if labels is not None:
+        extra = (jnp.broadcast_to(labels, (_BATCH, labels.shape[1])),)
+    ws = styles.broadcast(generator.mapping(z, *extra), config.num_ws)
+    return of_all(jnp.clip(rendering.render(generator, ws), -1.0, 1.0))
+
+
 def move(images: jax.Array, source: Colours, target: Colours) -> jax.Array:
     """Gives pictures of the colours `source` the colours `target`.
 
@@ -53,3 +94,28 @@ def move(images: jax.Array, source: Colours, target: Colours) -> jax.Array:
     centred = images - source.mean[:, None, None]
     scale = target.std / jnp.maximum(source.std, 1e-3)
     return centred * scale[:, None, None] + target.mean[:, None, None]
+
+
+def as_array(images: jax.Array, generator: Colours) -> jax.Array:
+    """Returns what tells how pictures were moved, to be kept with their codes.
+
+    Args:
+      images: `[N, H, W, 3]` as they came.
+      generator: the colours that they were given, of `[1, 3]`.
+
+    Returns:
+      `[N, 2, 2, 3]`: the picture's and the generator's; of each, mean and deviation.
+    """
+    own = of_each(images)
+    rows = [own.mean, own.std, generator.mean, generator.std]
+    table = jnp.stack([jnp.broadcast_to(row, own.mean.shape) for row in rows], axis=1)
+    return table.reshape(-1, 2, 2, 3)
+
+
+def from_array(table: jax.Array) -> tuple[Colours, Colours]:
+    """Reads `[N, 2, 2, 3]` of `as_array`: the pictures' and the generator's colours."""
+    own, generator = table[:, 0], table[:, 1]
+    return (
+        Colours(mean=own[:, 0], std=own[:, 1]),
+        Colours(mean=generator[:, 0], std=generator[:, 1]),
+    )

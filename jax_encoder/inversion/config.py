@@ -73,8 +73,7 @@ class ProjectorConfig:
             raise ValueError("`terms` is empty: an inversion needs an objective.")
         if self.noise not in ("const", "none", "optimise"):
             raise ValueError(
-                '`noise` must be "const", "none" or "optimise", got'
-                f" {self.noise!r}."
+                f'`noise` must be "const", "none" or "optimise", got {self.noise!r}.'
             )
         if self.keep not in ("best", "last"):
             raise ValueError(f'`keep` must be "best" or "last", got {self.keep!r}.')

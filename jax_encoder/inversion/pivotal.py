@@ -71,8 +71,8 @@ class Tuning:
     Attributes:
       parameters: the tuned weights; with a leading axis `[N]` unless shared.
       images: `[N, R, R, 3]` of the tuned generator.
-      perceptual: `[steps, N]` the distance before every step.
-      pixel: `[steps, N]` the mean squared difference before every step.
+      perceptual: `[steps, N]` the distance before every step; NaN after the stop.
+      pixel: `[steps, N]` the mean squared difference before every step, likewise.
       num_steps: `[N]` steps until the picture was done.
     """
 
@@ -231,21 +231,34 @@ def _tune(models, ws, targets, key, noises, config):
             )
         return loss, (pixel, perceptual)
 
-    def body(carry, key):
-        chosen, opt_state, is_done, count = carry
-        gradients, (pixel, perceptual) = jax.grad(objective, has_aux=True)(chosen, key)
-        is_done |= jnp.all(perceptual <= config.stop_below)
+    keys = jax.random.split(key, config.num_steps)
+
+    def is_running(carry):
+        step, _, _, is_done, *_ = carry
+        return (step < config.num_steps) & ~is_done
+
+    def body(carry):
+        step, chosen, opt_state, is_done, count, perceptual, pixel = carry
+        gradients, measured = jax.grad(objective, has_aux=True)(chosen, keys[step])
+        is_done = jnp.all(measured[1] <= config.stop_below)
         updates, new_state = optimizer.update(gradients, opt_state)
         moved = jax.tree.map(jnp.add, chosen, updates)
         keep = functools.partial(jnp.where, is_done)
-        chosen = jax.tree.map(keep, chosen, moved)
-        opt_state = jax.tree.map(keep, opt_state, new_state)
-        count = count + jnp.where(is_done, 0, 1)
-        return (chosen, opt_state, is_done, count), (pixel, perceptual)
+        return (
+            step + 1,
+            jax.tree.map(keep, chosen, moved),
+            jax.tree.map(keep, opt_state, new_state),
+            is_done,
+            count + jnp.where(is_done, 0, 1),
+            perceptual.at[step].set(measured[1]),
+            pixel.at[step].set(measured[0]),
+        )
 
-    first = (chosen, optimizer.init(chosen), jnp.asarray(False), jnp.asarray(0))
-    keys = jax.random.split(key, config.num_steps)
-    (chosen, _, _, count), (pixel, perceptual) = jax.lax.scan(body, first, keys)
+    zero, unset = jnp.asarray(0), jnp.full((config.num_steps, len(ws)), jnp.nan)
+    first = (zero, chosen, optimizer.init(chosen), jnp.asarray(False), zero)
+    *_, chosen, _, _, count, perceptual, pixel = jax.lax.while_loop(
+        is_running, body, (*first, unset, unset)
+    )
     images = rendering.render(nnx.merge(graphdef, chosen, rest), ws, noise=noise)
     return Tuning(
         parameters=chosen,

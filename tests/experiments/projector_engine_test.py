@@ -44,7 +44,7 @@ def make_engine(generator, config=CONFIG, chunk=2):
     return projector_engine.ProjectorEngine(
         models=states.Models(generator=generator, networks={}, statistics=found),
         config=config,
-        start=lambda targets: (jnp.zeros((len(targets), 4, 8)), None),
+        start=lambda targets, names: (jnp.zeros((len(targets), 4, 8)), None),
         details={"space": config.space},
         chunk=chunk,
         lpips=jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3))),
@@ -111,8 +111,10 @@ def test_template_has_the_structure_of_the_state(generator):
         start = jnp.zeros((2, 4, 8) if space == "w+" else (2, 8))
         config = ProjectorConfig(space=space, terms=(terms.Pixel(),))
         engine = make_engine(generator, config)
-        object.__setattr__(engine, "start", lambda targets, start=start: (start, None))
-        state, template = engine.init(targets), engine.template(targets)
+        engine = dataclasses.replace(
+            engine, start=lambda *_, start=start: (start, None)
+        )
+        state, template = engine.init(targets, "ab"), engine.template(targets)
         assert jax.tree.structure(state) == jax.tree.structure(template)
         shapes = [[x.shape for x in jax.tree.leaves(t)] for t in (state, template)]
         assert shapes[0] == shapes[1]

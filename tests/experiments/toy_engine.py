@@ -16,13 +16,13 @@ class ToyEngine:
         self, num_steps=10, chunk=2, pause=0.0, diverges=lambda target: False, seed=0
     ):
         self.resolution, self.num_steps, self.chunk = SIDE, num_steps, chunk
-        self.multiple = 1
+        self.multiple, self.extensions = 1, ()
         self.pause, self.diverges = pause, diverges
         self.settings = {"num_steps": num_steps, "seed": seed}
         self.details = {"space": "w+", "preset": "toy", "generator_sha256": "0" * 64}
         self.sizes, self.chunks = [], []
 
-    def init(self, targets):
+    def init(self, targets, names):
         self.sizes.append(len(targets))
         return self.template(targets)
 
@@ -48,11 +48,11 @@ class ToyEngine:
                 state = {"ws": ws, "momentum": momentum, "step": step}
             yield state, np.stack(losses)
 
-    def render(self, state):
+    def render(self, targets, state):
         return state["ws"].mean(1).reshape(-1, SIDE, SIDE, 3)
 
-    def finish(self, targets, state):
-        images = self.render(state)
+    def finish(self, targets, state, num):
+        images = self.render(targets, state)
         error = np.square(images - targets).mean((1, 2, 3))
         return engines.Outcome(
             ws=state["ws"],

@@ -121,6 +121,7 @@ def test_a_picture_stops_at_the_threshold(task):
     options = dataclasses.replace(OPTIONS, stop_below=1e9)
     tuning = pivotal.tune(models, ws, targets, jax.random.key(0), config=options)
     np.testing.assert_array_equal(tuning.num_steps, 0)
+    assert np.isnan(tuning.perceptual[1:]).all()  # nothing more was computed
     np.testing.assert_allclose(tuning.images, models.generator.synthesis(ws), atol=1e-5)
 
 
