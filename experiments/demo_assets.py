@@ -67,11 +67,15 @@ def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
     generator = io.load(assets / "avatars")
     source = sources.rendered(jax.random.key(5), generator.config.resolution)
     key = jax.random.key(1234)
-    found = evaluation.fid(
-        generator, source, io.load(assets / "avatar_vgg"), num=num, key=key
+    network, distance = (
+        io.load(assets / f"avatar_{name}") for name in ("vgg", "lpips")
     )
-    lpips = io.load(assets / "avatar_lpips")
-    return found | {"ppl": evaluation.ppl(generator, lpips, num=num, key=key)}
+    real = evaluation.real_pictures(source, network, num=num)
+    return {
+        "fid": evaluation.fid(generator, real, network, num=num, key=key),
+        "fid_real": real.fid_real,
+        "ppl": evaluation.ppl(generator, distance, num=num, key=key),
+    }
 
 
 def write_card(assets: pathlib.Path, *, num: int) -> None:

@@ -7,15 +7,17 @@ r"""Trains a StyleGAN2 on procedural faces or on a folder of pictures.
 
 With `--bootstrap_steps` the generator is first taught by regression on renderings. Both
 stages write checkpoints and resume from the last whole one when the same command is
-given again. The result is the bundle `<output_dir>/generator`; sheets, curves and
-TensorBoard events lie beside it as the training goes.
+given again. The result is the bundle `<output_dir>/generator`; sheets, curves of losses
+and measures and TensorBoard events lie beside it as the training goes. FID is the
+published one with `--inception`, a checkpoint of pytorch-fid; else it compares features
+of the demo's network and is comparable with itself only.
 """
 
 import pathlib
 
 from absl import flags
 
-from experiments import command_line, training_stages
+from experiments import command_line, training_measures, training_stages
 from jax_encoder.training import gan, presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
@@ -46,9 +48,23 @@ _DTYPE = flags.DEFINE_enum(
 _SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
 _EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
 _LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
-_NUM_FID = flags.DEFINE_integer(
-    "num_fid", 2000, "Pictures for FID and PPL at the end; 0 for none.", 0
+_MEASURE_EVERY = flags.DEFINE_integer(
+    "measure_every",
+    None,
+    "Steps between measurements of FID and PPL; 0 for none but at the end. Default:"
+    " every fourth checkpoint.",
+    0,
 )
+_NUM_FID = flags.DEFINE_integer(
+    "num_fid", 2000, "Pictures for FID, four per path for PPL; 0 for neither.", 0
+)
+_INCEPTION = flags.DEFINE_string(
+    "inception",
+    None,
+    "Bundle or checkpoint (pytorch-fid's) for the published FID. Default: --vgg.",
+)
+_VGG = flags.DEFINE_string("vgg", None, "Bundle or checkpoint. Default: the demo's.")
+_LPIPS = flags.DEFINE_string("lpips", None, "For PPL, likewise.")
 
 
 def main(argv):
@@ -78,7 +94,11 @@ def main(argv):
         num_steps=_NUM_STEPS.value,
         checkpoint_every=_EVERY.value,
         log_every=_LOG_EVERY.value,
+        measure_every=_MEASURE_EVERY.value,
         num_fid=_NUM_FID.value,
+        networks=training_measures.Networks(
+            inception=_INCEPTION.value, vgg=_VGG.value, lpips=_LPIPS.value
+        ),
         seed=_SEED.value,
     )
     try:

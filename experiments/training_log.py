@@ -1,36 +1,51 @@
 """What a training leaves behind while it runs: scalars, curves and sheets."""
 
+import contextlib
 import json
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 
-from jax_encoder.io import images, plots
+from jax_encoder.io import files, images, plots
+
+_SCALARS = "scalars.jsonl"
 
 
 class TrainingLog:
-    """Writes TensorBoard events, `scalars.jsonl`, `curves.png` and sample sheets.
+    """Writes TensorBoard events, `scalars.jsonl`, curves and sample sheets.
 
     TensorBoard events need the `train` extra, curves the `plot` extra; without them
     the rest is written all the same.
     """
 
-    def __init__(self, directory: pathlib.Path):
-        self._directory = directory
+    def __init__(self, directory: pathlib.Path, step: int = 0):
+        """Goes on after a step.
+
+        Args:
+          directory: where to write.
+          step: where the training stands; what was written of later steps, before an
+            interruption, is forgotten, since they will be repeated.
+        """
+        self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
         self._pending: list[Mapping[str, Any]] = []
         self._start = time.monotonic()
         self._num_pictures = 0
+        rows = [row for row in self._rows() if row["step"] <= step]
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        files.write_bytes(directory / _SCALARS, text.encode())
         try:
             import tensorboardX
         except ImportError:
             self._events = None
         else:
-            self._events = tensorboardX.SummaryWriter(str(directory / "events"))
+            self._events = tensorboardX.SummaryWriter(
+                str(directory / "events"), purge_step=step + 1 if step else None
+            )
 
     def add(self, report: Mapping[str, Any], num_pictures: int) -> None:
         """Keeps the scalars of one step until `flush`; they may still be computed."""
@@ -48,14 +63,45 @@ class TrainingLog:
         values |= more
         self._pending, self._num_pictures = [], 0
         self._start = time.monotonic()
-        with (self._directory / "scalars.jsonl").open("a") as file:
+        self._write(step, values)
+        line = ", ".join(f"{name} {values[name]:.4g}" for name in sorted(values))
+        return f"step {step}: {line}"
+
+    def measures(self, step: int, values: Mapping[str, float]) -> str:
+        """Writes "fid", "fid_real" and "ppl" of a step; returns them as one line."""
+        found = {f"measure/{name}": float(value) for name, value in values.items()}
+        self._write(step, found)
+        with contextlib.suppress(ImportError):
+            self._draw_measures()
+        line = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
+        return f"step {step}: {line}"
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leaves what happens meanwhile out of the reported speed."""
+        before = time.monotonic()
+        yield
+        self._start += time.monotonic() - before
+
+    def close(self) -> None:
+        """Writes the events that still wait."""
+        if self._events is not None:
+            self._events.close()
+
+    def _write(self, step: int, values: Mapping[str, float]) -> None:
+        with (self.directory / _SCALARS).open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         if self._events is not None:
             for name, value in values.items():
                 self._events.add_scalar(name, value, step)
             self._events.flush()
-        line = ", ".join(f"{name} {values[name]:.4g}" for name in sorted(values))
-        return f"step {step}: {line}"
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        """Whole lines written so far; a kill may have cut the last one."""
+        path = self.directory / _SCALARS
+        for line in path.read_text().splitlines() if path.exists() else ():
+            with contextlib.suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
     def sheet(self, name: str, pictures: np.ndarray, num_columns: int = 8) -> None:
         """Writes `[N, R, R, 3]` pictures in rows; N is a multiple of the columns."""
@@ -63,22 +109,48 @@ class TrainingLog:
         num, side = pictures.shape[:2]
         grid = pictures.reshape(num // num_columns, num_columns, side, side, 3)
         grid = grid.transpose(0, 2, 1, 3, 4).reshape(-1, num_columns * side, 3)
-        images.write(self._directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
+        images.write(self.directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
         if self._events is not None:
             self._events.add_image(name, images.to_uint8(grid), dataformats="HWC")
 
     def curves(self) -> None:
         """Draws the losses so far as `curves.png`."""
-        path = self._directory / "scalars.jsonl"
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        names = sorted({n for row in rows for n in row if n.startswith("loss")})
+        curves = self._curves("loss")
         try:
             with plots.figure(
-                self._directory / "curves.png", xlabel="step", ylabel="loss"
+                self.directory / "curves.png", xlabel="step", ylabel="loss"
             ) as axes:
-                for name in names:
-                    points = [(row["step"], row[name]) for row in rows if name in row]
-                    axes.plot(*zip(*points, strict=True), label=name)
+                for name, points in curves.items():
+                    axes.plot(*points, label=name)
                 axes.legend()
         except ImportError:
             return
+
+    def _curves(self, prefix: str) -> dict[str, tuple[list[int], list[float]]]:
+        """Steps and values of every scalar whose name begins so."""
+        found: dict[str, tuple[list[int], list[float]]] = {}
+        for row in self._rows():
+            for name in sorted(row):
+                if name.startswith(prefix):
+                    steps, values = found.setdefault(name, ([], []))
+                    steps.append(row["step"])
+                    values.append(row[name])
+        return found
+
+    def _draw_measures(self) -> None:
+        """Draws `measures.png`: FID on the left scale, PPL on the right."""
+        curves = self._curves("measure/")
+        fid, real, ppl = (curves[f"measure/{x}"] for x in ("fid", "fid_real", "ppl"))
+        with plots.figure(
+            self.directory / "measures.png", xlabel="step", ylabel="FID"
+        ) as axes:
+            lines = axes.plot(*fid, "o-", label="FID")
+            lines += axes.plot(*real, ":", color="0.5", label="FID of real pictures")
+            axes.set_ylim(0.0, 1.2 * max(fid[1] + real[1]))
+            right = axes.twinx()
+            right.grid(visible=False)
+            right.spines["right"].set_visible(True)
+            right.set_ylabel("PPL")
+            lines += right.plot(*ppl, "s--", color="tab:orange", label="PPL")
+            right.set_ylim(0.0, 1.5 * max(ppl[1]))
+            axes.legend(handles=lines)

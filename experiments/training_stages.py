@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from experiments import resources, training_log
+from experiments import resources, training_log, training_measures
 from jax_encoder import io
 from jax_encoder.data import faces
 from jax_encoder.io import bundles, files
@@ -45,7 +45,9 @@ class Job:
     num_steps: int = 10_000
     checkpoint_every: int = 500
     log_every: int = 50
+    measure_every: int | None = None
     num_fid: int = 2000
+    networks: training_measures.Networks = training_measures.Networks()
     seed: int = 0
 
 
@@ -56,30 +58,21 @@ def run(job: Job) -> stylegan2.Generator:
         preset, training=dataclasses.replace(preset.training, **job.changes)
     )
     key = jax.random.key(job.seed)
+    source = _source(job, key)
+    judge = training_measures.Judge(
+        job.networks, source, job.resolution, num=job.num_fid
+    )
     generator = _initial(job, preset)
     if job.bootstrap_steps:
-        generator = _bootstrap(job, generator, preset, key)
+        generator = _bootstrap(job, generator, preset, key, judge)
     if job.num_steps:
-        generator = _adversarial(job, generator, preset, key)
+        generator = _adversarial(job, generator, preset, key, source, judge)
     io.save(generator, job.output / "generator", provenance=_provenance(job))
     if job.num_fid:
-        measures = evaluate(job, generator, key)
+        measures = judge.latest or judge.measure(generator)
         files.write_json(job.output / "measures.json", measures)
         print(measures, flush=True)
     return generator
-
-
-def evaluate(job: Job, generator: Any, key: jax.Array) -> dict[str, Any]:
-    """FID and PPL by the demo's feature network, where that fits the pictures."""
-    networks = [resources.DEMO_NETWORKS[name] for name in ("vgg", "lpips")]
-    if not all(map(bundles.is_bundle, networks)):
-        return {"note": "The demo's feature network is missing: no FID, no PPL."}
-    vgg, lpips = map(io.load, networks)
-    found = evaluation.fid(
-        generator, _source(job, key), vgg, num=job.num_fid, key=jax.random.key(1234)
-    )
-    ppl = evaluation.ppl(generator, lpips, num=job.num_fid, key=jax.random.key(4321))
-    return {**found, "ppl": ppl, "num": job.num_fid, "network": "avatar_vgg"}
 
 
 def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
@@ -96,7 +89,7 @@ def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
     return generator
 
 
-def _bootstrap(job, generator, preset, key) -> stylegan2.Generator:
+def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
     """Teaches the mapping, then the synthesis coarse to fine."""
     config = regression.RegressionConfig(
         batch_size=preset.training.batch_size,
@@ -123,7 +116,7 @@ def _bootstrap(job, generator, preset, key) -> stylegan2.Generator:
         donate_argnames="state",
     )
     draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
-    log = training_log.TrainingLog(root)
+    log = training_log.TrainingLog(root, int(state.step))
     while (done := int(state.step)) < config.num_steps:
         z, cutoff, attributes = draw(
             jax.random.fold_in(key, done),
@@ -138,7 +131,8 @@ def _bootstrap(job, generator, preset, key) -> stylegan2.Generator:
         )
         log.add({"loss/regression": loss}, config.batch_size)
         shown = functools.partial(nnx.merge, graphdef, state.average, rest)
-        _note(job, log, root, state, shown, config.num_steps)
+        _note(job, log, judge, state, shown, config.num_steps)
+    log.close()
     generator = nnx.clone(nnx.merge(graphdef, state.average, rest))
     generator.w_avg[...] = statistics.estimate(generator, num_samples=100_000).w_avg
     return generator
@@ -151,39 +145,65 @@ def _side(progress: float, resolution: int) -> int:
     return max(resolution // 2, 8) if progress < 0.3 else resolution
 
 
-def _adversarial(job, generator, preset, key) -> stylegan2.Generator:
+def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Generator:
     discriminator = stylegan2_discriminator.Discriminator(
         preset.discriminator, rngs=nnx.Rngs(job.seed + 1)
     )
-    config, source = preset.training, _source(job, key)
+    config = preset.training
     root = job.output / "adversarial"
     state, networks = gan.init(generator, discriminator, config)
     state, networks, sharding = gan.distribute(state, networks)
     if checkpoints.steps(root / "checkpoints"):
         state = checkpoints.restore(root / "checkpoints", state)
-    log = training_log.TrainingLog(root)
+    log = training_log.TrainingLog(root, int(state.step))
+    is_start_known = bool(job.start or job.bootstrap_steps)
+    if int(state.step) == 0 and is_start_known and _is_measured(job, 0, False):
+        _measure(log, judge, generator, 0)
     while (done := int(state.step)) < job.num_steps:
         images = jax.device_put(source(done, config.batch_size), sharding)
         state, report = gan.train_step(state, networks, images, key, config, sharding)
         log.add(report, config.batch_size)
         shown = functools.partial(gan.averaged_generator, state, networks)
-        _note(job, log, root, state, shown, job.num_steps)
+        _note(job, log, judge, state, shown, job.num_steps)
+    log.close()
     return gan.averaged_generator(state, networks)
 
 
-def _note(job, log, root, state, generator, num_steps) -> None:
-    """Logs, draws and saves where it is time to."""
+def _note(job, log, judge, state, generator, num_steps) -> None:
+    """Logs, draws, measures and saves where it is time to.
+
+    The checkpoint comes last: what a resumed training does not repeat, it has logged.
+    """
     done = int(state.step)
     is_last = done == num_steps
+    judge.latest = None
     if done % job.log_every == 0 or is_last:
         print(log.flush(done), flush=True)
-    if done % job.checkpoint_every == 0 or is_last:
-        pictures = evaluation.samples(
-            generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
-        )
-        log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
-        log.curves()
-        checkpoints.save(root / "checkpoints", done, state)
+    with log.paused():
+        if _is_measured(job, done, is_last):
+            _measure(log, judge, generator(), done)
+        if done % job.checkpoint_every == 0 or is_last:
+            pictures = evaluation.samples(
+                generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
+            )
+            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
+            log.curves()
+            checkpoints.save(log.directory / "checkpoints", done, state)
+
+
+def _measure(log, judge, generator, step: int) -> None:
+    if judge.note():
+        return
+    found = judge.measure(generator)
+    shown = {name: found[name] for name in ("fid", "fid_real", "ppl")}
+    print(log.measures(step, shown), flush=True)
+
+
+def _is_measured(job: Job, done: int, is_last: bool) -> bool:
+    every = job.measure_every
+    if every is None:
+        every = 4 * job.checkpoint_every
+    return bool(job.num_fid and every) and (done % every == 0 or is_last)
 
 
 def _source(job: Job, key: jax.Array) -> sources.Source:
@@ -194,7 +214,8 @@ def _source(job: Job, key: jax.Array) -> sources.Source:
 
 def _provenance(job: Job) -> dict[str, Any]:
     made = dataclasses.asdict(job)
-    made.pop("output")
+    for name in ("output", "networks", "measure_every", "num_fid"):
+        made.pop(name)
     return {"made_by": "experiments.train_gan", "job": made, "licence": "Apache-2.0"}
 
 

@@ -1,5 +1,6 @@
 """How good a generator is: FID against real pictures, and PPL."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,47 +13,78 @@ from jax_encoder.metrics import features, frechet, path_length
 from jax_encoder.training import sources
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RealPictures:
+    """What a generator's pictures are compared with.
+
+    Attributes:
+      statistics: of the features of real pictures.
+      fid_real: the distance between them and as many other real pictures: the least
+        that a generator can reach with so many.
+    """
+
+    statistics: features.FeatureStatistics
+    fid_real: float
+
+
+def real_pictures(
+    source: sources.Source, network: Any, *, num: int, batch_size: int = 16
+) -> RealPictures:
+    """Measures real pictures, once for all generators compared with them.
+
+    Args:
+      source: real pictures; other steps than the training's give unseen ones.
+      network: whose features are compared, see `features.describe`: Inception makes it
+        the published FID, the demo's feature network a stand-in.
+      num: pictures of each of two sets, at least 2.
+      batch_size: pictures at a time.
+    """
+    sizes = _sizes(num, batch_size)
+
+    def draw(first: int) -> Iterator[np.ndarray]:
+        for step, size in enumerate(sizes):
+            yield np.asarray(source(first + step, batch_size))[:size]
+
+    # Steps that no training reaches.
+    one, other = (_statistics(network, draw(k * 10**8), batch_size) for k in (1, 2))
+    return RealPictures(statistics=one, fid_real=frechet.frechet_distance(other, one))
+
+
 def fid(
     generator: Any,
-    source: sources.Source,
+    real: RealPictures,
     network: Any,
     *,
     num: int,
     key: jax.Array,
     batch_size: int = 16,
-) -> dict[str, float]:
+) -> float:
     """Compares a generator's pictures with real ones by their features.
 
     Args:
       generator: a generator.
-      source: real pictures; other steps than the training's give unseen ones.
-      network: whose features are compared, see `features.describe`: Inception makes it
-        the published FID, the demo's feature network a stand-in.
-      num: pictures of each.
+      real: of `real_pictures`, by the same network.
+      network: whose features are compared.
+      num: pictures of the generator, at least 2.
       key: of the latents.
       batch_size: pictures at a time.
-
-    Returns:
-      "fid", and "fid_real": the distance between two halves of the real pictures'
-      world, each of `num` pictures: the least that can be reached.
     """
-    steps = range(-(-num // batch_size))
-    # Steps that no training reaches.
-    first = [source(10**8 + step, batch_size) for step in steps]
-    second = [source(2 * 10**8 + step, batch_size) for step in steps]
-    fakes = samples(generator, key, num=num, batch_size=batch_size)
-    found = [
-        features.statistics(
-            features.extract(
-                features.describe, network, batches, batch_size=batch_size, devices=None
-            )
-        )
-        for batches in (first, second, fakes)
-    ]
-    return {
-        "fid": frechet.frechet_distance(found[2], found[0]),
-        "fid_real": frechet.frechet_distance(found[1], found[0]),
-    }
+    drawn = samples(generator, key, num=num, batch_size=batch_size)
+    fakes = (x[:n] for x, n in zip(drawn, _sizes(num, batch_size), strict=True))
+    return frechet.frechet_distance(
+        _statistics(network, fakes, batch_size), real.statistics
+    )
+
+
+def _sizes(num: int, batch_size: int) -> list[int]:
+    """How many pictures of each batch count."""
+    return [min(batch_size, num - k) for k in range(0, num, batch_size)]
+
+
+def _statistics(network, batches, batch_size: int) -> features.FeatureStatistics:
+    return features.statistics(
+        features.extract(features.describe, network, batches, batch_size=batch_size)
+    )
 
 
 def ppl(generator: Any, network: Any, *, num: int, key: jax.Array) -> float:
