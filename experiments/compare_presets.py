@@ -1,10 +1,12 @@
 """Compares ways to invert at equal steps, on pictures of the demo's own world.
 
     python -m experiments.compare_presets --num_pictures=8 --num_steps=200
+    python -m experiments.compare_presets --random_generator=64
 
 Half of the pictures are the generator's own samples, half are held-out renderings,
-which it has never made. Prints the mean PSNR and LPIPS of every row; `default` in
-`experiments.presets` is the one that this table recommends. The table is in BUILD.md.
+which it has never made; of a generator with random weights they are all its own. Prints
+the mean PSNR and LPIPS of every row; `default` in `experiments.presets` is the one that
+these tables recommend. They are in BUILD.md.
 """
 
 import dataclasses
@@ -13,18 +15,27 @@ import time
 import jax
 import jax.numpy as jnp
 from absl import flags
+from flax import nnx
 
 from experiments import command_line, presets, resources
 from jax_encoder.data import face_attributes, faces
 from jax_encoder.inversion import driver, schedules, starts, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
+from jax_encoder.latents import spaces, statistics
 from jax_encoder.metrics import pairs
+from jax_encoder.nn import stylegan2
 
 _NUM_PICTURES = flags.DEFINE_integer("num_pictures", 8, "In all.", lower_bound=2)
 _NUM_STEPS = flags.DEFINE_integer("num_steps", 200, "Gradient steps.", lower_bound=1)
 _GENERATOR = flags.DEFINE_string(
     "generator", None, "Bundle; its own samples only. Default: the demo's."
+)
+_RANDOM = flags.DEFINE_integer(
+    "random_generator",
+    None,
+    "Instead: a small StyleGAN2 with random weights, of this side.",
+    lower_bound=8,
 )
 _ONLY = flags.DEFINE_multi_string("only", [], "Rows to run; default: all.")
 _SEED = flags.DEFINE_integer("seed", 1000, "Of the pictures.")
@@ -50,6 +61,7 @@ CANDIDATES = {
     "w+ lr 0.1, explored": _row("w+", 0.1, exploration=schedules.Exploration()),
     "p+ lr 0.1": _row("p+", 0.1),
     "w lr 0.1": _row("w", 0.1),
+    "z lr 0.1, from seeds": _row("z", 0.1),
 }
 
 
@@ -67,18 +79,50 @@ def _pictures(models: Models, is_demo: bool) -> dict[str, jax.Array]:
     return found
 
 
+def _models() -> Models:
+    """The generator that the flags name, with the demo's perceptual network."""
+    networks = resources.networks(["lpips"], {}, is_demo=_GENERATOR.value is None)
+    if _RANDOM.value is None:
+        source = resources.generator(_GENERATOR.value)
+        found = resources.latent_statistics(source)
+    else:
+        generator = _random_generator(_RANDOM.value)
+        source = resources.Source(network=generator, path=resources.ASSETS, sha256="")
+        found = statistics.estimate(generator)
+    return Models(generator=source.network, networks=networks, statistics=found)
+
+
+def _random_generator(resolution: int) -> stylegan2.Generator:
+    """A StyleGAN2 with few channels and random weights, without noise."""
+    num_blocks = resolution.bit_length() - 2
+    config = stylegan2.GeneratorConfig(
+        resolution=resolution,
+        z_dim=64,
+        w_dim=64,
+        channels=tuple(max(16, min(64, 1024 >> i)) for i in range(num_blocks)),
+        num_mapping_layers=4,
+    )
+    make = jax.jit(lambda: stylegan2.Generator(config, rngs=nnx.Rngs(_SEED.value)))
+    return make()
+
+
+def _start(models: Models, config: ProjectorConfig, targets: jax.Array) -> jax.Array:
+    """The mean; in Z, which has none, the best of 256 seeds."""
+    if not spaces.is_z(config.space):
+        return starts.mean(models, config.space, len(targets))
+    pool = starts.make_pool(models, config)
+    z, _ = starts.nearest(models, pool, targets, config)
+    return starts.from_z(models, config.space, z)
+
+
 def main(argv):
     """Runs every row and prints the table."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    source = resources.generator(_GENERATOR.value)
-    is_demo = _GENERATOR.value is None
-    models = Models(
-        generator=source.network,
-        networks=resources.networks(["lpips"], {}, is_demo=is_demo),
-        statistics=resources.latent_statistics(source),
-    )
-    pictures = _pictures(models, is_demo)
+    if _RANDOM.value and _GENERATOR.value:
+        raise command_line.UsageError("Give --generator or --random_generator.")
+    models = _models()
+    pictures = _pictures(models, not (_RANDOM.value or _GENERATOR.value))
     targets = jnp.concatenate(list(pictures.values()))
     kinds = [kind for kind, batch in pictures.items() for _ in batch]
     heads = "".join(f"  {k + ' PSNR':>14}  {k + ' LPIPS':>14}" for k in pictures)
@@ -88,7 +132,7 @@ def main(argv):
             continue
         config = dataclasses.replace(candidate, num_steps=_NUM_STEPS.value)
         start = time.monotonic()
-        values = starts.mean(models, config.space, len(targets))
+        values = _start(models, config, targets)
         projection, _ = driver.project(
             models, targets, values, jax.random.key(0), config=config
         )
