@@ -91,9 +91,21 @@ def noise_regulariser(noises: Iterable[jax.Array]) -> jax.Array:
     Raises:
       ValueError: no maps, or a side that cannot be halved.
     """
-    terms = [_level(level) for noise in noises for level in _pyramid(noise)]
-    if not terms:
+    # All maps of a size together, the shrunken ones with those that are born so: a
+    # sixth of the operations to compile.
+    stacks: dict[tuple[int, ...], list[jax.Array]] = {}
+    for noise in noises:
+        stacks.setdefault(noise.shape[-2:], []).append(noise[..., None, :, :])
+    if not stacks:
         raise ValueError("`noises` must hold at least one map.")
+    terms = []
+    while stacks:
+        height, width = largest = max(stacks)
+        maps = jnp.concatenate(stacks.pop(largest), axis=-3)
+        terms.append(_level(maps))
+        if width > 8:
+            half = (height // 2, width // 2)
+            stacks.setdefault(half, []).append(_halve(maps))
     return sum(terms[1:], start=terms[0])
 
 
@@ -131,23 +143,22 @@ def centre(ws: jax.Array, w_avg: jax.Array) -> jax.Array:
     return jnp.broadcast_to(w_avg, ws.shape)
 
 
-def _pyramid(noise: jax.Array) -> list[jax.Array]:
-    levels = [noise]
-    while levels[-1].shape[-1] > 8:
-        *leading, height, width = levels[-1].shape
-        if height % 2 or width % 2:
-            raise ValueError(
-                "The sides of noise maps must be halved down to 8: got a map of shape"
-                f" {noise.shape}."
-            )
-        boxes = levels[-1].reshape(*leading, height // 2, 2, width // 2, 2)
-        levels.append(jnp.mean(boxes, axis=(-3, -1)))
-    return levels
+def _halve(maps: jax.Array) -> jax.Array:
+    """Averages boxes of 2 x 2."""
+    *leading, height, width = maps.shape
+    if height % 2 or width % 2:
+        raise ValueError(
+            "The sides of noise maps must be halved down to 8: got a map of"
+            f" {height} x {width}."
+        )
+    boxes = maps.reshape(*leading, height // 2, 2, width // 2, 2)
+    return jnp.mean(boxes, axis=(-3, -1))
 
 
-def _level(noise: jax.Array) -> jax.Array:
+def _level(maps: jax.Array) -> jax.Array:
+    """Of maps `[..., K, H, W]`: `[...]`."""
     products = [
-        jnp.mean(noise * jnp.roll(noise, 1, axis=axis), axis=(-2, -1))
+        jnp.mean(maps * jnp.roll(maps, 1, axis=axis), axis=(-2, -1))
         for axis in (-1, -2)
     ]
-    return jnp.square(products[0]) + jnp.square(products[1])
+    return jnp.sum(jnp.square(products[0]) + jnp.square(products[1]), axis=-1)
