@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
@@ -93,7 +92,8 @@ def load(directory: str | os.PathLike[str]) -> Any:
                     ),
                 ),
             )
-        restored = jax.tree.map(_restored, restored, wanted)
+        # As one transfer: converted one by one, every shape is a little program.
+        restored = jax.device_put(jax.tree.map(_restored, restored, wanted))
     except (ValueError, KeyError, FileNotFoundError, OSError) as error:
         raise BundleError(f"The arrays of the bundle {root} are damaged: {error}")  # noqa: B904
     nnx.replace_by_pure_dict(abstract, restored)
@@ -165,10 +165,10 @@ def _stored(array: np.ndarray, dtype: str | None) -> np.ndarray:
     return array.astype(dtype) if dtype and is_float else array
 
 
-def _restored(array: np.ndarray, wanted: jax.ShapeDtypeStruct) -> jax.Array:
+def _restored(array: np.ndarray, wanted: jax.ShapeDtypeStruct) -> np.ndarray:
     if array.shape != wanted.shape:
         raise ValueError(f"an array of {array.shape} stands where {wanted.shape} must.")
-    return jnp.asarray(array, wanted.dtype)
+    return array.astype(wanted.dtype, copy=False)
 
 
 def _replace(scratch: pathlib.Path, target: pathlib.Path) -> None:
