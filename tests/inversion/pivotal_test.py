@@ -37,6 +37,9 @@ def recorded(golden_path, io):
     return models, converters.load(path, part="G")
 
 
+_locality = jax.jit(pivotal.locality, static_argnames="config")
+
+
 @pytest.mark.parametrize("alpha", [30, 5])
 def test_morph_equals_the_reference(io, alpha):
     morphed = pivotal.morph(
@@ -60,7 +63,7 @@ def test_locality_equals_the_reference(io, recorded, name, num_samples, perceptu
     )
     z = jnp.asarray(io["z"][:num_samples], jnp.float32)
     pivot = jnp.asarray(io["w_pivot"])
-    loss = pivotal.locality(tuned, models, pivot, z, config)
+    loss = _locality(tuned, models, pivot, z, config)
     np.testing.assert_allclose(loss, io[name], rtol=1e-4)
 
 
@@ -76,7 +79,7 @@ def test_gradient_of_locality_equals_the_reference(io, recorded):
             generator, models, jnp.asarray(io["w_pivot"]), z, config
         )
 
-    gradient = nnx.to_pure_dict(jax.grad(loss)(chosen))["synthesis"]
+    gradient = nnx.to_pure_dict(jax.jit(jax.grad(loss))(chosen))["synthesis"]
     const = np.asarray(gradient["b4"]["const"]).transpose(2, 0, 1)
     scale = np.abs(io["grad_const"]).max()
     np.testing.assert_allclose(const, io["grad_const"], atol=1e-3 * scale)
