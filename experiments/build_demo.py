@@ -4,28 +4,53 @@
 
 Stages: the feature network and its distance (`experiments.train_attributes`), the
 generator (`experiments.train_gan`: mapping, regression, adversarial), the statistics of
-its latents (`experiments.latent_statistics`), the example pictures, the cards. What is
-there already is not made again; an interrupted stage goes on from its checkpoint. The
-generator's stages take about an hour and a half on one free core.
+its latents (`experiments.latent_statistics`), the seed pool, the example pictures, the
+sheets (`samples.png` and `interpolations.png` in the work directory) and the card. What
+is there already is not made again; an interrupted stage goes on from its checkpoint.
+The generator's stages take hours on one core, the adversarial one most of them.
 """
 
 import pathlib
-import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
 from absl import flags
 
-from experiments import command_line, demo_assets
+from experiments import command_line, demo_assets, demo_card
 
 _WORK = flags.DEFINE_string("work_dir", None, "Checkpoints and sheets.", required=True)
 _ASSETS = flags.DEFINE_string("assets", None, "The demo set.", required=True)
+_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Side, a power of two.", 16)
 _FEATURE_STEPS = flags.DEFINE_integer("feature_steps", 3000, "Feature network.", 2)
+_FEATURE_PAIRS = flags.DEFINE_integer(
+    "feature_pairs", 4096, "Pairs to calibrate its distance on; a multiple of 64.", 64
+)
 _MAPPING_STEPS = flags.DEFINE_integer("mapping_steps", 45_000, "Mapping network.", 1)
-_BOOTSTRAP_STEPS = flags.DEFINE_integer("bootstrap_steps", 12_000, "Regression.", 1)
-_GAN_STEPS = flags.DEFINE_integer("gan_steps", 0, "Adversarial steps after it.", 0)
+_BOOTSTRAP_STEPS = flags.DEFINE_integer("bootstrap_steps", 6000, "Regression.", 1)
+_GAN_STEPS = flags.DEFINE_integer("gan_steps", 4000, "Adversarial steps after it.", 0)
+_HEAD_START = flags.DEFINE_integer(
+    "head_start", 300, "Of these, steps of the discriminator alone.", 0
+)
+_RATE = flags.DEFINE_float(
+    "generator_learning_rate", 0.0005, "In the adversarial steps."
+)
+_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1_000_000, "For statistics.", 2)
 _NUM_FID = flags.DEFINE_integer("num_fid", 2000, "Pictures for FID and PPL.", 0)
+# Flags that decide what comes out.
+_DECISIVE = (
+    _RESOLUTION,
+    _FEATURE_STEPS,
+    _FEATURE_PAIRS,
+    _MAPPING_STEPS,
+    _BOOTSTRAP_STEPS,
+    _GAN_STEPS,
+    _HEAD_START,
+    _RATE,
+    _NUM_SAMPLES,
+)
 
 
 def main(argv):
@@ -33,32 +58,92 @@ def main(argv):
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     work, assets = pathlib.Path(_WORK.value), pathlib.Path(_ASSETS.value)
+    avatars, card = assets / "avatars", assets / "avatars" / "README.md"
     for name in ("avatar_vgg", "avatar_lpips"):
-        if not (assets / name).exists():
-            features = work / "features"
-            steps = f"--num_steps={_FEATURE_STEPS.value}"
-            _run("train_attributes", f"--output_dir={features}", steps)
-            shutil.copytree(features / name, assets / name)
-    avatars = assets / "avatars"
-    if not avatars.exists():
-        _run(
-            "train_gan",
-            f"--output_dir={work / 'generator'}",
-            "--preset=avatars",
-            f"--mapping_steps={_MAPPING_STEPS.value}",
-            f"--bootstrap_steps={_BOOTSTRAP_STEPS.value}",
-            f"--num_steps={_GAN_STEPS.value}",
-            "--num_fid=0",
-        )
-        demo_assets.shrink(work / "generator" / "generator", avatars)
-    if not (avatars / "statistics.npz").exists():
-        samples = f"--num_samples={_NUM_SAMPLES.value}"
-        _run("latent_statistics", f"--generator={avatars}", samples)
-    if not (assets / "examples").exists():
-        demo_assets.write_examples(avatars, assets / "examples")
-    if not (avatars / "README.md").exists():
-        demo_assets.write_card(assets, num=_NUM_FID.value)
+        _stage(name, assets / name, lambda name=name: _make_features(name))
+    _stage("generator", avatars, _make_generator)
+    samples = f"--num_samples={_NUM_SAMPLES.value}"
+    _stage(
+        "statistics",
+        avatars / "statistics.npz",
+        lambda: _run("latent_statistics", f"--generator={avatars}", samples),
+    )
+    _stage(
+        "seed pool",
+        demo_assets.pool_path(assets),
+        lambda: demo_assets.write_pool(assets),
+    )
+    _stage("examples", assets / "examples", lambda: demo_assets.write_examples(assets))
+    _stage(
+        "sheets",
+        work / "interpolations.png",
+        lambda: demo_assets.write_sheets(avatars, work),
+    )
+    _stage(
+        "card",
+        card,
+        lambda: demo_card.write(assets, work, _command(), num=_NUM_FID.value),
+    )
     return 0
+
+
+def _stage(name: str, result: pathlib.Path, make: Callable[[], None]) -> None:
+    """Makes what is missing, and says how long it took."""
+    if result.exists():
+        print(f"{name}: there already", flush=True)
+        return
+    start = time.monotonic()
+    make()
+    print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
+
+
+def _make_features(name: str) -> None:
+    made = pathlib.Path(_WORK.value) / "features"
+    num = _FEATURE_STEPS.value
+    if not (made / name).exists():
+        _run(
+            "train_attributes",
+            f"--output_dir={made}",
+            f"--num_steps={num}",
+            f"--num_warmup={min(100, num // 2)}",
+            f"--num_pairs={_FEATURE_PAIRS.value}",
+        )
+    demo_assets.copy(made / name, pathlib.Path(_ASSETS.value) / name)
+
+
+def _make_generator() -> None:
+    assets, output = pathlib.Path(_ASSETS.value), pathlib.Path(_WORK.value)
+    changes = []
+    if _GAN_STEPS.value:
+        changes = [
+            f"--head_start={_HEAD_START.value}",
+            f"--generator_learning_rate={_RATE.value}",
+        ]
+    _run(
+        "train_gan",
+        f"--output_dir={output / 'generator'}",
+        "--preset=avatars",
+        f"--resolution={_RESOLUTION.value}",
+        f"--mapping_steps={_MAPPING_STEPS.value}",
+        f"--bootstrap_steps={_BOOTSTRAP_STEPS.value}",
+        f"--num_steps={_GAN_STEPS.value}",
+        f"--checkpoint_every={_EVERY.value}",
+        f"--num_fid={_NUM_FID.value}",
+        f"--vgg={assets / 'avatar_vgg'}",
+        f"--lpips={assets / 'avatar_lpips'}",
+        *changes,
+    )
+    demo_assets.shrink(output / "generator" / "generator", assets / "avatars")
+
+
+def _command() -> str:
+    """This run, without the places of this machine."""
+    chosen = [f for f in _DECISIVE if f.value != f.default]
+    options = "".join(f" --{flag.name}={flag.value}" for flag in chosen)
+    return (
+        "python -m experiments.build_demo --work_dir=runs/demo"
+        f" --assets=runs/demo/assets{options}"
+    )
 
 
 def _run(name: str, *arguments: str) -> None:

@@ -1,21 +1,29 @@
-"""Parts of the demo set that are no training: bundles, examples and the card."""
+"""Parts of the demo set that are no training: bundles, examples, seeds and sheets."""
 
-import json
 import pathlib
+import shutil
+from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from experiments import presets, resources, training_log
 from jax_encoder import io
 from jax_encoder.data import face_attributes, faces
+from jax_encoder.inversion import starts
+from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files, images
-from jax_encoder.latents import styles
-from jax_encoder.training import evaluation, sources
+from jax_encoder.latents import statistics, styles
+from jax_encoder.training import attributes, evaluation
 
 # Held out: no training draws from these keys.
-_OWN_SEED, _RENDERED_SEED = 2026, 31337
-_NUM_EXAMPLES = 2
+_OWN_SEED, _RENDERED_SEED, _TEST_SEED = 2026, 31337, 271828
+_NUM_EXAMPLES, _NUM_TESTED = 2, 512
+_NUM_SHOWN, _NUM_COLUMNS = 64, 8
+# Of the embedded seed pool. The features at 64 pixels would take 69 MB.
+POOL_SIZE, POOL_SIDE = 256, 16
 
 
 def shrink(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -24,17 +32,36 @@ def shrink(source: pathlib.Path, target: pathlib.Path) -> None:
     io.save(io.load(source), target, provenance=provenance, dtype="float16")
 
 
-def write_examples(generator_path: pathlib.Path, directory: pathlib.Path) -> None:
+def copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies a directory, whole or not at all."""
+    _make_whole(target, lambda scratch: shutil.copytree(source, scratch))
+
+
+def _make_whole(target: pathlib.Path, make: Callable[[pathlib.Path], Any]) -> None:
+    """Lets `make` fill a directory that appears under its name when it is finished."""
+    files.make_directory(target.parent)
+    scratch = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(scratch, ignore_errors=True)
+    make(scratch)
+    scratch.rename(target)
+
+
+def write_examples(assets: pathlib.Path) -> None:
     """Writes pictures to invert: the generator's own, and held-out renderings.
 
     Args:
-      generator_path: bundle of the generator.
-      directory: where `generated_N.png` goes with the true ws in `generated_N.npz`, and
-        `rendered_N.png` with the true attributes in `rendered_N.npz`.
+      assets: the demo set. Into its directory `examples` go `generated_N.png` with the
+        true ws in `generated_N.npz`, `rendered_N.png` with the true attributes in
+        `rendered_N.npz`, and `attributes.json`: the latter by name, and "test_error",
+        the error of `avatar_vgg` on held-out renderings (`attributes.errors`).
     """
-    generator = io.load(generator_path)
+    _make_whole(assets / "examples", lambda scratch: _fill_examples(assets, scratch))
+
+
+def _fill_examples(assets: pathlib.Path, directory: pathlib.Path) -> None:
+    generator = io.load(assets / "avatars")
     config = generator.config
-    directory.mkdir(parents=True, exist_ok=True)
+    directory.mkdir()
     z = jax.random.normal(jax.random.key(_OWN_SEED), (_NUM_EXAMPLES, config.z_dim))
     ws = styles.broadcast(generator.mapping(z), config.num_ws)
     own = np.clip(np.asarray(generator.synthesis(ws)), -1.0, 1.0)
@@ -46,66 +73,111 @@ def write_examples(generator_path: pathlib.Path, directory: pathlib.Path) -> Non
         np.savez(name.with_suffix(".npz"), ws=ws[index], z=z[index])
         name = directory / f"rendered_{index + 1}"
         images.write(name.with_suffix(".png"), rendered[index])
-        values = np.asarray(people[index])
         np.savez(
             name.with_suffix(".npz"),
-            attributes=values,
+            attributes=np.asarray(people[index]),
             names=np.asarray(face_attributes.NAMES),
         )
+    write_truth(assets, directory)
 
 
-def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
-    """FID and PPL of the demo generator by the demo's own networks.
+def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
+    """Writes `attributes.json` from what lies beside the rendered examples.
 
     Args:
       assets: the demo set.
-      num: pictures of each set, and paths.
+      directory: of the examples.
+    """
+    truth: dict[str, Any] = {
+        "test_error": reading_error(io.load(assets / "avatar_vgg"))
+    }
+    for path in sorted(directory.glob("rendered_*.npz")):
+        with np.load(path, allow_pickle=False) as file:
+            values = zip(file["names"], file["attributes"], strict=True)
+            found = {str(name): round(float(value), 5) for name, value in values}
+        truth[path.with_suffix(".png").name] = found
+    files.write_json(directory / "attributes.json", truth)
+
+
+def reading_error(network: Any, resolution: int = 64) -> float:
+    """Returns the mean error of a network that reads attributes, on new renderings.
+
+    Args:
+      network: what `attributes.predict` takes.
+      resolution: of the renderings.
 
     Returns:
-      "fid" against fresh renderings, "fid_real" of two sets of renderings, "ppl".
+      The mean over pictures of `attributes.errors`.
     """
-    generator = io.load(assets / "avatars")
-    source = sources.rendered(jax.random.key(5), generator.config.resolution)
-    key = jax.random.key(1234)
-    network, distance = (
-        io.load(assets / f"avatar_{name}") for name in ("vgg", "lpips")
+    people = face_attributes.sample(jax.random.key(_TEST_SEED), _NUM_TESTED)
+    pictures = faces.render(people, resolution)
+    predicted = jax.jit(attributes.predict)(network, pictures)
+    return float(jnp.mean(attributes.errors(predicted, people)))
+
+
+def pool_parts(assets: pathlib.Path) -> tuple[Models, Any, str]:
+    """Returns the models, configuration and key that the seed pool depends on.
+
+    Args:
+      assets: the demo set.
+    """
+    source = resources.generator(str(assets / "avatars"))
+    found = statistics.load(assets / "avatars" / "statistics.npz")
+    lpips = io.load(assets / "avatar_lpips")
+    models = Models(
+        generator=source.network, networks={"lpips": lpips}, statistics=found
     )
-    real = evaluation.real_pictures(source, network, num=num)
-    return {
-        "fid": evaluation.fid(generator, real, network, num=num, key=key),
-        "fid_real": real.fid_real,
-        "ppl": evaluation.ppl(generator, distance, num=num, key=key),
+    return models, presets.get("default").config, resources.pool_key(source)
+
+
+def pool_path(assets: pathlib.Path) -> pathlib.Path:
+    """Returns where the seed pool of a demo set belongs; its name says of what."""
+    models, config, key = pool_parts(assets)
+    name = resources.pool_name(models, config, key, POOL_SIZE, 0)
+    return assets / "avatars" / name
+
+
+def write_pool(assets: pathlib.Path) -> None:
+    """Writes the seed pool of the default preset, for `--start=seeds`.
+
+    Its pictures are averaged to 16 pixels before their features are taken: those of
+    64 pixels would be larger than everything else in the package.
+
+    Args:
+      assets: the demo set; a pool of other networks is removed from it.
+    """
+    models, config, _ = pool_parts(assets)
+    pool = starts.make_pool(models, config, num_seeds=POOL_SIZE, seed=0, side=POOL_SIDE)
+    path = pool_path(assets)
+    for old in path.parent.glob("pool_*.npz"):
+        old.unlink()
+    starts.save_pool(pool, path, is_compressed=True)
+
+
+def write_sheets(generator_path: pathlib.Path, directory: pathlib.Path) -> None:
+    """Writes `samples.png` and `interpolations.png`, 64 pictures each, to look at.
+
+    Args:
+      generator_path: bundle of the generator.
+      directory: where to write.
+    """
+    generator = io.load(generator_path)
+    drawn = evaluation.samples(generator, jax.random.key(7), num=_NUM_SHOWN)
+    sheets = {
+        "samples": np.concatenate(list(drawn)),
+        "interpolations": interpolations(generator, jax.random.key(8)),
     }
+    for name, pictures in sheets.items():
+        grid = training_log.tile(pictures, _NUM_COLUMNS)
+        images.write(directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
 
 
-def write_card(assets: pathlib.Path, *, num: int) -> None:
-    """Writes the generator's card into its bundle."""
-    about = bundles.describe(assets / "avatars")
-    lines = [
-        "# avatars: the demo generator",
-        "",
-        "A StyleGAN2 (skip) of cartoon portraits, trained by this project on the"
-        " pictures of its own renderer (`jax_encoder.data.faces`). No photograph and no"
-        " foreign weight went into it. Licence: Apache-2.0, as the project's.",
-        "",
-        "Made by `python -m experiments.build_demo`; the stages' options:",
-        "",
-        "```json",
-        json.dumps(about["provenance"], indent=2),
-        "```",
-    ]
-    if num:
-        found = measure(assets, num=num)
-        lines += [
-            "",
-            f"On {num} pictures each, by the features of `avatar_vgg` (comparable among"
-            " themselves only):",
-            "",
-            "| measure | value |",
-            "| --- | --- |",
-            f"| FID against renderings | {found['fid']:.4g} |",
-            f"| FID of renderings against renderings | {found['fid_real']:.4g} |",
-            f"| PPL (W, ends, `avatar_lpips`) | {found['ppl']:.4g} |",
-        ]
-    text = "\n".join(lines) + "\n"
-    files.write_bytes(assets / "avatars" / "README.md", text.encode())
+def interpolations(generator: Any, key: jax.Array, num_rows: int = 8) -> np.ndarray:
+    """Returns `[num_rows * 8, R, R, 3]`: rows of straight lines in W."""
+    w = generator.mapping(
+        jax.random.normal(key, (2 * num_rows, generator.config.z_dim))
+    )
+    share = jnp.linspace(0.0, 1.0, _NUM_COLUMNS)[None, :, None]
+    line = w[:num_rows, None] * (1.0 - share) + w[num_rows:, None] * share
+    ws = styles.broadcast(line.reshape(-1, w.shape[1]), generator.config.num_ws)
+    return np.asarray(jax.jit(lambda g, ws: g.synthesis(ws))(generator, ws))

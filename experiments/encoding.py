@@ -116,13 +116,12 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     start = job.start or preset.start
     if not job.start and spaces.is_z(config.space) and start in ("mean", "zeros"):
         start = "seeds"  # Z has neither
-    named = sorted(f"{k}={v}" for k, v in job.networks.items() if v)
     task = starting.Task(
         models=models,
         config=config,
         seed=job.seed,
         label=label,
-        pool_key=f"{source.sha256} {named} {job.class_index}",
+        pool_key=resources.pool_key(source, job.networks, job.class_index),
         identity=job.networks.get("identity"),
     )
     colours = None

@@ -264,6 +264,40 @@ def _read_statistics(path: pathlib.Path) -> statistics.LatentStatistics:
         raise command_line.Failure(f"{path}: {error}") from error
 
 
+def pool_key(
+    source: Source,
+    paths: Mapping[str, str | None] | None = None,
+    class_index: int | None = None,
+) -> str:
+    """Tells what a seed pool belongs to.
+
+    Args:
+      source: the generator.
+      paths: of perceptual networks that were named, by name.
+      class_index: of a conditional generator.
+    """
+    named = sorted(f"{k}={v}" for k, v in (paths or {}).items() if v)
+    return f"{source.sha256} {named} {class_index}"
+
+
+def pool_name(
+    models: Models, config: ProjectorConfig, key: str, num_seeds: int, seed: int
+) -> str:
+    """The name of a seed pool's file: other networks, terms or seeds, other name.
+
+    Args:
+      models: the frozen networks.
+      config: its terms measure.
+      key: of `pool_key`.
+      num_seeds: codes in the pool.
+      seed: of the codes.
+    """
+    names = {getattr(term, "network", "") for term in config.image_terms} - {""}
+    networks = [hash_weights(models.networks[name]) for name in sorted(names)]
+    about = f"{key} {networks} {config.image_terms} {num_seeds} {seed}"
+    return f"pool_{hashlib.sha256(about.encode()).hexdigest()[:32]}.npz"
+
+
 def seed_pool(
     models: Models,
     config: ProjectorConfig,
@@ -271,8 +305,10 @@ def seed_pool(
     num_seeds: int,
     seed: int,
     label: jax.Array | None = None,
+    *,
+    bundle: pathlib.Path = DEMO_GENERATOR,
 ) -> starts.Pool:
-    """Finds or computes the pool of seeds, which is then cached.
+    """Finds a pool of seeds in a bundle or the cache, or computes and caches it.
 
     Args:
       models: the frozen networks.
@@ -281,15 +317,17 @@ def seed_pool(
       num_seeds: codes in the pool.
       seed: of the codes.
       label: `[1, c_dim]`; conditional generators only, and told apart by `key`.
+      bundle: may hold the pool of its generator, as the demo's does.
 
     Returns:
       The pool.
     """
     options = {"num_seeds": num_seeds, "seed": seed, "labels": label}
-    about = f"{key} {config.image_terms} {num_seeds} {seed}"
-    digest = hashlib.sha256(about.encode()).hexdigest()[:32]
+    name = pool_name(models, config, key, num_seeds, seed)
+    if (bundle / name).is_file():
+        return starts.load_pool(bundle / name, models, config)
     try:
-        path = cache_directory() / f"pool_{digest}.npz"
+        path = cache_directory() / name
     except files.WriteError:
         return starts.make_pool(models, config, **options)
     if path.is_file():

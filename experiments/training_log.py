@@ -105,10 +105,7 @@ class TrainingLog:
 
     def sheet(self, name: str, pictures: np.ndarray, num_columns: int = 8) -> None:
         """Writes `[N, R, R, 3]` pictures in rows; N is a multiple of the columns."""
-        pictures = np.asarray(pictures)
-        num, side = pictures.shape[:2]
-        grid = pictures.reshape(num // num_columns, num_columns, side, side, 3)
-        grid = grid.transpose(0, 2, 1, 3, 4).reshape(-1, num_columns * side, 3)
+        grid = tile(pictures, num_columns)
         images.write(self.directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
         if self._events is not None:
             self._events.add_image(name, images.to_uint8(grid), dataformats="HWC")
@@ -154,3 +151,11 @@ class TrainingLog:
             lines += right.plot(*ppl, "s--", color="tab:orange", label="PPL")
             right.set_ylim(0.0, 1.5 * max(ppl[1]))
             axes.legend(handles=lines)
+
+
+def tile(pictures: np.ndarray, num_columns: int) -> np.ndarray:
+    """Lays `[N, R, R, 3]` pictures in rows; N is a multiple of the columns."""
+    pictures = np.asarray(pictures)
+    num, side = pictures.shape[:2]
+    grid = pictures.reshape(num // num_columns, num_columns, side, side, 3)
+    return grid.transpose(0, 2, 1, 3, 4).reshape(-1, num_columns * side, 3)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
@@ -102,10 +101,14 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
         generator = io.load(taught)
     elif job.mapping_steps:
         generator, errors = mapping_lessons.teach(
-            generator, key, num_steps=job.mapping_steps
+            generator,
+            key,
+            num_steps=job.mapping_steps,
+            num_people=min(131_072, 256 * job.mapping_steps),
         )
-        print(f"The mapping's error: {errors[-100:].mean():.4f}", flush=True)
-        io.save(generator, taught)
+        error = float(errors[-100:].mean())
+        print(f"The mapping's error: {error:.4f}", flush=True)
+        io.save(generator, taught, provenance={"error": error})
     state = regression.init(generator, config)
     if checkpoints.steps(root / "checkpoints"):
         state = checkpoints.restore(root / "checkpoints", state)
@@ -216,15 +219,23 @@ def _provenance(job: Job) -> dict[str, Any]:
     made = dataclasses.asdict(job)
     for name in ("output", "networks", "measure_every", "num_fid"):
         made.pop(name)
-    return {"made_by": "experiments.train_gan", "job": made, "licence": "Apache-2.0"}
+    for name in ("data", "start"):  # Not where they lay.
+        made[name] = made[name] and pathlib.Path(made[name]).name
+    return {
+        "made_by": "experiments.train_gan",
+        "command": _command(made),
+        "job": made,
+        "licence": "Apache-2.0",
+    }
 
 
-def interpolations(generator: Any, key: jax.Array, num_rows: int = 8) -> np.ndarray:
-    """Returns `[num_rows * 8, R, R, 3]`: rows of straight lines in W."""
-    w = generator.mapping(
-        jax.random.normal(key, (2 * num_rows, generator.config.z_dim))
-    )
-    share = jnp.linspace(0.0, 1.0, 8)[None, :, None]
-    line = w[:num_rows, None] * (1.0 - share) + w[num_rows:, None] * share
-    ws = jnp.repeat(line.reshape(-1, 1, w.shape[1]), generator.config.num_ws, axis=1)
-    return np.asarray(jax.jit(lambda g, ws: g.synthesis(ws))(generator, ws))
+def _command(made: dict[str, Any]) -> str:
+    """The flags that decide what comes out."""
+    names = ("preset", "resolution", "mapping_steps", "bootstrap_steps", "num_steps")
+    named = {name: made[name] for name in (*names, "seed")} | made["changes"]
+    if made["data"] != "faces":
+        named["data"] = made["data"]
+    if made["start"]:
+        named["generator"] = made["start"]
+    options = " ".join(f"--{name}={value}" for name, value in named.items())
+    return f"python -m experiments.train_gan --output_dir=runs/generator {options}"

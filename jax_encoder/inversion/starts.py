@@ -229,14 +229,17 @@ def _distances(models, pool, targets, weights, *, config):
     return jax.lax.map(measure, _prepare(models, targets, config))
 
 
-def save_pool(pool: Pool, path: str | os.PathLike[str]) -> None:
+def save_pool(
+    pool: Pool, path: str | os.PathLike[str], *, is_compressed: bool = False
+) -> None:
     """Writes a pool as `.npz`; the file appears whole or not at all."""
     leaves = jax.tree.leaves(pool.prepared)
     arrays: dict[str, Any] = {
         f"prepared_{k}": np.asarray(x) for k, x in enumerate(leaves)
     }
     with files.writing(path) as file:
-        np.savez(file, z=np.asarray(pool.z), side=pool.side, **arrays)
+        write = np.savez_compressed if is_compressed else np.savez
+        write(file, z=np.asarray(pool.z), side=pool.side, **arrays)
 
 
 def load_pool(

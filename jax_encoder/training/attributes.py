@@ -153,6 +153,22 @@ def differences(attributes_a: jax.Array, attributes_b: jax.Array) -> jax.Array:
     return jnp.where(face_attributes.IS_CIRCULAR[None], around, apart)
 
 
+def errors(predicted: jax.Array, attributes: jax.Array) -> jax.Array:
+    """Says how wrongly the attributes of every picture were read.
+
+    Args:
+      predicted: `[N, K]` of `predict`.
+      attributes: `[N, K]` the truth.
+
+    Returns:
+      `[N]`: the mean, over the attributes that show, of the absolute differences in
+      standard deviations among people.
+    """
+    apart = differences(predicted, attributes) / deviations()[None]
+    visible = face_attributes.visible(attributes)
+    return jnp.sum(apart * visible, axis=1) / jnp.sum(visible, axis=1)
+
+
 def loss(outputs: jax.Array, attributes: jax.Array) -> jax.Array:
     """Mean over pictures and visible attributes of how wrong the outputs are.
 
