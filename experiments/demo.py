@@ -3,22 +3,37 @@
     python -m experiments.demo --output_dir=demo_output
 
 writes codes, reconstructions, a film of each picture, `summary.json`, `loss_curves.png`
-and `contact_sheet.png`: target, reconstruction and difference.
+and `contact_sheet.png`: target, reconstruction and difference. Of rendered pictures the
+summary also says whether the reconstruction shows the same person, as the demo's
+feature network reads it. `--num_renderings=32` inverts new ones instead.
 """
 
+import json
 import pathlib
 import time
 
 from absl import flags
 
-from experiments import batches, command_line, encoding, reports, resources
+from experiments import (
+    batches,
+    command_line,
+    demo_assets,
+    encoding,
+    likeness,
+    reports,
+    resources,
+)
 from jax_encoder.io import films, images, progress
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo_output", "Where to write.")
 _EXAMPLES = flags.DEFINE_string(
     "images", None, "Other pictures: a directory or pattern; default: the examples."
 )
+_NUM_RENDERINGS = flags.DEFINE_integer(
+    "num_renderings", 0, "Invert so many held-out renderings instead.", 0
+)
 _NUM_STEPS = flags.DEFINE_integer("num_steps", None, "Default: the preset's.", 1)
+_BATCH_SIZE = 16
 
 
 def main(argv):
@@ -27,20 +42,49 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     start = time.monotonic()
     output = pathlib.Path(_OUTPUT_DIR.value)
-    paths = images.find(_EXAMPLES.value or resources.ASSETS / "examples")
+    paths = images.find(_examples(output))
     job = encoding.Job(
         paths=paths,
         output=output,
         overrides={"num_steps": _NUM_STEPS.value},
         chunk=10,
-        options=batches.Options(batch_size=len(paths), film=_film()),
+        options=batches.Options(
+            batch_size=min(len(paths), _BATCH_SIZE),
+            film="" if _NUM_RENDERINGS.value else _film(),
+        ),
     )
     rows = encoding.run(job)
     for row in rows:
         print(f"{row['name']:>20}: {row['status']}, {reports.caption(row)}")
     print(reports.sentence(rows, output / "contact_sheet.png"))
+    _judge(output, rows)
     print(f"It took {progress.duration(time.monotonic() - start)}.")
     return int(any(row["status"] != "ok" for row in rows))
+
+
+def _examples(output: pathlib.Path) -> str | pathlib.Path:
+    """The pictures to invert; renderings are drawn first."""
+    if not _NUM_RENDERINGS.value:
+        return _EXAMPLES.value or resources.ASSETS / "examples"
+    side = resources.generator(None).network.config.resolution
+    likeness.write_renderings(output / "targets", _NUM_RENDERINGS.value, side)
+    return output / "targets"
+
+
+def _judge(output: pathlib.Path, rows) -> None:
+    """Adds to the summary who is shown, where that is known."""
+    folders = {pathlib.Path(row["file"]).parent for row in rows}
+    truth = {k: v for x in folders for k, v in likeness.read_truth(x).items()}
+    if not truth:
+        return
+    network = resources.load(resources.DEMO_NETWORKS["vgg"]).network
+    test_error = demo_assets.known_reading_error(resources.ASSETS)
+    judged = likeness.judge(network, rows, output, truth, test_error)
+    if judged:
+        summary = json.loads((output / "summary.json").read_text())
+        kept = {k: summary[k] for k in summary if k not in reports.COUNTED}
+        reports.write_summary(output, rows, kept)
+        print(likeness.sentence(judged))
 
 
 def _film() -> str:

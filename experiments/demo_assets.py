@@ -1,5 +1,6 @@
 """Parts of the demo set that are no training: bundles, examples, seeds and sheets."""
 
+import json
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -113,6 +114,16 @@ def reading_error(network: Any, resolution: int = 64) -> float:
     pictures = faces.render(people, resolution)
     predicted = jax.jit(attributes.predict)(network, pictures)
     return float(jnp.mean(attributes.errors(predicted, people)))
+
+
+def known_reading_error(assets: pathlib.Path) -> float:
+    """Returns `reading_error` of a demo set, as it was measured when it was built.
+
+    Args:
+      assets: the demo set.
+    """
+    text = (assets / "examples" / "attributes.json").read_text()
+    return float(json.loads(text)["test_error"])
 
 
 def pool_parts(assets: pathlib.Path) -> tuple[Models, Any, str]:

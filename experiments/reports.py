@@ -12,6 +12,8 @@ from jax_encoder.io import contact_sheet, files, images, plots
 
 _MAX_ON_SHEET = 48
 _MAX_CURVES = 200
+# What `write_summary` adds to what it is told of the run.
+COUNTED = ("num_pictures", "num_ok", "median", "pictures")
 _FORMATS = {"lpips": "LPIPS {:.3f}", "psnr": "PSNR {:.1f} dB", "ssim": "SSIM {:.3f}"}
 
 
