@@ -46,6 +46,9 @@ class ProjectorConfig:
       patience: a picture is done after this many steps without improvement; or None.
       micro_batch: pictures rendered at once; None: all.
       dtype: of the generator's convolutions.
+      remat_from: the generator's maps of this side and above are computed again for
+        the gradient instead of kept (`jax.checkpoint`): less memory, more time. None:
+        all are kept.
     """
 
     space: str = "w+"
@@ -64,6 +67,7 @@ class ProjectorConfig:
     patience: int | None = None
     micro_batch: int | None = None
     dtype: str = "float32"
+    remat_from: int | None = None
 
     def __post_init__(self):
         spaces.check(self.space)

@@ -42,7 +42,11 @@ def estimate(
 
     def forward(models, ws):
         images = rendering.render(
-            models.generator, ws, resolution=resolution, dtype=config.dtype
+            models.generator,
+            ws,
+            resolution=resolution,
+            dtype=config.dtype,
+            remat_from=config.remat_from,
         )
         shown = terms.Rendering(images=images, ws=ws, statistics=models.statistics)
         image_terms = [t for t in config.terms if not isinstance(t, terms.LatentPrior)]
@@ -52,11 +56,21 @@ def estimate(
     return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr))
 
 
-def _results(jaxpr: Any) -> int:
-    """Bytes of the results of convolutions and matrix products."""
-    total = 0
+def _results(jaxpr: Any) -> float:
+    """Bytes of the results of convolutions and matrix products.
+
+    Of blocks that are computed again for the gradient only the results are kept, and
+    one of them at a time is at work.
+    """
+    total = at_work = 0.0
     for equation in jaxpr.eqns:
         name = equation.primitive.name
+        if name.startswith(("remat", "checkpoint")):
+            avals = [variable.aval for variable in equation.outvars]
+            # Nothing but this is kept of them, hence without the factor `KEPT`.
+            total += sum(a.size * a.dtype.itemsize for a in avals) / KEPT
+            at_work = max(at_work, _results(equation.params["jaxpr"]))
+            continue
         if name in ("dot_general", "conv_general_dilated"):
             aval = equation.outvars[0].aval
             total += aval.size * aval.dtype.itemsize
@@ -69,7 +83,7 @@ def _results(jaxpr: Any) -> int:
         for value in equation.params.values():
             inner = getattr(value, "jaxpr", value)
             total += _results(inner) if hasattr(inner, "eqns") else 0
-    return total
+    return total + at_work
 
 
 def available_bytes() -> int | None:
@@ -123,6 +137,8 @@ def _too_large(models, config, single: int, limit: int) -> str:
         and estimate(models, config, 1, resolution=side) <= limit
     ]
     remedy = "use a generator of a lower resolution"
+    if config.remat_from is None:
+        remedy += ", or compute large maps again instead of keeping them (`remat_from`)"
     if config.dtype == "float32":
         remedy += ', or `dtype="bfloat16"`'
     if fitting:

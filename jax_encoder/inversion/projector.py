@@ -275,7 +275,12 @@ def _render(models, variables, labels, config, resolution):
     )
     noise = variables.noises if config.noise == "optimise" else config.noise
     images = rendering.render(
-        models.generator, ws, noise=noise, resolution=resolution, dtype=config.dtype
+        models.generator,
+        ws,
+        noise=noise,
+        resolution=resolution,
+        dtype=config.dtype,
+        remat_from=config.remat_from,
     )
     return terms.Rendering(images=images, ws=ws, statistics=models.statistics)
 

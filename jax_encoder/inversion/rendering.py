@@ -12,6 +12,7 @@ def render(
     noise: Any = "const",
     resolution: int | None = None,
     dtype: str = "float32",
+    remat_from: int | None = None,
 ) -> jax.Array:
     """Renders ws with any family of generator.
 
@@ -21,6 +22,7 @@ def render(
       noise: as `synthesis` takes it; ignored by generators without noise.
       resolution: below the full one: StyleGAN2 with output skips only.
       dtype: of the convolutions.
+      remat_from: maps of this side and above are computed again for the gradient.
 
     Returns:
       images `[N, R, R, 3]`, not clamped.
@@ -32,4 +34,6 @@ def render(
         options["resolution"] = resolution
     if dtype != "float32":
         options["dtype"] = dtype
+    if remat_from is not None:
+        options["remat_from"] = remat_from
     return generator.synthesis(ws, **options)

@@ -5,6 +5,7 @@ official networks do. Images are `[N, H, W, 3]`, nominally in [-1, 1], not clamp
 """
 
 import dataclasses
+import functools
 import itertools
 import math
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers
+from jax_encoder.nn import layers, rematerialise
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, convolution, upscale
@@ -264,6 +265,7 @@ class SynthesisNetwork(nnx.Module):
         *,
         lod: float | None = None,
         dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> jax.Array:
         """Renders images.
 
@@ -275,6 +277,8 @@ class SynthesisNetwork(nnx.Module):
             configuration's. k replaces the last k blocks by enlarging, a fraction
             blends two neighbours.
           dtype: of the convolutions; styles, statistics and RGB stay in float32.
+          remat_from: maps of this side and above are not kept for a gradient but
+            computed again; None: all are kept.
 
         Returns:
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
@@ -289,7 +293,7 @@ class SynthesisNetwork(nnx.Module):
         whole = math.floor(lod)
         blend = lod - whole
         images = coarse = None
-        stages = self.stages(ws, noise, dtype=dtype)
+        stages = self.stages(ws, noise, dtype=dtype, remat_from=remat_from)
         for index, x in enumerate(itertools.islice(stages, 2 * (last - whole + 1))):
             block, second = divmod(index, 2)
             if second and block == last - whole:
@@ -307,6 +311,7 @@ class SynthesisNetwork(nnx.Module):
         noise: noise_maps.Noise = "const",
         *,
         dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> Iterator[jax.Array]:
         """Yields the features `[N, R, R, C]` of every layer, coarse to fine."""
         config = self.config
@@ -318,7 +323,10 @@ class SynthesisNetwork(nnx.Module):
         const = self.const[...].astype(dtype)
         x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
         for index in range(config.num_ws):
-            x = getattr(self, f"layer{index}")(x, ws[:, index], noises[index])
+            layer = getattr(self, f"layer{index}")
+            side = config.noise_shapes[index][0]
+            run = functools.partial(layer, noise=noises[index])
+            x = rematerialise.from_side(run, side, remat_from)(x, ws[:, index])
             yield x
 
 

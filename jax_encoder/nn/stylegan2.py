@@ -4,13 +4,14 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping
+from jax_encoder.nn import layers, mapping, rematerialise
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, modulation, upfirdn
@@ -261,6 +262,7 @@ class SynthesisNetwork(nnx.Module):
         *,
         resolution: int | None = None,
         dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> jax.Array:
         """Renders images.
 
@@ -271,6 +273,8 @@ class SynthesisNetwork(nnx.Module):
           resolution: stop at this side; architecture "skip" only. Later rows of `ws`
             and later noise maps are then unused.
           dtype: of the convolutions; latents, styles and RGB stay in float32.
+          remat_from: maps of this side and above are not kept for a gradient but
+            computed again; None: all are kept.
 
         Returns:
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
@@ -286,14 +290,20 @@ class SynthesisNetwork(nnx.Module):
                 f"`resolution` must be one of {self.config.resolutions} (the last one"
                 f' unless the architecture is "skip"), got {resolution}.'
             )
-        for side, _, image in self.stages(ws, noise, dtype=dtype):
+        stages = self.stages(ws, noise, dtype=dtype, remat_from=remat_from)
+        for side, _, image in stages:
             if side == resolution:
                 assert image is not None
                 return image
         raise AssertionError("unreachable")
 
     def stages(
-        self, ws: jax.Array, noise: Noise = "const", *, dtype=jnp.float32
+        self,
+        ws: jax.Array,
+        noise: Noise = "const",
+        *,
+        dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> Iterator[tuple[int, jax.Array, jax.Array | None]]:
         """Yields (resolution, features, RGB so far), coarse to fine."""
         config = self.config
@@ -309,7 +319,9 @@ class SynthesisNetwork(nnx.Module):
             block = getattr(self, f"b{resolution}")
             count = block.num_convs
             rows = [ws[:, row + k] for k in range(count + 1) if row + k < config.num_ws]
-            x, image = block(x, image, rows, noises[plane : plane + count])
+            run = functools.partial(block, noises=noises[plane : plane + count])
+            run = rematerialise.from_side(run, resolution, remat_from)
+            x, image = run(x, image, rows)
             row, plane = row + count, plane + count
             yield resolution, x, image
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping, stylegan3_config
+from jax_encoder.nn import layers, mapping, rematerialise, stylegan3_config
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
@@ -224,6 +224,7 @@ class SynthesisNetwork(nnx.Module):
         *,
         transform: jax.Array | None = None,
         dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> jax.Array:
         """Renders images.
 
@@ -233,6 +234,8 @@ class SynthesisNetwork(nnx.Module):
           transform: `[3, 3]` or `[N, 3, 3]`, the *inverse* of the transform that the
             image shall undergo, in units of its side; None for the stored one.
           dtype: of the layers; latents, styles, the input and RGB stay in float32.
+          remat_from: maps of this side and above are not kept for a gradient but
+            computed again; None: all are kept.
 
         Returns:
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
@@ -242,7 +245,8 @@ class SynthesisNetwork(nnx.Module):
         """
         noise_maps.select(noise, self.config.noise_shapes)
         images = None
-        for _, images in self.stages(ws, transform=transform, dtype=dtype):  # noqa: B007
+        options = {"transform": transform, "dtype": dtype, "remat_from": remat_from}
+        for _, images in self.stages(ws, **options):  # noqa: B007
             pass
         assert images is not None
         return images.astype(jnp.float32) * self.config.output_scale
@@ -253,6 +257,7 @@ class SynthesisNetwork(nnx.Module):
         *,
         transform: jax.Array | None = None,
         dtype: jnp.dtype | str = jnp.float32,
+        remat_from: int | None = None,
     ) -> Iterator[tuple[str, jax.Array]]:
         """Yields (name, features) of the input and of every layer in turn."""
         config = self.config
@@ -263,7 +268,9 @@ class SynthesisNetwork(nnx.Module):
         x = self.input(ws[:, 0], transform).astype(dtype)
         yield "input", x
         for index, spec in enumerate(config.layers):
-            x = getattr(self, spec.name)(x, ws[:, 1 + index])
+            layer = getattr(self, spec.name)
+            run = rematerialise.from_side(layer, spec.out_size, remat_from)
+            x = run(x, ws[:, 1 + index])
             yield spec.name, x
 
 

@@ -1,5 +1,6 @@
 """Memory is estimated without computing, and slices are chosen to fit."""
 
+import dataclasses
 import types
 
 import jax
@@ -68,3 +69,9 @@ def test_devices_say_what_is_free(monkeypatch):
     device.memory_stats = lambda: None
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert memory.available_bytes() is None
+
+
+def test_keeps_less_of_maps_that_are_computed_again(models):
+    again = dataclasses.replace(CONFIG, remat_from=128)
+    kept = memory.estimate(models, CONFIG, 1)
+    assert memory.estimate(models, again, 1) < 0.95 * kept
