@@ -47,8 +47,8 @@ class ProjectorConfig:
       micro_batch: pictures rendered at once; None: all.
       dtype: of the generator's convolutions.
       remat_from: the generator's maps of this side and above are computed again for
-        the gradient instead of kept (`jax.checkpoint`): less memory, more time. None:
-        all are kept.
+        the gradient instead of kept (`jax.checkpoint`). On a CPU this gains nothing
+        (256 pixels: 516 MiB against 472); for accelerators. None: all are kept.
     """
 
     space: str = "w+"

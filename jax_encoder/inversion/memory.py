@@ -56,19 +56,18 @@ def estimate(
     return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr))
 
 
-def _results(jaxpr: Any) -> float:
+def _results(jaxpr: Any) -> int:
     """Bytes of the results of convolutions and matrix products.
 
     Of blocks that are computed again for the gradient only the results are kept, and
     one of them at a time is at work.
     """
-    total = at_work = 0.0
+    total = at_work = 0
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name.startswith(("remat", "checkpoint")):
             avals = [variable.aval for variable in equation.outvars]
-            # Nothing but this is kept of them, hence without the factor `KEPT`.
-            total += sum(a.size * a.dtype.itemsize for a in avals) / KEPT
+            total += sum(a.size * a.dtype.itemsize for a in avals)
             at_work = max(at_work, _results(equation.params["jaxpr"]))
             continue
         if name in ("dot_general", "conv_general_dilated"):
@@ -137,8 +136,6 @@ def _too_large(models, config, single: int, limit: int) -> str:
         and estimate(models, config, 1, resolution=side) <= limit
     ]
     remedy = "use a generator of a lower resolution"
-    if config.remat_from is None:
-        remedy += ", or compute large maps again instead of keeping them (`remat_from`)"
     if config.dtype == "float32":
         remedy += ', or `dtype="bfloat16"`'
     if fitting:
