@@ -21,6 +21,12 @@ def test_the_demo_inverts_the_examples(tmp_path):
     assert {row["status"] for row in rows} == {"ok"}
     own = [row["psnr"] for row in rows if row["name"].startswith("generated")]
     assert min(own) >= 28
+    rendered = [row for row in rows if row["name"].startswith("rendered")]
+    assert len(rendered) == 2
+    for row in rendered:
+        assert row["binary_right"], row["binary_wrong"]
+        assert row["attribute_error"] <= 1.5 * row["test_error"]
+        assert row["same_person"]
     names = {path.name for path in (tmp_path / "demo").iterdir()}
     assert {"contact_sheet.png", "loss_curves.png", "summary.csv"} <= names
     for row in rows:
