@@ -113,6 +113,8 @@ class TrainingLog:
     def curves(self) -> None:
         """Draws the losses so far as `curves.png`."""
         curves = self._curves("loss")
+        if not curves:
+            return
         try:
             with plots.figure(
                 self.directory / "curves.png", xlabel="step", ylabel="loss"
@@ -143,14 +145,19 @@ class TrainingLog:
         ) as axes:
             lines = axes.plot(*fid, "o-", label="FID")
             lines += axes.plot(*real, ":", color="0.5", label="FID of real pictures")
-            axes.set_ylim(0.0, 1.2 * max(fid[1] + real[1]))
+            axes.set_ylim(0.0, 1.2 * _largest(fid[1] + real[1]))
             right = axes.twinx()
             right.grid(visible=False)
             right.spines["right"].set_visible(True)
             right.set_ylabel("PPL")
             lines += right.plot(*ppl, "s--", color="tab:orange", label="PPL")
-            right.set_ylim(0.0, 1.5 * max(ppl[1]))
+            right.set_ylim(0.0, 1.5 * _largest(ppl[1]))
             axes.legend(handles=lines)
+
+
+def _largest(values: list[float]) -> float:
+    """The largest finite value, or 1: a training that diverges is drawn, too."""
+    return max([x for x in values if np.isfinite(x)], default=0.0) or 1.0
 
 
 def tile(pictures: np.ndarray, num_columns: int) -> np.ndarray:

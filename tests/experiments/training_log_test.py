@@ -46,6 +46,13 @@ def test_events_curves_and_sheets_are_written(tmp_path):
     assert [r["measure/fid"] for r in _rows(tmp_path) if "measure/fid" in r] == [2, 1]
 
 
+def test_a_training_that_diverges_is_drawn_too(tmp_path):
+    log = training_log.TrainingLog(tmp_path)
+    log.curves()  # nothing yet
+    log.measures(1, {"fid": float("inf"), "fid_real": 0.1, "ppl": float("nan")})
+    assert images.read(tmp_path / "measures.png").std() > 0.01
+
+
 def test_a_resumed_training_forgets_what_it_will_repeat(tmp_path):
     log = training_log.TrainingLog(tmp_path)
     for step in (10, 20, 30):
