@@ -3,8 +3,8 @@
     pytest -m slow -s tests/experiments/same_measures_test.py
 
 Alone, among eight, on eight simulated devices, and killed and resumed: 300 steps of the
-preset `default` on the demo generator; a few minutes for each on two cores. The means
-agree to 1 %; a single picture's LPIPS may differ by 2 % between one device and eight.
+preset `default` on the demo generator; a few minutes for each on two cores. All agree
+to 1 %.
 """
 
 import json
@@ -80,8 +80,6 @@ def test_the_same_measures_after_300_steps(place):
     worst = {name: float(np.max(np.abs(x))) for name, x in changes.items()}
     sys.stdout.write(f"\nlargest relative change of LPIPS or PSNR: {worst}\n")
     assert worst["killed"] == 0
+    # Seen once before convolutions were changed: 1.14 % for one LPIPS on eight devices.
     assert worst["alone"] < 0.01
-    # A device's one picture is another program than eight at a time; Adam carries the
-    # last digits of 300 steps into the third of an LPIPS below 0.01.
-    assert np.max(np.abs(np.mean(changes["devices"], axis=0))) < 0.01
-    assert worst["devices"] < 0.02
+    assert worst["devices"] < 0.01
