@@ -91,9 +91,11 @@ def test_parts_count_by_their_share_of_the_steps(monkeypatch):
     def alternate(callables, **_):
         seconds = next(timings)
         fields = {"seconds": seconds, "fastest": seconds, "num_samples": 1}
-        return {name: timing.Timing(**fields, share=1.0) for name in callables}
+        busy = {"processor_seconds": 2 * seconds, "share": 2.0}
+        return {name: timing.Timing(**fields, **busy) for name in callables}
 
     monkeypatch.setattr(timing, "alternate", alternate)
     row = rows.measure(case, rows.Options(with_cache=False))
     assert row["seconds"] == 0.5 * 4.0 / 2 + 0.25 * 8.0
+    assert row["processor_seconds"] == 2 * row["seconds"]
     assert row["flops"] == 0.5 * 10 + 0.25 * 20

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import encoding, resources
-from jax_encoder.inversion import schedules, starts, terms
+from jax_encoder.inversion import schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import codes, images
 
