@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import variables
-from jax_encoder.ops import formulations
+from jax_encoder.ops import convolution, formulations
 
 
 def pair(value: int | tuple[int, int]) -> tuple[int, int]:
@@ -63,12 +63,9 @@ class Conv(nnx.Module):
         if self.transformed is not None:
             kernel, transformed = self.weight[...], self.transformed[...]
             return formulations.conv2d(images, kernel, transformed=transformed)
-        return jax.lax.conv_general_dilated(
-            images,
-            self.weight[...],
-            (self.stride, self.stride),
-            [(p, p) for p in self.padding],
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        padding = [(p, p) for p in self.padding]
+        return convolution.conv2d(
+            images, self.weight[...], stride=self.stride, padding=padding
         )
 
 

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 
 from jax_encoder.ops import upfirdn
 
-_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+_correlate = functools.partial(
+    jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC")
+)
 
 
 def conv2d(
@@ -34,9 +36,7 @@ def conv2d(
     if stride == 1 and not isinstance(padding, str):
         (top, bottom), (left, right) = padding
         return _dense_conv2d(x, kernel, ((top, bottom), (left, right)))
-    return jax.lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding, dimension_numbers=_DIMENSIONS
-    )
+    return _correlate(x, kernel, (stride, stride), padding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -48,9 +48,7 @@ def _dense_conv2d(x, kernel, padding):
     loop, such as the steps of an inversion, it falls back to scalar code: the step at
     1024 pixels took 14 s instead of 6.
     """
-    return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), padding, dimension_numbers=_DIMENSIONS
-    )
+    return _correlate(x, kernel, (1, 1), padding)
 
 
 def _dense_conv2d_forward(x, kernel, padding):
@@ -64,14 +62,8 @@ def _dense_conv2d_backward(padding, residuals, gradient):
         for size, (before, after) in zip(kernel.shape[:2], padding, strict=True)
     )
     turned = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
-    dx = _dense_conv2d(gradient, turned, opposite)
-
-    def of_kernel(kernel):
-        return jax.lax.conv_general_dilated(
-            x, kernel, (1, 1), padding, dimension_numbers=_DIMENSIONS
-        )
-
-    return dx, jax.vjp(of_kernel, kernel)[1](gradient)[0]
+    _, pull = jax.vjp(lambda k: _correlate(x, k, (1, 1), padding), kernel)
+    return _dense_conv2d(gradient, turned, opposite), *pull(gradient)
 
 
 _dense_conv2d.defvjp(_dense_conv2d_forward, _dense_conv2d_backward)
@@ -104,13 +96,12 @@ def up_conv2d(
 @jax.custom_vjp
 def _transposed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns `[N, 2H + K - 2, 2W + K - 2, O]`: every input stamps its kernel."""
-    return jax.lax.conv_general_dilated(
+    return _correlate(
         x,
         jnp.flip(kernel, (0, 1)),
         window_strides=(1, 1),
         padding=[(size - 1, size - 1) for size in kernel.shape[:2]],
         lhs_dilation=(2, 2),
-        dimension_numbers=_DIMENSIONS,
     )
 
 
@@ -121,13 +112,8 @@ def _transposed_conv2d_forward(x, kernel):
 def _transposed_conv2d_backward(residuals, gradient):
     """One matrix product per tap for the kernel: XLA's own way is 20 times slower."""
     x, kernel = residuals
-    dx = jax.lax.conv_general_dilated(
-        gradient,
-        jnp.swapaxes(kernel, 2, 3),
-        window_strides=(2, 2),
-        padding="VALID",
-        dimension_numbers=_DIMENSIONS,
-    )
+    turned = jnp.swapaxes(kernel, 2, 3)
+    dx = _correlate(gradient, turned, window_strides=(2, 2), padding="VALID")
     _, height, width, _ = x.shape
     taps = [
         jnp.einsum(

@@ -74,8 +74,7 @@ def test_default_features_are_the_relus_and_the_dense_layers(small, pictures):
 
 def test_only_the_layers_needed_are_run(small, pictures):
     program = jax.make_jaxpr(lambda x: small.features(x, ["relu1_1"]))(pictures)
-    names = [equation.primitive.name for equation in program.jaxpr.eqns]
-    assert names.count("conv_general_dilated") == 1
+    assert str(program).count("conv_general_dilated[") == 1
 
 
 def test_compiled_and_eager_agree(small, pictures):
