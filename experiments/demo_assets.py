@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import presets, resources, training_log
+from experiments import likeness, presets, resources, training_log
 from jax_encoder import io
 from jax_encoder.data import face_attributes, faces
 from jax_encoder.inversion import starts
@@ -94,10 +94,9 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
     }
     for path in sorted(directory.glob("rendered_*.npz")):
         with np.load(path, allow_pickle=False) as file:
-            values = zip(file["names"], file["attributes"], strict=True)
-            found = {str(name): round(float(value), 5) for name, value in values}
+            found = face_attributes.by_name(file["attributes"])
         truth[path.with_suffix(".png").name] = found
-    files.write_json(directory / "attributes.json", truth)
+    files.write_json(directory / likeness.TRUTH, truth)
 
 
 def reading_error(network: Any, resolution: int = 64) -> float:
@@ -122,7 +121,7 @@ def known_reading_error(assets: pathlib.Path) -> float:
     Args:
       assets: the demo set.
     """
-    text = (assets / "examples" / "attributes.json").read_text()
+    text = (assets / "examples" / likeness.TRUTH).read_text()
     return float(json.loads(text)["test_error"])
 
 

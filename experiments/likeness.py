@@ -20,7 +20,7 @@ from jax_encoder.training import attributes
 # A reconstruction may be read this much worse than renderings are.
 TOLERANCE = 1.5
 _HELD_OUT_SEED = 577215
-_NAME = "attributes.json"
+TRUTH = "attributes.json"
 
 
 def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None:
@@ -38,14 +38,13 @@ def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None
     for index, (values, picture) in enumerate(zip(people, pictures, strict=True)):
         name = f"rendered_{index + 1:03}.png"
         images.write(directory / name, picture)
-        named = zip(face_attributes.NAMES, np.asarray(values).tolist(), strict=True)
-        truth[name] = {key: round(value, 5) for key, value in named}
-    files.write_json(directory / _NAME, truth)
+        truth[name] = face_attributes.by_name(values)
+    files.write_json(directory / TRUTH, truth)
 
 
 def read_truth(directory: pathlib.Path) -> dict[str, dict[str, float]]:
     """Reads who the pictures of a directory show, by file name; {} if unknown."""
-    path = directory / _NAME
+    path = directory / TRUTH
     found = json.loads(path.read_text()) if path.is_file() else {}
     return {key: value for key, value in found.items() if isinstance(value, dict)}
 

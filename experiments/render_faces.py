@@ -9,14 +9,13 @@ Writes `000000.png`... (or `sheet.png`), and the true attributes as `attributes.
 
 import csv
 import io
-import json
 import pathlib
 
 import jax
 import numpy as np
 from absl import flags
 
-from experiments import command_line
+from experiments import command_line, likeness
 from jax_encoder.data import face_attributes, faces
 from jax_encoder.io import contact_sheet, files, images
 
@@ -58,22 +57,18 @@ def main(argv):
 
 
 def _write_attributes(root, names, people):
-    columns = face_attributes.NAMES
-    table = {
-        name: {k: round(float(v), 5) for k, v in zip(columns, row, strict=True)}
-        for name, row in zip(names, people, strict=True)
-    }
-    text = json.dumps(table, indent=1) + "\n"
-    files.write_bytes(root / "attributes.json", text.encode())
+    rows = zip(names, people, strict=True)
+    truth = {name: face_attributes.by_name(row) for name, row in rows}
+    files.write_json(root / likeness.TRUTH, truth)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
-    writer.writerow(["file", *columns])
+    writer.writerow(["file", *face_attributes.NAMES])
     writer.writerows(
         [name, *row.tolist()] for name, row in zip(names, people, strict=True)
     )
     files.write_bytes(root / "attributes.csv", buffer.getvalue().encode())
     with files.writing(root / "attributes.npz") as file:
-        np.savez(file, attributes=people, names=np.array(columns))
+        np.savez(file, attributes=people, names=np.array(face_attributes.NAMES))
 
 
 if __name__ == "__main__":

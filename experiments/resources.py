@@ -164,6 +164,14 @@ def cache_directory() -> pathlib.Path:
     return files.make_directory(pathlib.Path(root) / "jax_encoder" / "statistics")
 
 
+def _cached(name: str) -> pathlib.Path | None:
+    """A file of the cache; None where nothing can be written."""
+    try:
+        return cache_directory() / name
+    except files.WriteError:
+        return None
+
+
 def latent_statistics(
     source: Source,
     path: str | None = None,
@@ -192,15 +200,9 @@ def latent_statistics(
         if with_p and found.p is None:
             raise command_line.Failure(f"{path}: lacks the components of P.")
         return found
-    name = f"{source.sha256[:32]}{_class(label)}{'_p' if with_p else ''}.npz"
-    places = [source.path / "statistics.npz"] if source.path.is_dir() else []
-    try:
-        cached = cache_directory() / name
-        places.append(cached)
-    except files.WriteError:
-        cached = None
-    for place in places:
-        if place.is_file():
+    cached = _cached(f"{source.sha256[:32]}{_class(label)}{'_p' * with_p}.npz")
+    for place in (source.path / "statistics.npz", cached):
+        if place is not None and place.is_file():
             found = _read_statistics(place)
             if found.p is not None or not with_p:
                 return found
@@ -241,11 +243,7 @@ def generator_colours(source: Source, label: jax.Array | None = None) -> Colours
     Raises:
       Failure: the generator is conditional and no class is given.
     """
-    try:
-        name = f"colours_{source.sha256[:32]}{_class(label)}.npz"
-        path = cache_directory() / name
-    except files.WriteError:
-        path = None
+    path = _cached(f"colours_{source.sha256[:32]}{_class(label)}.npz")
     if path is not None and path.is_file():
         with np.load(path, allow_pickle=False) as file:
             return Colours(mean=jnp.asarray(file["mean"]), std=jnp.asarray(file["std"]))
@@ -326,15 +324,13 @@ def seed_pool(
     name = pool_name(models, config, key, num_seeds, seed)
     if (bundle / name).is_file():
         return starts.load_pool(bundle / name, models, config)
-    try:
-        path = cache_directory() / name
-    except files.WriteError:
-        return starts.make_pool(models, config, **options)
-    if path.is_file():
+    path = _cached(name)
+    if path is not None and path.is_file():
         try:
             return starts.load_pool(path, models, config)
         except (ValueError, OSError, KeyError):
             path.unlink(missing_ok=True)
     pool = starts.make_pool(models, config, **options)
-    starts.save_pool(pool, path)
+    if path is not None:
+        starts.save_pool(pool, path)
     return pool

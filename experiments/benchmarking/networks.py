@@ -25,6 +25,10 @@ def _widths(base: int, resolution: int, size: str) -> tuple[int, ...]:
     return tuple(min(base >> side, limit) for side in sides)
 
 
+def _vgg_channels(size: str) -> tuple[tuple[int, ...], ...]:
+    return vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
+
+
 @functools.lru_cache(maxsize=2)
 def generator(family: str, resolution: int, size: str = "full") -> Any:
     """Returns a generator: the configuration F of StyleGAN2, T of StyleGAN3.
@@ -69,16 +73,14 @@ def discriminator(resolution: int, size: str = "full") -> Any:
 @functools.lru_cache(maxsize=1)
 def distance(size: str = "full") -> lpips.LPIPS:
     """Returns LPIPS on VGG16."""
-    channels = vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
-    config = lpips.LPIPSConfig(channels=channels)
+    config = lpips.LPIPSConfig(channels=_vgg_channels(size))
     return lpips.LPIPS(config, rngs=nnx.Rngs(2))
 
 
 @functools.lru_cache(maxsize=1)
 def vgg16(size: str = "full") -> vgg.VGG:
     """Returns VGG16's convolutions."""
-    channels = vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
-    return vgg.VGG(vgg.VGGConfig(channels=channels), rngs=nnx.Rngs(2))
+    return vgg.VGG(vgg.VGGConfig(channels=_vgg_channels(size)), rngs=nnx.Rngs(2))
 
 
 def latents(network: Any, batch: int) -> Any:

@@ -29,12 +29,12 @@ Step = Callable[[], Any]
 
 def nvidia(case: Mapping[str, Any]) -> Step | None:
     """The projector of stylegan2-ada-pytorch, as shipped."""
-    return _stylegan2_step(case, _Synthesis(case, _grouped, _depthwise))
+    return _stylegan2_step(case, _Synthesis(case, _grouped, depthwise))
 
 
 def nvidia_unfused(case: Mapping[str, Any]) -> Step | None:
     """The same with `fused_modconv=False`."""
-    return _stylegan2_step(case, _Synthesis(case, _scaled, _depthwise))
+    return _stylegan2_step(case, _Synthesis(case, _scaled, depthwise))
 
 
 def rosinality(case: Mapping[str, Any]) -> Step | None:
@@ -52,22 +52,18 @@ def vgg16_channels_last(case: Mapping[str, Any]) -> Step | None:
     return _vgg_step(case, torch.channels_last)
 
 
-def _random(*shape: int) -> torch.Tensor:
-    return torch.randn(*shape)
+def insert_zeros(x: torch.Tensor, up: int) -> torch.Tensor:
+    """Zeros after every value of `[N, C, H, W]`: `[N, C, up * H, up * W]`."""
+    if up == 1:
+        return x
+    num, channels, height, width = x.shape
+    x = x.reshape(num, channels, height, 1, width, 1)
+    x = functional.pad(x, (0, up - 1, 0, 0, 0, up - 1))
+    return x.reshape(num, channels, height * up, width * up)
 
 
-def _filter(x, taps, up, pads, blur):
-    """Inserts zeros, pads and filters: `[N, C, H, W]`."""
-    if up > 1:
-        num, channels, height, width = x.shape
-        x = x.reshape(num, channels, height, 1, width, 1)
-        x = functional.pad(x, (0, up - 1, 0, 0, 0, up - 1))
-        x = x.reshape(num, channels, height * up, width * up)
-    x = functional.pad(x, (pads[0], pads[1], pads[0], pads[1]))
-    return blur(x, taps)
-
-
-def _depthwise(x, taps):
+def depthwise(x: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
+    """Filters every channel of `[N, C, H, W]` by `[K, K]`, as many groups."""
     channels = x.shape[1]
     kernel = taps[None, None].repeat(channels, 1, 1, 1)
     return functional.conv2d(x, kernel, groups=channels)
@@ -125,37 +121,36 @@ class _Synthesis:
         widths = [min(32768 // side, 512) for side in sides]
         if case["size"] == "small":
             widths = [min(width, 16) for width in widths]
-        self.constant = _random(1, widths[0], 4, 4)
-        self.layers, self.colours, previous = [], [], widths[0]
+        self.constant = torch.randn(1, widths[0], 4, 4)
+        self.blocks, previous = [], None
         for side, width in zip(sides, widths, strict=True):
-            if side > 4:
-                self.layers.append(_layer(previous, width, side, is_up=True))
-            self.layers.append(_layer(width, width, side, is_up=False))
-            self.colours.append(_layer(width, 3, side, is_up=False, size=1))
+            layers = [_layer(width, width, side, is_up=False)]
+            if previous is not None:
+                layers.insert(0, _layer(previous, width, side, is_up=True))
+            colour = _layer(width, 3, side, is_up=False, size=1)
+            self.blocks.append((layers, colour))
             previous = width
 
     def noises(self, num: int) -> list[torch.Tensor]:
         """Random maps that want a gradient, `[N, 1, H, W]` for every layer."""
         return [
-            _random(num, 1, layer["side"], layer["side"]).requires_grad_()
-            for layer in self.layers
+            torch.randn(num, 1, layer["side"], layer["side"]).requires_grad_()
+            for layers, _ in self.blocks
+            for layer in layers
         ]
 
     def __call__(self, w, noises):
         """Renders w `[N, 512]` as `[N, 3, R, R]`."""
         x = self.constant.expand(len(w), -1, -1, -1)
-        picture, index = None, 0
-        for colour in self.colours:
-            while index < len(self.layers):
-                layer = self.layers[index]
-                if layer["side"] != colour["side"]:
-                    break
-                x = self._convolve(x, w, layer, noises[index])
-                index += 1
+        picture, maps = None, iter(noises)
+        for layers, colour in self.blocks:
+            for layer in layers:
+                x = self._convolve(x, w, layer, next(maps))
             style = (w @ colour["affine"] + 1.0) / math.sqrt(x.shape[1])
             new = self.convolve(x, colour["weight"], style, False, False)
             if picture is not None:
-                new = new + _filter(picture, _TAPS * 4, 2, (2, 1), self.blur)
+                padded = functional.pad(insert_zeros(picture, 2), (2, 1, 2, 1))
+                new = new + self.blur(padded, _TAPS * 4)
             picture = new
         return picture
 
@@ -163,15 +158,15 @@ class _Synthesis:
         style = w @ layer["affine"] + 1.0
         x = self.convolve(x, layer["weight"], style, layer["is_up"], True)
         if layer["is_up"]:
-            x = _filter(x, _TAPS * 4, 1, (1, 1), self.blur)
+            x = self.blur(functional.pad(x, (1, 1, 1, 1)), _TAPS * 4)
         x = x + noise * 0.1 + layer["bias"]
         return functional.leaky_relu(x, 0.2) * math.sqrt(2)
 
 
 def _layer(num_in, num_out, side, *, is_up, size=3):
     return {
-        "weight": _random(num_out, num_in, size, size),
-        "affine": _random(_W_DIM, num_in) / math.sqrt(_W_DIM),
+        "weight": torch.randn(num_out, num_in, size, size),
+        "affine": torch.randn(_W_DIM, num_in) / math.sqrt(_W_DIM),
         "bias": torch.zeros(1, num_out, 1, 1),
         "side": side,
         "is_up": is_up,
@@ -186,7 +181,7 @@ class _VGG:
         for widths in _VGG_STAGES:
             stage = []
             for width in widths:
-                weight = _random(width, num_in, 3, 3) * math.sqrt(2 / (9 * num_in))
+                weight = torch.randn(width, num_in, 3, 3) * math.sqrt(2 / (9 * num_in))
                 weight = weight.to(memory_format=memory_format)
                 stage.append((weight, torch.zeros(width)))
                 num_in = width
@@ -242,10 +237,10 @@ def inversion_step(case: Mapping[str, Any], synthesis: Any) -> Step:
         `[N, 3, R, R]`.
     """
     network, num = _VGG(), case["batch"]
-    w = _random(num, synthesis.w_dim).requires_grad_()
+    w = torch.randn(num, synthesis.w_dim).requires_grad_()
     noises = synthesis.noises(num)
     adam = torch.optim.Adam([w, *noises], lr=0.1, betas=(0.9, 0.999))
-    target = torch.tanh(_random(num, 3, synthesis.side, synthesis.side))
+    target = torch.tanh(torch.randn(num, 3, synthesis.side, synthesis.side))
     with torch.no_grad():
         wanted = _distances(network(_shrink(target)))
 
@@ -275,7 +270,7 @@ def _vgg_step(case, memory_format) -> Step | None:
     if case["workload"] != "vgg_gradient" or case["dtype"] != "float32":
         return None
     network, side = _VGG(memory_format), case["resolution"]
-    picture = torch.tanh(_random(case["batch"], 3, side, side))
+    picture = torch.tanh(torch.randn(case["batch"], 3, side, side))
     picture = picture.to(memory_format=memory_format)
 
     def step():

@@ -66,7 +66,7 @@ class _Activation:
 
     def __call__(self, x):
         options = self.options
-        x = _insert_zeros(x, options.up)
+        x = torch_peers.insert_zeros(x, options.up)
         low, high = options.padding
         x = functional.pad(x, (low, high, low, high))
         if self.up_filter is not None:
@@ -79,21 +79,11 @@ class _Activation:
         return x[:, :, :: options.down, :: options.down]
 
 
-def _insert_zeros(x, up):
-    if up == 1:
-        return x
-    num, channels, height, width = x.shape
-    x = x.reshape(num, channels, height, 1, width, 1)
-    x = functional.pad(x, (0, up - 1, 0, 0, 0, up - 1))
-    return x.reshape(num, channels, height * up, width * up)
-
-
 def _filter(x, taps):
     """Filters every channel by itself, rows and columns in turn where possible."""
-    channels = x.shape[1]
     if taps.ndim == 2:
-        kernel = taps[None, None].repeat(channels, 1, 1, 1)
-        return functional.conv2d(x, kernel, groups=channels)
+        return torch_peers.depthwise(x, taps)
+    channels = x.shape[1]
     row = taps[None, None, None].repeat(channels, 1, 1, 1)
     x = functional.conv2d(x, row, groups=channels)
     return functional.conv2d(x, row.transpose(2, 3), groups=channels)

@@ -128,6 +128,12 @@ def index(name: str) -> int:
     return NAMES.index(name)
 
 
+def by_name(attributes: np.ndarray | jax.Array) -> dict[str, float]:
+    """Names the values `[K]` of one face, rounded to five digits, to be written."""
+    values = np.asarray(attributes, np.float64).tolist()
+    return {name: round(v, 5) for name, v in zip(NAMES, values, strict=True)}
+
+
 def visible(attributes: jax.Array) -> jax.Array:
     """Returns the `[N, K]` mask (0 or 1) of attributes that show in the picture.
 

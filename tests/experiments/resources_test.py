@@ -1,7 +1,5 @@
 """Networks by path and by name, and the colours of a generator."""
 
-import importlib.util
-import pathlib
 import shutil
 
 import jax.numpy as jnp
@@ -11,11 +9,7 @@ import pytest
 from converters import zoo
 from experiments import command_line, resources
 from jax_encoder.inversion import colours
-
-_PATH = pathlib.Path(__file__).parent / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
+from tests.experiments import tiny
 
 
 def test_a_name_of_the_zoo_is_downloaded(golden, tmp_path, monkeypatch, capsys):

@@ -1,7 +1,6 @@
 """What --start understands: codes of each picture, encoders, and what it refuses."""
 
-import importlib.util
-import pathlib
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -15,22 +14,9 @@ from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import codes
 from jax_encoder.latents import statistics
 from jax_encoder.nn import regressors
-
-_PATH = pathlib.Path(__file__).parent / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
+from tests.experiments import tiny
 
 TARGETS = np.linspace(-1, 1, 3 * 8 * 8 * 3, dtype=np.float32).reshape(3, 8, 8, 3)
-ENCODER = regressors.ImageToLatentConfig(
-    num_ws=4,
-    w_dim=8,
-    input_size=8,
-    num_channels=4,
-    hidden_size=4,
-    depths=(1, 1),
-    width=4,
-)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +61,7 @@ def test_a_file_serves_all_pictures(task, tmp_path):
 
 
 def test_an_encoder_predicts(task, tmp_path):
-    encoder = tiny.make(regressors.ImageToLatent, ENCODER, 3)
+    encoder = tiny.make(regressors.ImageToLatent, tiny.ENCODER, 3)
     start = starting.make(save(encoder, tmp_path / "encoder"), task)
     values = start(jnp.asarray(TARGETS), "abc")
     expected = jax.jit(lambda e, x: e(x))(encoder, jnp.asarray(TARGETS))
@@ -84,9 +70,7 @@ def test_an_encoder_predicts(task, tmp_path):
 
 
 def _encoder(**options):
-    config = regressors.ImageToLatentConfig(
-        **{f: getattr(ENCODER, f) for f in ENCODER.__dataclass_fields__} | options
-    )
+    config = dataclasses.replace(tiny.ENCODER, **options)
     return tiny.make(regressors.ImageToLatent, config, 3)
 
 

@@ -1,15 +1,27 @@
 """A generator and a perceptual distance that cost nothing, as bundles."""
 
+import pathlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 import jax_encoder
-from jax_encoder.nn import lpips, stylegan2
+from jax_encoder.io import images
+from jax_encoder.nn import lpips, regressors, stylegan2
 
 GENERATOR = stylegan2.GeneratorConfig(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
+)
+ENCODER = regressors.ImageToLatentConfig(
+    num_ws=4,
+    w_dim=8,
+    input_size=8,
+    num_channels=4,
+    hidden_size=4,
+    depths=(1, 1),
+    width=4,
 )
 LPIPS = lpips.LPIPSConfig(channels=((4,), (4,)))
 
@@ -19,16 +31,27 @@ def make(kind, config, seed):
     graphdef, state = nnx.split(nnx.eval_shape(lambda: kind(config, rngs=nnx.Rngs(0))))
     rng = np.random.default_rng(seed)
 
-    def fill(leaf):
+    def fill(path, leaf):
         values = rng.normal(size=leaf.shape)
-        # The weights of a distance are positive.
-        return jnp.asarray(abs(values) if kind is lpips.LPIPS else values, leaf.dtype)
+        # So are the weights of a distance.
+        is_positive = kind is lpips.LPIPS or "running_var" in str(path)
+        return jnp.asarray(abs(values) if is_positive else values, leaf.dtype)
 
-    return nnx.merge(graphdef, jax.tree.map(fill, state))
+    return nnx.merge(graphdef, jax.tree_util.tree_map_with_path(fill, state))
 
 
 def make_generator():
     return make(stylegan2.Generator, GENERATOR, 0)
+
+
+def write_pictures(directory: pathlib.Path, names: str) -> pathlib.Path:
+    """Writes a random picture for every letter of `names`."""
+    directory.mkdir()
+    rng = np.random.default_rng(0)
+    for name in names:
+        pixels = rng.integers(100, 156, (8, 8, 3), np.uint8)
+        images.write(directory / f"{name}.png", pixels)
+    return directory
 
 
 def save(directory):

@@ -1,9 +1,7 @@
 """Pivotal tuning from the command line: within encode_image, and by itself."""
 
-import importlib.util
 import json
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -13,11 +11,7 @@ import pytest
 
 from jax_encoder.io import bundles, codes, differences, images
 from jax_encoder.latents import statistics
-
-_PATH = pathlib.Path(__file__).parent / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
+from tests.experiments import tiny
 
 SHA256 = f"{'generator':0>64}"
 
@@ -80,11 +74,7 @@ def place(tmp_path_factory):
     """A directory where everything has been run."""
     root = tmp_path_factory.mktemp("tuning")
     tiny.save(root)
-    (root / "photos").mkdir()
-    rng = np.random.default_rng(0)
-    for name in "abc":
-        picture = rng.integers(100, 156, (8, 8, 3), np.uint8)
-        images.write(root / "photos" / f"{name}.png", picture)
+    tiny.write_pictures(root / "photos", "abc")
     return root
 
 

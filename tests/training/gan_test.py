@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib.util
 import os
 import pathlib
 import subprocess
@@ -13,13 +12,9 @@ import numpy as np
 import pytest
 
 from jax_encoder.training import checkpoints, gan
+from tests.training import tiny_gan as tiny
 
 PROGRAM = pathlib.Path(__file__).with_name("tiny_gan.py")
-_SPEC = importlib.util.spec_from_file_location("tiny_gan", PROGRAM)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
-
-
 NUM_STEPS = 20
 
 
