@@ -166,11 +166,12 @@ class _Run:
                 todo.append(path)
         return todo
 
-    def _fail(self, path, reason: str) -> None:
+    def _fail(self, path, reason: str, *, advances: bool = True) -> None:
         row = {"name": path.stem, "file": str(path), "status": "failed"}
         self.rows[path] = row | {"reason": reason}
         self.reporter.say(f"{path.name}: {reason}")
-        self.reporter.advance(1)
+        if advances:
+            self.reporter.advance(1)
 
     def _read(self, path) -> _Picture | None:
         """The picture, or None after it was reported."""
@@ -230,6 +231,8 @@ class _Run:
         missing = self.engine.num_steps - len(curves)  # all pictures stopped early
         self._advance(batch, missing)
         outcome = self.engine.finish(targets, state, len(batch))
+        if self.engine.finishing_share:
+            self.reporter.advance(len(batch) * self.engine.finishing_share)
         seconds = (time.monotonic() - start) / len(batch)
         for index, picture in enumerate(batch):
             self._write(picture, index, outcome, curves[:, index], seconds)
@@ -237,7 +240,8 @@ class _Run:
 
     def _advance(self, batch, num_steps: int, note: str = "") -> None:
         if num_steps:
-            self.reporter.advance(len(batch) * num_steps / self.engine.num_steps, note)
+            share = (1 - self.engine.finishing_share) / self.engine.num_steps
+            self.reporter.advance(len(batch) * num_steps * share, note)
 
     def _save(self, batch, state, losses, seconds) -> None:
         """Saves the state; a full disk costs the resume, not the run."""
@@ -277,6 +281,10 @@ class _Run:
         self, picture: _Picture, index, outcome: engines.Outcome, losses, seconds
     ):
         """Writes one picture's files and its row."""
+        if not np.isfinite(outcome.ws[index]).all():
+            reason = "its start is not finite; choose another --start"
+            self._fail(picture.path, reason, advances=False)
+            return
         is_diverged = bool(outcome.is_diverged[index])
         measures = {k: float(v[index]) for k, v in outcome.measures.items()}
         row = {

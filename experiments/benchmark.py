@@ -96,7 +96,7 @@ def _cases() -> list[cases.Case]:
                 resolutions=[int(side) for side in _RESOLUTIONS.value],
                 batches=[int(batch) for batch in _BATCHES.value],
                 dtypes=_DTYPES.value,
-                stages=cases.parse_stages(_STAGES.value),
+                stages=command_line.parse_stages(_STAGES.value),
                 layers=[int(layer) for layer in _LAYERS.value],
                 size=_SIZE.value,
             )

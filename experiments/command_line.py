@@ -56,6 +56,32 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     app.run(guarded, flags_parser=_parse)
 
 
+def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
+    """Reads "0.3:64,0.3:256" as shares and resolutions; empty text is none.
+
+    Args:
+      text: of a flag.
+
+    Returns:
+      (share of the steps, resolution) of every stage.
+
+    Raises:
+      UsageError: it does not read so, or the shares exceed one.
+    """
+    stages = []
+    for part in filter(None, text.split(",")):
+        try:
+            share, side = part.split(":")
+            stages.append((float(share), int(side)))
+        except ValueError:
+            raise UsageError(
+                f'Stages read "SHARE:RESOLUTION,...", got {part!r}.'
+            ) from None
+    if any(share <= 0 for share, _ in stages) or sum(s for s, _ in stages) > 1:
+        raise UsageError(f"Shares must be positive and at most 1 in all: {text!r}.")
+    return tuple(stages)
+
+
 def _parse(argv: Sequence[str]) -> list[str]:
     """The positional arguments; prints the help or what is wrong with the flags."""
     for flag in flags.FLAGS.flags_by_module_dict()[__name__]:  # shown by --help

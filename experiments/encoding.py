@@ -111,6 +111,7 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     preset = presets.get(job.preset)
     config = override(preset.config, job.overrides)
     source = resources.generator(job.generator)
+    _check_stages(source.network.config, config)
     label = _label(source.network.config, config, job.class_index)
     models = _models(job, source, config, label)
     start = job.start or preset.start
@@ -224,6 +225,24 @@ def _refused(job: Job, engine: projector_engine.ProjectorEngine) -> dict[str, st
     if not isinstance(start.start, starting.Codes):
         return {}
     return start.start.refused([path.stem for path in job.paths])
+
+
+def _check_stages(generator: Any, config: ProjectorConfig) -> None:
+    """Only sums of outputs, one of every resolution, can be had coarse."""
+    sides = {stage.resolution for stage in config.stages}
+    if not sides:
+        return
+    if getattr(generator, "architecture", "") != "skip":
+        kind = type(generator).__module__.rpartition(".")[2]
+        raise ValueError(
+            f"--stages: only StyleGAN2 with output skips renders coarsely, and this is"
+            f" a {kind} of another kind; drop it."
+        )
+    if not sides <= set(generator.resolutions):
+        raise ValueError(
+            f"--stages: the generator has the resolutions {generator.resolutions}, not"
+            f" {sorted(sides - set(generator.resolutions))}."
+        )
 
 
 def _label(generator: Any, config: ProjectorConfig, index: int | None):

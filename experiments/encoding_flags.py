@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from experiments import batches, command_line, encoding, presets
+from jax_encoder.inversion.config import Stage
 from jax_encoder.io import films
 from jax_encoder.latents import spaces
 
@@ -59,6 +60,24 @@ _USE_FINDER = flags.DEFINE_boolean(
 _FINDER = flags.DEFINE_string("image_to_latent_path", None, "A regressor or encoder.")
 _SAVE_FREQUENCY = flags.DEFINE_integer(
     "save_frequency", 10, "Steps between the frames of a film.", 1
+)
+_STAGES = flags.DEFINE_string(
+    "stages",
+    None,
+    "From coarse to fine (StyleGAN2 with skips): SHARE:RESOLUTION,... of the first"
+    " steps; default: the preset's.",
+)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", None, ["float32", "bfloat16"], "Of the generator's convolutions."
+)
+_MICRO_BATCH = flags.DEFINE_integer(
+    "micro_batch", None, "Pictures rendered at once; default: as many as pay.", 1
+)
+_REMAT_FROM = flags.DEFINE_integer(
+    "remat_from",
+    None,
+    "Maps of this side and above are computed twice instead of kept: less memory.",
+    4,
 )
 _FPS = flags.DEFINE_float("fps", 10.0, "Frames per second of the films.", 0.1)
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures at a time.", 1)
@@ -116,6 +135,10 @@ def job(
             "learning_rate": _LEARNING_RATE.value,
             "vgg_layer": int(layer) if layer and layer.isdecimal() else layer,
             "noise": _NOISE.value,
+            "stages": _stages(),
+            "dtype": _DTYPE.value,
+            "micro_batch": _MICRO_BATCH.value,
+            "remat_from": _REMAT_FROM.value,
         },
         start=(_FINDER.value if _USE_FINDER.value else _START.value) or "",
         generator=_GENERATOR.value or _MODEL_TYPE.value,
@@ -139,3 +162,11 @@ def job(
             resume=_RESUME.value,
         ),
     )
+
+
+def _stages() -> tuple[Stage, ...] | None:
+    """None for the preset's; empty text for none."""
+    if _STAGES.value is None:
+        return None
+    pairs = command_line.parse_stages(_STAGES.value)
+    return tuple(Stage(share=share, resolution=side) for share, side in pairs)

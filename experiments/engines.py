@@ -49,6 +49,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def finishing_share(self) -> float:
+        """How much of the work `finish` is, 0 to 1; for the progress shown."""
+        ...
+
+    @property
     def multiple(self) -> int:
         """A batch's size should be a multiple of this."""
         ...

@@ -1,6 +1,7 @@
 """The library's projector as an engine of the loop over batches."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from jax.sharding import AxisType, Mesh
 
 from experiments import engines, tuning
 from jax_encoder.inversion import colours as colour_lib
-from jax_encoder.inversion import driver, projector
+from jax_encoder.inversion import driver, memory, projector
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.latents import spaces
@@ -86,6 +87,14 @@ class ProjectorEngine:
     def num_steps(self) -> int:
         """In all."""
         return self.config.num_steps
+
+    @property
+    def finishing_share(self) -> float:
+        """The steps of the tuning among all."""
+        if self.tuner is None:
+            return 0.0
+        num_tuning_steps = self.tuner.config.num_steps
+        return num_tuning_steps / (self.num_steps + num_tuning_steps)
 
     @property
     def multiple(self) -> int:
@@ -207,14 +216,24 @@ class ProjectorEngine:
             return images
         return colour_lib.move(images, self.colours, colour_lib.of_each(targets))
 
+    @functools.cached_property
+    def _sizes(self) -> dict[int, int]:
+        """Slices by pictures of a device: each is estimated once."""
+        return {}
+
     def _fitted(self, num: int) -> ProjectorConfig:
         """The configuration with slices that divide the pictures of a device."""
+        per_device = num // self.multiple if self._mesh(num) else num
+        if per_device not in self._sizes:
+            self._sizes[per_device] = self._slice(per_device)
+        return dataclasses.replace(self.config, micro_batch=self._sizes[per_device])
+
+    def _slice(self, num: int) -> int:
+        """The asked size made to divide the pictures; by default what pays."""
         size = self.config.micro_batch
         if size is None:
-            return self.config
-        per_device = num // self.multiple if self._mesh(num) else num
-        size = max(n for n in range(1, size + 1) if per_device % n == 0)
-        return dataclasses.replace(self.config, micro_batch=size)
+            return memory.choose_micro_batch(self.models, self.config, num)
+        return max(n for n in range(1, size + 1) if num % n == 0)
 
     def _mesh(self, num: int) -> Mesh | None:
         """All devices, if they can share the pictures evenly."""

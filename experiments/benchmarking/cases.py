@@ -73,26 +73,6 @@ class Case:
         return {"name": self.name, **dataclasses.asdict(self)}
 
 
-def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
-    """Reads "0.3:64,0.3:256" as shares and resolutions; empty text is none.
-
-    Raises:
-      ValueError: it does not read so, or the shares exceed one.
-    """
-    stages = []
-    for part in filter(None, text.split(",")):
-        try:
-            share, side = part.split(":")
-            stages.append((float(share), int(side)))
-        except ValueError:
-            raise ValueError(
-                f'Stages read "SHARE:RESOLUTION,...", got {part!r}.'
-            ) from None
-    if any(share <= 0 for share, _ in stages) or sum(s for s, _ in stages) > 1:
-        raise ValueError(f"Shares must be positive and at most 1 in all: {text!r}.")
-    return tuple(stages)
-
-
 def expand(
     *,
     workloads: Sequence[str],

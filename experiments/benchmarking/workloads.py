@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.benchmarking import flops, networks
 from experiments.benchmarking.cases import Case
-from jax_encoder.inversion import projector, rendering, schedules, terms
+from jax_encoder.inversion import memory, projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
@@ -102,6 +102,8 @@ def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part
         noise="optimise" if is_noisy else "const",
         dtype=case.dtype,
     )
+    size = memory.choose_micro_batch(models, config, case.batch)
+    config = dataclasses.replace(config, micro_batch=size)
     targets = jnp.tanh(_normal((case.batch, side, side, 3)))
     problem = projector.prepare(models, targets, config)
     row = models.statistics.w_avg[None]

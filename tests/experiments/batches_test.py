@@ -1,5 +1,4 @@
 import contextlib
-import importlib.util
 import io
 import json
 import os
@@ -19,11 +18,8 @@ from PIL import Image
 
 from experiments import batches, journal, reports
 from jax_encoder.io import codes, files, images, progress
+from tests.experiments import toy_engine
 
-_PATH = pathlib.Path(__file__).parent / "toy_engine.py"
-_SPEC = importlib.util.spec_from_file_location("toy_engine", _PATH)
-toy_engine = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(toy_engine)
 ToyEngine, SIDE = toy_engine.ToyEngine, toy_engine.SIDE
 
 
@@ -154,6 +150,20 @@ def test_a_diverging_picture_stops_alone(photos, tmp_path):
     assert calm[1]["status"] == "ok"
 
 
+def test_a_start_that_is_not_finite_is_named(photos, tmp_path):
+    class Broken(ToyEngine):
+        def init(self, targets, names):
+            state = super().init(targets, names)
+            state["ws"][np.asarray(names) == "b"] = np.nan
+            return state
+
+    rows = invert(photos, tmp_path / "out", Broken())
+    status = {row["name"]: row["status"] for row in rows}
+    assert status == {"a": "ok", "b": "failed", "c": "ok", "d": "ok", "e": "ok"}
+    assert "its start is not finite" in rows[1]["reason"]
+    assert not list((tmp_path / "out").glob("b.*"))
+
+
 def test_nothing_is_left_when_every_picture_is_bad(photos, tmp_path):
     for path in photos.iterdir():
         path.write_bytes(b"")
@@ -249,12 +259,10 @@ def test_a_torn_line_is_forgotten(photos, tmp_path):
     assert all(map(json.loads, lines.read_text().splitlines()))
 
 
-_KILLED = f"""
-import importlib.util, pathlib, sys
-spec = importlib.util.spec_from_file_location("toy_engine", {str(_PATH)!r})
-toy_engine = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(toy_engine)
+_KILLED = """
+import pathlib, sys
 from experiments import batches
+from tests.experiments import toy_engine
 from jax_encoder.io import images
 batches._FILM_SIDE = 4
 engine = toy_engine.ToyEngine(num_steps=40, chunk=1, pause=0.005)

@@ -99,3 +99,14 @@ def test_the_cache_directory(tmp_path, monkeypatch):
     finally:
         for name, value in before.items():
             jax.config.update(name, value)
+
+
+@pytest.mark.parametrize("text", ["0.5", "0.5:x", "0.7:64,0.6:128", "-0.1:64"])
+def test_refuses_bad_stages(text):
+    with pytest.raises(command_line.UsageError, match=r"Stages read|Shares must"):
+        command_line.parse_stages(text)
+
+
+def test_reads_stages():
+    assert command_line.parse_stages("") == ()
+    assert command_line.parse_stages("0.3:64,0.5:128") == ((0.3, 64), (0.5, 128))

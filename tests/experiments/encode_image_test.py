@@ -1,9 +1,7 @@
 """The binary as people run it; one compilation serves all its runs."""
 
-import importlib.util
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -12,12 +10,10 @@ import time
 import numpy as np
 import pytest
 
+import jax_encoder
 from jax_encoder.io import codes, images
-
-_PATH = pathlib.Path(__file__).parent / "tiny.py"
-_SPEC = importlib.util.spec_from_file_location("tiny", _PATH)
-tiny = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(tiny)
+from jax_encoder.nn import regressors
+from tests.experiments import tiny
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +21,7 @@ def place(tmp_path_factory):
     """A directory with bundles, pictures and a home."""
     root = tmp_path_factory.mktemp("encode")
     tiny.save(root)
-    (root / "photos").mkdir()
-    rng = np.random.default_rng(0)
-    for name in "ab":
-        picture = rng.integers(0, 256, (8, 8, 3), np.uint8)
-        images.write(root / "photos" / f"{name}.png", picture)
+    tiny.write_pictures(root / "photos", "ab")
     return root
 
 
@@ -141,6 +133,8 @@ _BAD_USAGE = [
         "neither mea",
     ),
     (["{place}/photos/a.png", "{place}/x.npy", "--preset=best"], 2, "preset"),
+    (["{place}/photos/a.png", "{place}/x.npy", "--stages=0.5:5"], 2, "(4, 8), not [5]"),
+    (["{place}/photos/a.png", "{place}/x.npy", "--stages=half"], 2, "Stages read"),
 ]
 
 
@@ -149,13 +143,23 @@ def test_one_picture_with_the_flags_people_know_and_bad_usage(place):
     good = ["{place}/photos/a.png", "{place}/dlatents.npy", "--save_optimized_image"]
     good += ["--optimized_image_path={place}/optimized.png", "--save_frequency=20"]
     good += ["--video", "--video_path={place}/video.mp4", "--learning_rate=0.1"]
-    results = call_several(place, [good, *(case[0] for case in _BAD_USAGE)])
-    assert results[0] == [0, ""]
+    good += ["--stages=0.5:4", "--micro_batch=1"]
+    finder = ["{place}/photos/b.png", "{place}/found.npy", "--use_latent_finder"]
+    finder += ["--image_to_latent_path={place}/finder", "--iterations=1"]
+    encoder = tiny.make(regressors.ImageToLatent, tiny.ENCODER, 3)
+    jax_encoder.io.save(encoder, place / "finder", provenance={})
+    results = call_several(place, [good, finder, *(case[0] for case in _BAD_USAGE)])
+    assert results[0] == results[1] == [0, ""]
+    picture = images.fit(images.read(place / "photos" / "b.png"), 8)[None]
+    # A step of one: the code kept is the start.
+    np.testing.assert_allclose(
+        np.load(place / "found.npy"), encoder(picture)[0], rtol=1e-4, atol=1e-5
+    )
     assert np.load(place / "dlatents.npy").shape == (4, 8)
     assert images.read(place / "optimized.png").shape == (8, 8, 3)
     assert (place / "video.mp4").stat().st_size > 500
     assert not list(place.glob(".dlatents*"))
-    for got, (arguments, code, message) in zip(results[1:], _BAD_USAGE, strict=True):
+    for got, (arguments, code, message) in zip(results[2:], _BAD_USAGE, strict=True):
         assert got[0] == code, (arguments, got)
         assert message in got[1]
     assert not (place / "x.npy").exists()
