@@ -48,7 +48,7 @@ BACKENDS = {
         strip_channels=32 * 64,
         strip_bytes=8 << 20,
         tile_side=16,
-        tile_channels=64,
+        tile_channels=32,
         tile_bytes=5 << 20,
         lrelu_tile=(16, 32),
     ),

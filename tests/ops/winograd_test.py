@@ -65,7 +65,8 @@ def test_refuses_sides_that_tiles_do_not_divide():
         (128, 256, jnp.float32, 4),
         (8, 512, jnp.float32, None),
         (18, 512, jnp.float32, None),
-        (64, 32, jnp.float32, None),
+        (64, 32, jnp.float32, 16),
+        (64, 16, jnp.float32, None),
         (64, 256, jnp.bfloat16, None),
     ],
 )
