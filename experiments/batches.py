@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments import engines
+from experiments import engines, processes
 from experiments import journal as journals
 from jax_encoder.io import codes, files, films, images, progress
 
@@ -96,7 +96,13 @@ def invert(
         )
     paths = list(dict.fromkeys(paths))
     files.make_directory(output)
-    journal = journals.Journal(output, dict(engine.settings), resume=options.resume)
+    journal = journals.Journal(
+        output,
+        dict(engine.settings),
+        resume=options.resume,
+        process=jax.process_index(),
+    )
+    processes.wait("journals are open")  # One clears the directory before all write.
     extensions = (*_EXTENSIONS, *engine.extensions)
     done = {path for path in paths if _is_done(path, output, journal, extensions)}
     reporter = reporter or progress.Progress(

@@ -10,6 +10,9 @@ summary, a contact sheet and loss curves:
     python -m experiments.encode_image --images=photos --output_dir=inverted \
       --generator=ffhq --lpips=lpips_vgg --film=mp4 --resume
 
+Several processes, on one machine or many that see the same directories, share a run:
+start each with the same flags and --coordinator, --num_processes and its --process_id.
+
 With --preset=pti the generator is then tuned around each code, and its difference to
 the original written as well. Without --generator the demo set of the package is used.
 Pictures must be aligned as the generator's training pictures were; they are cropped to
@@ -20,12 +23,14 @@ why), 2 bad usage.
 import pathlib
 import shutil
 
+import jax
 from absl import flags
 
 from experiments import (
     command_line,
     encoding,
     encoding_flags,
+    processes,
     reports,
     tuning,
 )
@@ -45,11 +50,18 @@ _FILM = flags.DEFINE_enum(
     "film", None, ["mp4", "gif", "webp"], "Many pictures: write a film of each."
 )
 
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "HOST:PORT of the first of several processes that share a run."
+)
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many share it.", 1)
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which one this is, from 0.", 0)
+
 flags.adopt_module_key_flags(encoding_flags)
 
 
 def main(argv):
     """Inverts one picture or many; returns the exit code."""
+    processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     if len(argv) == 3 and not (_IMAGES.value or _OUTPUT_DIR.value):
         return _encode_one(pathlib.Path(argv[1]), pathlib.Path(argv[2]))
     if len(argv) > 1 or not (_IMAGES.value and _OUTPUT_DIR.value):
@@ -64,7 +76,8 @@ def main(argv):
     rows = encoding.run(
         encoding_flags.job(paths, pathlib.Path(_OUTPUT_DIR.value), film)
     )
-    print(reports.sentence(rows, _OUTPUT_DIR.value))
+    if jax.process_index() == 0:
+        print(reports.sentence(rows, _OUTPUT_DIR.value))
     return int(any(row["status"] != "ok" for row in rows))
 
 

@@ -16,6 +16,7 @@ from experiments import (
     engines,
     journal,
     presets,
+    processes,
     projector_engine,
     reports,
     resources,
@@ -85,12 +86,14 @@ def run(job: Job) -> list[dict[str, Any]]:
     start = time.monotonic()
     try:
         engine = make_engine(job)
+        own = processes.share(job.paths)
         rows = batches.invert(
-            job.paths, job.output, engine, job.options, refused=_refused(job, engine)
+            own, job.output, engine, job.options, refused=_refused(job, engine)
         )
     except (ValueError, journal.SettingsError) as error:
         raise command_line.UsageError(str(error)) from error
-    if job.has_reports:
+    rows = processes.gather(rows, job.paths, job.output)
+    if job.has_reports and jax.process_index() == 0:
         report(job, engine, rows, time.monotonic() - start)
     return rows
 

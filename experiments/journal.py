@@ -2,7 +2,8 @@
 
 The journal is a hidden directory in the output directory. `pictures.jsonl` has a line
 for the run's settings and one for every finished picture; `batch.npz` is the state of
-the batch in work after its last whole chunk; `frames/` holds the films' frames.
+the batch in work after its last whole chunk; `frames/` holds the films' frames. Each of
+several processes that share a run has its own journal.
 """
 
 import contextlib
@@ -68,7 +69,12 @@ class Journal:
     """Reads and writes the journal of one output directory."""
 
     def __init__(
-        self, output: str | os.PathLike, settings: dict[str, Any], *, resume: bool
+        self,
+        output: str | os.PathLike,
+        settings: dict[str, Any],
+        *,
+        resume: bool,
+        process: int = 0,
     ):
         """Opens a new journal or, on resume, the one of the earlier run.
 
@@ -76,12 +82,14 @@ class Journal:
           output: the output directory; it exists.
           settings: JSON values on which the codes depend.
           resume: go on; without an earlier run this is a new one.
+          process: which of those that share the run.
 
         Raises:
           SettingsError: on resume: the earlier run had other settings.
           WriteError: the directory is read-only or the disk full.
         """
-        self.directory = pathlib.Path(output) / DIRECTORY
+        name = f"{DIRECTORY}_{process}" if process else DIRECTORY
+        self.directory = pathlib.Path(output) / name
         self.frames = self.directory / "frames"
         self.records: dict[str, dict[str, Any]] = {}
         self._list = self.directory / "pictures.jsonl"
@@ -94,8 +102,9 @@ class Journal:
             files.make_directory(self.directory)
             line = json.dumps({"settings": settings}) + "\n"
             files.write_bytes(self._list, line.encode())
-        for directory in (self.directory, pathlib.Path(output)):
-            files.remove_leftovers(directory)
+        files.remove_leftovers(self.directory)
+        if not process:
+            files.remove_leftovers(output)
 
     def _read(self, settings: dict[str, Any]) -> None:
         """Reads the records; a torn last line counts as never written."""

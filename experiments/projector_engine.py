@@ -98,8 +98,8 @@ class ProjectorEngine:
 
     @property
     def multiple(self) -> int:
-        """The devices, over which a batch is divided."""
-        return jax.device_count()
+        """The devices of this process, over which a batch is divided."""
+        return jax.local_device_count()
 
     @property
     def extensions(self) -> tuple[str, ...]:
@@ -225,22 +225,18 @@ class ProjectorEngine:
         """The configuration with slices that divide the pictures of a device."""
         per_device = num // self.multiple if self._mesh(num) else num
         if per_device not in self._sizes:
-            self._sizes[per_device] = self._slice(per_device)
+            self._sizes[per_device] = memory.choose_micro_batch(
+                self.models, self.config, per_device
+            )
         return dataclasses.replace(self.config, micro_batch=self._sizes[per_device])
-
-    def _slice(self, num: int) -> int:
-        """The asked size made to divide the pictures; by default what pays."""
-        size = self.config.micro_batch
-        if size is None:
-            return memory.choose_micro_batch(self.models, self.config, num)
-        return max(n for n in range(1, size + 1) if num % n == 0)
 
     def _mesh(self, num: int) -> Mesh | None:
         """All devices, if they can share the pictures evenly."""
         count = self.multiple
         if count == 1 or num % count:
             return None
-        return jax.make_mesh((count,), ("data",), axis_types=(AxisType.Auto,))
+        devices, types = jax.local_devices(), (AxisType.Auto,)
+        return jax.make_mesh((count,), ("data",), axis_types=types, devices=devices)
 
 
 @jax.jit

@@ -87,7 +87,7 @@ def _results(jaxpr: Any) -> int:
 
 def available_bytes() -> int | None:
     """Memory of the first device that may be used; None where it does not say."""
-    stats = jax.devices()[0].memory_stats() or {}
+    stats = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
     if jax.default_backend() != "cpu" or "SC_AVPHYS_PAGES" not in os.sysconf_names:
@@ -102,27 +102,38 @@ def choose_micro_batch(
 
     Args:
       models: the frozen networks.
-      config: of the inversion.
+      config: of the inversion; its `micro_batch` is an upper limit.
       num: pictures of the batch, on one device.
       limit: bytes that activations may take; default: nine tenths of what is free,
-        and no more than helps on a CPU.
+        and, unless the configuration asks for more, what helps on a CPU.
 
     Returns:
       The largest divisor of `num` that fits, for `ProjectorConfig.micro_batch`.
 
     Raises:
-      ValueError: not even one picture fits; says what would.
+      ValueError: what the configuration asks for, or even one picture, does not fit;
+        says what would.
     """
     single = estimate(models, config, 1)
+    most = min(config.micro_batch or num, num)
     free = limit
     if free is None:
         known = available_bytes()
         free = num * single if known is None else int(_SHARE * known)
     if single > free:
         raise ValueError(_too_large(models, config, single, free))
-    if limit is None and jax.default_backend() == "cpu":
+    if config.micro_batch is not None and most * single > free:
+        raise ValueError(
+            f"{most} pictures rendered at once take about {_mebibytes(most * single)}"
+            f" and {_mebibytes(free)} are free: a micro-batch of {free // single} fits."
+        )
+    if config.micro_batch is None and limit is None and jax.default_backend() == "cpu":
         free = max(min(free, CPU_BYTES), single)
-    return max(n for n in range(1, num + 1) if num % n == 0 and n * single <= free)
+    return max(n for n in range(1, most + 1) if num % n == 0 and n * single <= free)
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.0f} MiB"
 
 
 def _too_large(models, config, single: int, limit: int) -> str:
@@ -141,6 +152,6 @@ def _too_large(models, config, single: int, limit: int) -> str:
     if fitting:
         remedy = f"render coarsely, at {max(fitting)} pixels (`stages`), or {remedy}"
     return (
-        f"One picture takes about {single / 2**20:.0f} MiB and {limit / 2**20:.0f} MiB"
-        f" are free, so no batch fits: {remedy}."
+        f"One picture takes about {_mebibytes(single)} and {_mebibytes(limit)} are"
+        f" free, so no batch fits: {remedy}."
     )

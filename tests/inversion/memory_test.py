@@ -61,10 +61,22 @@ def test_says_what_would_fit(models):
         memory.choose_micro_batch(models, CONFIG, 8, limit=single // 2)
 
 
+def test_the_size_asked_for_is_an_upper_limit(models, monkeypatch):
+    single = memory.estimate(models, CONFIG, 1)
+    monkeypatch.setattr(memory, "available_bytes", lambda: 5 * single)
+    asked = dataclasses.replace(CONFIG, micro_batch=4)
+    assert memory.choose_micro_batch(models, asked, 8) == 4
+    assert memory.choose_micro_batch(models, asked, 6) == 3
+    with pytest.raises(ValueError, match=r"8 pictures .* a micro-batch of 4 fits"):
+        memory.choose_micro_batch(
+            models, dataclasses.replace(CONFIG, micro_batch=8), 16
+        )
+
+
 def test_devices_say_what_is_free(monkeypatch):
     stats = {"bytes_limit": 100, "bytes_in_use": 40}
     device = types.SimpleNamespace(memory_stats=lambda: stats)
-    monkeypatch.setattr(jax, "devices", lambda: [device])
+    monkeypatch.setattr(jax, "local_devices", lambda: [device])
     assert memory.available_bytes() == 60
     device.memory_stats = lambda: None
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
