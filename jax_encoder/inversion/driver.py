@@ -47,7 +47,8 @@ def iterate(
       mesh: devices to divide the pictures over, with an axis "data".
 
     Yields:
-      The state, and the curves of the steps of this chunk.
+      The state, and the curves of the steps of this chunk. The next chunk uses the
+      memory of the state again: what is to be kept of it must be copied before.
 
     Raises:
       ValueError: the targets do not have the generator's resolution.
@@ -58,6 +59,7 @@ def iterate(
             f"`targets` must be [N, {full}, {full}, 3], the generator's resolution:"
             f" got {targets.shape}. Resize them with `jax_encoder.io.images.fit`."
         )
+    state = jax.tree.map(jnp.copy, state)  # The caller's stays whole.
     problem, current = None, None
     previous = None
     for first, count, resolution in config.plan(full, chunk):
@@ -77,7 +79,7 @@ def iterate(
             )
             current = resolution
         assert problem is not None
-        state, curves = projector.advance(
+        state, curves = projector.advance_in_place(
             models,
             problem,
             state,

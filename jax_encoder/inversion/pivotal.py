@@ -18,6 +18,7 @@ from flax import nnx
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import styles
+from jax_encoder.nn import frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,9 +181,16 @@ def tune(
     Returns:
       The tuning; `tuned_generator` makes a generator of it.
     """
+    graphdef, chosen, rest = split(models.generator, config.tuned)
+    # What stays as it is may be prepared; what is tuned may not.
+    frozen_models = frozen.prepare(models)
+
+    def tune_around(*batch):
+        return _tune((graphdef, chosen, rest), frozen_models, *batch, key, config)
+
     if config.shares_weights:
-        return _tune(models, ws, targets, key, noises, config)
-    each = functools.partial(_tune_one, models, key=key, config=config)
+        return tune_around(ws, targets, noises)
+    each = functools.partial(_tune_one, tune_around)
     tuning = jax.lax.map(
         lambda picture: each(*picture),
         (ws, targets, noises),
@@ -193,9 +201,8 @@ def tune(
     )
 
 
-def _tune_one(models, ws, target, noises, *, key, config):
-    lift = functools.partial(jax.tree.map, lambda x: x[None])
-    tuning = _tune(models, ws[None], target[None], key, lift(noises), config)
+def _tune_one(tune, ws, target, noises):
+    tuning = tune(*jax.tree.map(lambda x: x[None], (ws, target, noises)))
     return dataclasses.replace(
         tuning,
         images=tuning.images[0],
@@ -205,8 +212,8 @@ def _tune_one(models, ws, target, noises, *, key, config):
     )
 
 
-def _tune(models, ws, targets, key, noises, config):
-    graphdef, chosen, rest = split(models.generator, config.tuned)
+def _tune(parts, models, ws, targets, noises, key, config):
+    graphdef, chosen, rest = parts
     network = models.networks[config.network]
     wanted = network.features(targets)
     optimizer: Any = optax.adam(config.learning_rate)

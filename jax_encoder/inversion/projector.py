@@ -112,8 +112,7 @@ def _random_noises(key, shapes, num):
     return tuple(jnp.broadcast_to(m[None], (num, *m.shape)) for m in maps)
 
 
-@functools.partial(jax.jit, static_argnames=("config", "resolution", "chunk", "mesh"))
-def advance(
+def _advance(
     models: Models,
     problem: Problem,
     state: ProjectorState,
@@ -155,6 +154,12 @@ def advance(
         check_vma=False,
     )
     return sharded(models, problem, state, num_steps)
+
+
+_STATIC = ("config", "resolution", "chunk", "mesh")
+advance = jax.jit(_advance, static_argnames=_STATIC)
+# The same for a state that nobody needs any more: its memory is used again.
+advance_in_place = jax.jit(_advance, static_argnames=_STATIC, donate_argnames="state")
 
 
 def _run(models, problem, state, num_steps, *, config, resolution, chunk):

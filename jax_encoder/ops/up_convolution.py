@@ -91,21 +91,9 @@ def _interleave(products: jax.Array, taps: Sequence[float], axis: int) -> jax.Ar
     return stacked.reshape(shape)
 
 
-def _forward(x, kernel, taps, rows):
-    return up_conv2d(x, kernel, taps, rows), (x, kernel)
-
-
-def _backward(taps, rows, residuals, gradient):
-    x, kernel = residuals
-    # Frozen kernels: compilation drops this, nobody uses it.
-    _, pull = jax.vjp(lambda k: convolution.up_conv2d(x, k, taps=taps), kernel)
-    return _input_gradient(gradient, kernel, taps, rows), *pull(gradient)
-
-
-def _input_gradient(
-    gradient: jax.Array, kernel: jax.Array, taps: Sequence[float], rows: int
-) -> jax.Array:
+def _input_gradient(x, kernel, gradient, taps, rows):
     """`[N, 2H, 2W, O] -> [N, H, W, I]`: filter, then a convolution of stride two."""
+    del x
     batch, height, width, num_out = gradient.shape
     padded = jnp.pad(gradient, ((0, 0), (2, 2), (2, 2), (0, 0)))
     columns = kernel.transpose(0, 1, 3, 2).reshape(9 * num_out, -1)
@@ -125,4 +113,11 @@ def _input_gradient(
     return jnp.moveaxis(strips, 0, 1).reshape(batch, height // 2, width // 2, -1)
 
 
-up_conv2d.defvjp(_forward, _backward)
+def _kernel_gradient(x, kernel, gradient, taps, rows):
+    """That of the plain twin."""
+    del rows
+    _, pull = jax.vjp(lambda k: convolution.up_conv2d(x, k, taps=taps), kernel)
+    return pull(gradient)[0]
+
+
+convolution.define_gradients(up_conv2d, _input_gradient, _kernel_gradient)

@@ -147,15 +147,20 @@ def _combine(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
 
 
 def _forward(x, kernel, transformed, rows):
-    return conv2d(x, kernel, transformed, rows), (x, kernel, transformed)
+    wanted = () if kernel.perturbed else None
+    operands = (x.value, kernel.value, transformed.value)
+    return conv2d(*operands, rows), (*operands, wanted)
 
 
 def _backward(rows, residuals, gradient):
-    x, kernel, transformed = residuals
-    # Frozen kernels: compilation drops this, nobody uses it.
-    _, pull = jax.vjp(lambda k: convolution.conv2d(x, k), kernel)
+    x, kernel, transformed, wanted = residuals
+    if isinstance(gradient, jax.custom_derivatives.SymbolicZero):
+        return None, None, None
     dx = _correlate(gradient, transformed, rows, is_backward=True)
-    return dx, *pull(gradient), jnp.zeros_like(transformed)
+    if wanted is None:
+        return dx, None, None
+    _, pull = jax.vjp(lambda k: convolution.conv2d(x, k), kernel)
+    return dx, *pull(gradient), None
 
 
-conv2d.defvjp(_forward, _backward)
+conv2d.defvjp(_forward, _backward, symbolic_zeros=True)

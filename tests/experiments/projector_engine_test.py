@@ -94,9 +94,11 @@ def test_interrupted_and_resumed_codes_are_identical(photos, tmp_path, generator
         invert(photos, out, dying)
     saved = (out / ".resume" / "batch.npz").stat()
     assert saved.st_size > 0
-    before = projector.advance._cache_size()
+    before = projector.advance_in_place._cache_size()
     invert(photos, out, make_engine(generator), resume=True)
-    assert projector.advance._cache_size() == before  # nothing was compiled again
+    assert (
+        projector.advance_in_place._cache_size() == before
+    )  # nothing was compiled again
     for name in "abc":
         with np.load(whole / f"{name}.npz") as a, np.load(out / f"{name}.npz") as b:
             for key in ("ws", "losses", "noise_00", "noise_02", "best_step"):
