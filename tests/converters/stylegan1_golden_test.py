@@ -43,6 +43,11 @@ def test_mapping_and_truncation(case):
     np.testing.assert_allclose(ws, arrays["wp"], rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("case", "variant"),
+    [*((name, "jit") for name in FIXTURES), ("sg1_interfacegan_r32", "eager")],
+    indirect=True,
+)
 def test_every_layer(case, variant):
     generator, arrays = case
 

@@ -24,6 +24,15 @@ NVIDIA = (
     "sg2_tf_r32",
 )
 ROSINALITY = ("sg2_rosinality_r32", "sg2_rosinality_r64_train")
+# Every shape costs an eager run some seconds; one fixture of each kind will do.
+EAGER = ("sg2ada_skip_r32", "sg2_rosinality_r32")
+
+
+def as_written_and_compiled(*names):
+    """Parametrises `name` and `variant`: all compiled, those of `EAGER` eagerly too."""
+    cases = [(name, "jit") for name in names]
+    cases += [(name, "eager") for name in names if name in EAGER]
+    return pytest.mark.parametrize(("name", "variant"), cases, indirect=["variant"])
 
 
 def read(golden, name):
@@ -78,6 +87,10 @@ def stages(generator, ws, noise):
     return list(generator.synthesis.stages(ws, noise))
 
 
+def apply(layer, x, w, noise):
+    return layer(x, w, noise)
+
+
 def judge(discriminator, images, labels):
     return discriminator(images, labels)
 
@@ -100,7 +113,7 @@ def render(generator, cases, variant):
     }
 
 
-@pytest.mark.parametrize("name", NVIDIA)
+@as_written_and_compiled(*NVIDIA)
 def test_nvidia_generators(golden, variant, name):
     path, io = read(golden, name)
     generator = converters.load(path)
@@ -133,7 +146,7 @@ def test_nvidia_generators(golden, variant, name):
             check_feature(image, io[f"feat/b{side}.img"], f"b{side}.img")
 
 
-@pytest.mark.parametrize("name", ROSINALITY)
+@as_written_and_compiled(*ROSINALITY)
 def test_rosinality_generators(golden, variant, name):
     path, io = read(golden, name)
     generator = converters.load(path)
@@ -167,14 +180,16 @@ def test_rosinality_generators(golden, variant, name):
         check_feature(x, io[f"feat/{last}"], last)
         rgb = "to_rgb1" if index == 0 else f"to_rgbs.{index - 1}"
         check_feature(image, io[f"feat/{rgb}"], rgb)
-        if index and variant is not jax.jit:
-            before = found["img_given_noise"][index - 1][1]
+        if index:
+            before = found["img_given_noise"][index - 1][1][: len(rows[0])]
             conv0 = getattr(generator.synthesis, f"b{side}").conv0
-            y = conv0(before, rows[0][:, 2 * index - 1], given[2 * index - 1])
+            y = variant(apply)(
+                conv0, before, rows[0][:, 2 * index - 1], given[2 * index - 1]
+            )
             check_feature(y, io[f"feat/convs.{2 * index - 2}"], f"b{side}.conv0")
 
 
-@pytest.mark.parametrize("name", NVIDIA + ROSINALITY)
+@as_written_and_compiled(*NVIDIA, *ROSINALITY)
 def test_discriminators(golden, variant, name):
     path, io = read(golden, name)
     discriminator = converters.load(path, part="D")
@@ -182,8 +197,6 @@ def test_discriminators(golden, variant, name):
     images = jnp.asarray(np.transpose(io["d_image"], (0, 2, 3, 1)))
     labels = io.get("d_c")
     check(run(discriminator, images, labels), io["d_logits"], "d_logits")
-    if variant is not jax.jit and name != "sg2_rosinality_r32":
-        return  # every shape costs an eager run some seconds; one fixture will do
     first = None if labels is None else labels[:1]
     single = run(discriminator, images[:1], first)
     check(single, io["d_logits_single"], "d_logits_single")
