@@ -112,8 +112,11 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
       ValueError: options that make no sense together.
     """
     preset = presets.get(job.preset)
-    config = override(preset.config, job.overrides)
     source = resources.generator(job.generator)
+    config = preset.config
+    if _renders_coarsely(source.network.config):
+        config = dataclasses.replace(config, stages=preset.coarse)
+    config = override(config, job.overrides)
     _check_stages(source.network.config, config)
     label = _label(source.network.config, config, job.class_index)
     models = _models(job, source, config, label)
@@ -228,6 +231,12 @@ def _refused(job: Job, engine: projector_engine.ProjectorEngine) -> dict[str, st
     if not isinstance(start.start, starting.Codes):
         return {}
     return start.start.refused([path.stem for path in job.paths])
+
+
+def _renders_coarsely(generator: Any) -> bool:
+    """Whether a preset's coarse stages pay."""
+    is_skip = getattr(generator, "architecture", "") == "skip"
+    return is_skip and generator.resolution >= presets.COARSE_FROM
 
 
 def _check_stages(generator: Any, config: ProjectorConfig) -> None:
