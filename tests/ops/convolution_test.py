@@ -32,7 +32,9 @@ def _plain(x, kernel, stride, padding):
         (3, 2, "VALID"),
     ],
 )
-def test_gradients_to_second_order(size, stride, padding):
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_gradients_to_second_order(size, stride, padding, backend, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
     x, kernel = _normal(2, 6, 5, 3), _normal(size, size, 3, 4)
 
     def slopes(conv):
