@@ -181,12 +181,12 @@ def tune(
     Returns:
       The tuning; `tuned_generator` makes a generator of it.
     """
-    graphdef, chosen, rest = split(models.generator, config.tuned)
+    parts = split(models.generator, config.tuned)
     # What stays as it is may be prepared; what is tuned may not.
     frozen_models = frozen.prepare(models)
 
-    def tune_around(*batch):
-        return _tune((graphdef, chosen, rest), frozen_models, *batch, key, config)
+    def tune_around(ws, targets, noises):
+        return _tune(parts, frozen_models, ws, targets, noises, key, config)
 
     if config.shares_weights:
         return tune_around(ws, targets, noises)

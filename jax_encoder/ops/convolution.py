@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,7 @@ _UNPADDED = ((0, 0), (0, 0))
 
 
 def define_gradients(
-    conv: jax.custom_vjp,
-    input_gradient: Callable[..., jax.Array],
-    kernel_gradient: Callable[..., jax.Array],
+    conv: Any, input_gradient: Callable[..., Any], kernel_gradient: Callable[..., Any]
 ) -> None:
     """Gives a convolution its gradients; only those that are wanted are traced.
 
@@ -25,7 +24,8 @@ def define_gradients(
     compiler to drop took a quarter of the time before the compilation.
 
     Args:
-      conv: of x, the kernel and arguments that are not differentiated.
+      conv: a `jax.custom_vjp` of x, the kernel and arguments that are not
+        differentiated.
       input_gradient: of x, the kernel, the gradient of the result and the other
         arguments of `conv`.
       kernel_gradient: of the same.
