@@ -15,7 +15,7 @@ test: $(READY)
 	  -m "not slow and not torch $(if $(REAL),,and not real)"
 
 test-slow: $(READY)
-	$(BIN)/pytest -q -m slow --durations=15
+	XLA_FLAGS= $(BIN)/pytest -q -m slow --durations=15
 
 test-real: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -m real

@@ -1,6 +1,8 @@
 """Long runs: no step slower than another, no batch larger, nothing compiled again.
 
-pytest -m slow -s tests/experiments/endurance_test.py
+    XLA_FLAGS= pytest -m slow -s tests/experiments/endurance_test.py
+
+On the demo generator, on as many processors as there are.
 """
 
 import pathlib

@@ -1,6 +1,6 @@
 """What the demo generator made itself comes back: a hundred pictures in W+ and in Z.
 
-pytest -m slow -s tests/experiments/own_pictures_test.py
+XLA_FLAGS= pytest -m slow -s tests/experiments/own_pictures_test.py
 """
 
 import dataclasses

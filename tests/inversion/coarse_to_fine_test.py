@@ -1,6 +1,6 @@
 """Coarse to fine at 1024 pixels: the same LPIPS in less than half the time.
 
-    pytest -m slow -s tests/inversion/coarse_to_fine_test.py
+    XLA_FLAGS= pytest -m slow -s tests/inversion/coarse_to_fine_test.py
 
 Configuration F with random weights and LPIPS on a VGG16 with random weights, two
 pictures of the generator's own, 48 steps each. The seconds are those of the steps,
