@@ -57,11 +57,12 @@ def test_a_late_step_takes_as_long_as_an_early_one(pictures):
 @pytest.mark.skipif(not _STATM.exists(), reason="Linux tells a process its memory.")
 def test_memory_stays_flat_from_batch_to_batch(pictures):
     engine, held = make_engine(40), []
-    for _ in range(10):
+    for _ in range(15):
         run(engine, pictures)
         held.append(int(_STATM.read_text().split()[1]) * 4096 / 2**20)
         if len(held) == 1:
             num_programs = projector.advance_in_place._cache_size()
     print("\nMiB after every batch:", [round(size) for size in held])  # noqa: T201
     assert projector.advance_in_place._cache_size() == num_programs
-    assert held[-1] <= 1.02 * held[1]
+    # The first batches still fill the allocator's pools.
+    assert held[-1] <= 1.02 * held[4]

@@ -1,6 +1,8 @@
 """What the demo generator made itself comes back: a hundred pictures in W+ and in Z.
 
-XLA_FLAGS= pytest -m slow -s tests/experiments/own_pictures_test.py
+    XLA_FLAGS= pytest -m slow -s tests/experiments/own_pictures_test.py
+
+Some eight minutes for each of the two.
 """
 
 import dataclasses
