@@ -24,28 +24,32 @@ def define_gradients(
     compiler to drop took a quarter of the time before the compilation.
 
     Args:
-      conv: a `jax.custom_vjp` of x, the kernel and arguments that are not
-        differentiated.
+      conv: a `jax.custom_vjp` of x, the kernel, constant arrays, whose gradient is
+        zero, and arguments that are not differentiated.
       input_gradient: of x, the kernel, the gradient of the result and the other
         arguments of `conv`.
       kernel_gradient: of the same.
     """
+    finders = (input_gradient, kernel_gradient)
 
-    def forward(x, kernel, *options):
-        wanted = tuple(() if operand.perturbed else None for operand in (x, kernel))
-        result = conv(x.value, kernel.value, *options)
-        return result, (x.value, kernel.value, wanted)
+    def forward(*arguments):
+        is_array = jax.custom_derivatives.CustomVJPPrimal
+        operands = [a for a in arguments if isinstance(a, is_array)]
+        options = [a for a in arguments if not isinstance(a, is_array)]
+        wanted = tuple(() if operand.perturbed else None for operand in operands[:2])
+        values = tuple(operand.value for operand in operands)
+        return conv(*values, *options), (values, wanted)
 
     def backward(*arguments):
-        *options, (x, kernel, wanted), gradient = arguments
+        *options, (values, wanted), gradient = arguments
+        x, kernel, *constants = values
         if isinstance(gradient, jax.custom_derivatives.SymbolicZero):
-            return None, None
-        return tuple(
-            None if mark is None else find(x, kernel, gradient, *options)
-            for mark, find in zip(
-                wanted, (input_gradient, kernel_gradient), strict=True
-            )
+            wanted = (None, None)
+        found = (
+            None if mark is None else find(x, kernel, gradient, *constants, *options)
+            for mark, find in zip(wanted, finders, strict=True)
         )
+        return *found, *(None for _ in constants)
 
     conv.defvjp(forward, backward, symbolic_zeros=True)
 

@@ -146,21 +146,16 @@ def _combine(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
     return sums
 
 
-def _forward(x, kernel, transformed, rows):
-    wanted = () if kernel.perturbed else None
-    operands = (x.value, kernel.value, transformed.value)
-    return conv2d(*operands, rows), (*operands, wanted)
+def _input_gradient(x, kernel, gradient, transformed, rows):
+    del x, kernel
+    return _correlate(gradient, transformed, rows, is_backward=True)
 
 
-def _backward(rows, residuals, gradient):
-    x, kernel, transformed, wanted = residuals
-    if isinstance(gradient, jax.custom_derivatives.SymbolicZero):
-        return None, None, None
-    dx = _correlate(gradient, transformed, rows, is_backward=True)
-    if wanted is None:
-        return dx, None, None
+def _kernel_gradient(x, kernel, gradient, transformed, rows):
+    """That of the plain twin."""
+    del transformed, rows
     _, pull = jax.vjp(lambda k: convolution.conv2d(x, k), kernel)
-    return dx, *pull(gradient), None
+    return pull(gradient)[0]
 
 
-conv2d.defvjp(_forward, _backward, symbolic_zeros=True)
+convolution.define_gradients(conv2d, _input_gradient, _kernel_gradient)
