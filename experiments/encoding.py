@@ -23,7 +23,7 @@ from experiments import (
     starting,
     tuning,
 )
-from jax_encoder.inversion import weighting
+from jax_encoder.inversion import rendering, weighting
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
@@ -235,25 +235,26 @@ def _refused(job: Job, engine: projector_engine.ProjectorEngine) -> dict[str, st
 
 def _renders_coarsely(generator: Any) -> bool:
     """Whether a preset's coarse stages pay."""
-    is_skip = getattr(generator, "architecture", "") == "skip"
-    return is_skip and generator.resolution >= presets.COARSE_FROM
+    is_coarse = len(rendering.resolutions(generator)) > 1
+    return is_coarse and generator.resolution >= presets.COARSE_FROM
 
 
 def _check_stages(generator: Any, config: ProjectorConfig) -> None:
-    """Only sums of outputs, one of every resolution, can be had coarse."""
-    sides = {stage.resolution for stage in config.stages}
-    if not sides:
+    """Refuses stages at which the generator cannot be rendered."""
+    if not config.stages:
         return
-    if getattr(generator, "architecture", "") != "skip":
+    known = rendering.resolutions(generator)
+    if len(known) == 1:
         kind = type(generator).__module__.rpartition(".")[2]
         raise ValueError(
             f"--stages: only StyleGAN2 with output skips renders coarsely, and this is"
             f" a {kind} of another kind; drop it."
         )
-    if not sides <= set(generator.resolutions):
+    unknown = {stage.resolution for stage in config.stages} - set(known)
+    if unknown:
         raise ValueError(
-            f"--stages: the generator has the resolutions {generator.resolutions}, not"
-            f" {sorted(sides - set(generator.resolutions))}."
+            f"--stages: the generator has the resolutions {known}, not"
+            f" {sorted(unknown)}."
         )
 
 

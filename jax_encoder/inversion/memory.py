@@ -138,13 +138,10 @@ def _mebibytes(count: int) -> str:
 
 def _too_large(models, config, single: int, limit: int) -> str:
     """Says what does not fit, and the resolution that would."""
-    sides = getattr(models.generator.config, "resolutions", ())
     fitting = [
         side
-        for side in sides
-        if side >= _LEAST_SIDE
-        and getattr(models.generator.config, "architecture", "") == "skip"
-        and estimate(models, config, 1, resolution=side) <= limit
+        for side in rendering.resolutions(models.generator.config)
+        if side >= _LEAST_SIDE and estimate(models, config, 1, resolution=side) <= limit
     ]
     remedy = "use a generator of a lower resolution"
     if config.dtype == "float32":

@@ -37,3 +37,18 @@ def render(
     if remat_from is not None:
         options["remat_from"] = remat_from
     return generator.synthesis(ws, **options)
+
+
+def resolutions(config: Any) -> tuple[int, ...]:
+    """The sides at which `render` can show a generator, coarse to fine.
+
+    Args:
+      config: of a generator of any family.
+
+    Returns:
+      Every resolution of a StyleGAN2 with output skips, whose coarse images are sums of
+      outputs; of all others only the full one.
+    """
+    if getattr(config, "architecture", "") == "skip":
+        return config.resolutions
+    return (config.resolution,)
