@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import likeness, presets, resources, training_log
+from experiments import presets, resources, training_log
 from jax_encoder import io
 from jax_encoder.data import face_attributes, faces
 from jax_encoder.inversion import starts
@@ -96,7 +96,7 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
         with np.load(path, allow_pickle=False) as file:
             found = face_attributes.by_name(file["attributes"])
         truth[path.with_suffix(".png").name] = found
-    files.write_json(directory / likeness.TRUTH, truth)
+    files.write_json(directory / face_attributes.TRUTH, truth)
 
 
 def reading_error(network: Any, resolution: int = 64) -> float:
@@ -121,7 +121,7 @@ def known_reading_error(assets: pathlib.Path) -> float:
     Args:
       assets: the demo set.
     """
-    text = (assets / "examples" / likeness.TRUTH).read_text()
+    text = (assets / "examples" / face_attributes.TRUTH).read_text()
     return float(json.loads(text)["test_error"])
 
 

@@ -20,7 +20,6 @@ from jax_encoder.training import attributes
 # A reconstruction may be read this much worse than renderings are.
 TOLERANCE = 1.5
 _HELD_OUT_SEED = 577215
-TRUTH = "attributes.json"
 
 
 def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None:
@@ -39,12 +38,12 @@ def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None
         name = f"rendered_{index + 1:03}.png"
         images.write(directory / name, picture)
         truth[name] = face_attributes.by_name(values)
-    files.write_json(directory / TRUTH, truth)
+    files.write_json(directory / face_attributes.TRUTH, truth)
 
 
 def read_truth(directory: pathlib.Path) -> dict[str, dict[str, float]]:
     """Reads who the pictures of a directory show, by file name; {} if unknown."""
-    path = directory / TRUTH
+    path = directory / face_attributes.TRUTH
     found = json.loads(path.read_text()) if path.is_file() else {}
     return {key: value for key, value in found.items() if isinstance(value, dict)}
 

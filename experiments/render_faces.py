@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from experiments import command_line, likeness
+from experiments import command_line
 from jax_encoder.data import face_attributes, faces
 from jax_encoder.io import contact_sheet, files, images
 
@@ -59,7 +59,7 @@ def main(argv):
 def _write_attributes(root, names, people):
     rows = zip(names, people, strict=True)
     truth = {name: face_attributes.by_name(row) for name, row in rows}
-    files.write_json(root / likeness.TRUTH, truth)
+    files.write_json(root / face_attributes.TRUTH, truth)
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)
     writer.writerow(["file", *face_attributes.NAMES])

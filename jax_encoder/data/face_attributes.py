@@ -117,6 +117,10 @@ PASSING = [
 IS_IDENTITY = np.array([name not in PASSING for name in NAMES])
 
 
+TRUTH = "attributes.json"
+"""The file beside pictures that says by name whom they show."""
+
+
 def index(name: str) -> int:
     """Returns the column of attribute `name`.
 
