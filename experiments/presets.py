@@ -50,8 +50,6 @@ _NVIDIA = ProjectorConfig(
 )
 
 PRESETS = (
-    # Coarse to fine: the same LPIPS in less than half the time, of a generator with
-    # random weights (tests/inversion/coarse_to_fine_test.py).
     # Measured best at equal steps on the demo generator; BUILD.md has the table.
     Preset(
         name="default",
@@ -62,6 +60,8 @@ PRESETS = (
             terms=(terms.Pixel(weight=10.0), terms.Perceptual()),
             schedule=schedules.CosineRamps(learning_rate=0.1),
         ),
+        # The same LPIPS in less than half the time, of a generator with random weights
+        # (tests/inversion/coarse_to_fine_test.py).
         coarse=(
             Stage(share=0.4, resolution=64),
             Stage(share=0.3, resolution=128),

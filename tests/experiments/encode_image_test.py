@@ -26,17 +26,7 @@ def place(tmp_path_factory):
 
 
 def start(place, *arguments):
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "experiments.encode_image"),
-            *(f"--generator={place}/generator", f"--lpips={place}/lpips"),
-            *("--batch_size=1", "--iterations=60", *arguments),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(place / "cache")},
-    )
+    return tiny.start_encoding(place, "--batch_size=1", "--iterations=60", *arguments)
 
 
 def call(place, *arguments):

@@ -6,15 +6,15 @@ Some eight minutes for each of the two.
 """
 
 import dataclasses
+import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import presets, resources
+from experiments import encoding, presets
 from jax_encoder.inversion import driver, starts
-from jax_encoder.inversion.state import Models
 from jax_encoder.metrics import pairs
 
 _NUM, _BATCH = 100, 10
@@ -22,12 +22,8 @@ _NUM, _BATCH = 100, 10
 
 @pytest.fixture(scope="module")
 def models():
-    source = resources.generator(None)
-    return Models(
-        generator=source.network,
-        networks=resources.networks(["lpips"], {}, is_demo=True),
-        statistics=resources.latent_statistics(source),
-    )
+    job = encoding.Job(paths=(), output=pathlib.Path())
+    return encoding.make_engine(job).models
 
 
 def invert(models, space, start):

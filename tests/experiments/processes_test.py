@@ -1,11 +1,8 @@
 """Two processes share a run; each knows only its own devices."""
 
 import json
-import os
 import pathlib
 import socket
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,18 +19,9 @@ def _free_port():
 
 
 def _start(place, output, *arguments):
-    return subprocess.Popen(
-        [
-            *(sys.executable, "-m", "experiments.encode_image"),
-            *(f"--generator={place}/generator", f"--lpips={place}/lpips"),
-            *(f"--images={place}/photos", f"--output_dir={place}/{output}"),
-            *("--batch_size=2", "--iterations=20", *arguments),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "XDG_CACHE_HOME": str(place / "cache")},
-    )
+    folders = (f"--images={place}/photos", f"--output_dir={place}/{output}")
+    options = ("--batch_size=2", "--iterations=20")
+    return tiny.start_encoding(place, *folders, *options, *arguments)
 
 
 def _finish(process):

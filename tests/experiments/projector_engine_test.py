@@ -96,9 +96,8 @@ def test_interrupted_and_resumed_codes_are_identical(photos, tmp_path, generator
     assert saved.st_size > 0
     before = projector.advance_in_place._cache_size()
     invert(photos, out, make_engine(generator), resume=True)
-    assert (
-        projector.advance_in_place._cache_size() == before
-    )  # nothing was compiled again
+    # Nothing was compiled again.
+    assert projector.advance_in_place._cache_size() == before
     for name in "abc":
         with np.load(whole / f"{name}.npz") as a, np.load(out / f"{name}.npz") as b:
             for key in ("ws", "losses", "noise_00", "noise_02", "best_step"):

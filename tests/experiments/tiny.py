@@ -1,6 +1,9 @@
 """A generator and a perceptual distance that cost nothing, as bundles."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -61,3 +64,17 @@ def save(directory):
         provenance = {"sha256": f"{name:0>64}"}
         jax_encoder.io.save(module, directory / name, provenance=provenance)
     return str(directory / "generator"), str(directory / "lpips")
+
+
+def start_encoding(place, *arguments):
+    """Starts `experiments.encode_image` with the bundles of `save`."""
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "experiments.encode_image"),
+            *(f"--generator={place}/generator", f"--lpips={place}/lpips", *arguments),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(place / "cache")},
+    )
