@@ -19,7 +19,7 @@ import pathlib
 from absl import flags
 
 from experiments import command_line
-from experiments.benchmarking import cases, flops, peaks, reports, rows
+from experiments.benchmarking import cases, peaks, plain, reports, rows
 from jax_encoder.io import files
 
 _WORKLOADS = flags.DEFINE_list(
@@ -43,6 +43,12 @@ _SIZE = flags.DEFINE_enum("size", "full", ["full", "small"], "Of the networks.")
 _FORMULATIONS = flags.DEFINE_enum(
     "formulations", "fast", ["fast", "plain"], "Of the convolutions."
 )
+_WITHOUT = flags.DEFINE_list(
+    "without",
+    [],
+    "Time the same in turn, as the reference, without these formulations:"
+    f" {', '.join(plain.SPECIAL)}.",
+)
 _REPEATS = flags.DEFINE_integer("repeats", 5, "Timed calls per program.", 1)
 _STEPS = flags.DEFINE_integer("steps", 5, "Steps of an inversion per call.", 1)
 _MAX_SECONDS = flags.DEFINE_float("max_seconds", 120, "For one program's calls.", 0)
@@ -59,6 +65,12 @@ def main(argv):
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     selected = _cases()
+    if unknown := set(_WITHOUT.value) - set(plain.SPECIAL):
+        raise command_line.UsageError(
+            f"--without={sorted(unknown)}: choose of {', '.join(plain.SPECIAL)}."
+        )
+    if _WITHOUT.value and _REFERENCE.value:
+        raise command_line.UsageError("--without and --reference exclude each other.")
     if _THREADS.value:
         rows.pin(_THREADS.value)
     reference = rows.load_reference(_REFERENCE.value) if _REFERENCE.value else None
@@ -68,9 +80,10 @@ def main(argv):
         num_steps=_STEPS.value,
         max_seconds=_MAX_SECONDS.value,
         with_cache=_CACHE.value,
+        without=tuple(_WITHOUT.value),
     )
     is_plain = _FORMULATIONS.value == "plain"
-    with flops.plain_formulations() if is_plain else contextlib.nullcontext():
+    with plain.without() if is_plain else contextlib.nullcontext():
         dtypes = _DTYPES.value if _PEAK.value else []
         peak = {dtype: peaks.measure(dtype) for dtype in dtypes}
         measured = []

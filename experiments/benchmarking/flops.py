@@ -6,25 +6,13 @@ transposed convolution inserts do not count, nor do filters (one channel at a ti
 elementwise work. A formulation with fewer products thus shows as a higher rate.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
-from jax_encoder.ops import formulations
-
-
-@contextlib.contextmanager
-def plain_formulations() -> Iterator[None]:
-    """Traces what is inside with the plain formulations."""
-    saved = dict(formulations.BACKENDS)
-    formulations.BACKENDS.clear()
-    try:
-        yield
-    finally:
-        formulations.BACKENDS.update(saved)
+from experiments.benchmarking import plain
 
 
 def count(fn: Callable[..., Any], *args: Any) -> float:
@@ -37,9 +25,8 @@ def count(fn: Callable[..., Any], *args: Any) -> float:
     Returns:
       Floating-point operations.
     """
-    with plain_formulations():
-        # A new function: one traced before would come out of the cache.
-        return _count(jax.make_jaxpr(lambda *a: fn(*a))(*args).jaxpr)
+    with plain.without():
+        return _count(jax.make_jaxpr(fn)(*args).jaxpr)
 
 
 def _count(jaxpr: Any) -> float:

@@ -96,7 +96,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for row in rows)]
     lines = [[title for title, _, _ in columns]]
     for row in rows:
-        lines.append([_cell(row.get(key), key, form) for _, key, form in columns])
+        parts = [{**p, "name": f"  {p['name']}"} for p in row.get("parts", ())]
+        for line in (row, *parts):
+            lines.append([_cell(line.get(key), key, form) for _, key, form in columns])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(

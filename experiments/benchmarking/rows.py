@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments import command_line
-from experiments.benchmarking import timing, workloads
+from experiments.benchmarking import plain, timing, workloads
 from experiments.benchmarking.cases import Case
 
 Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
@@ -24,12 +24,15 @@ class Options:
       num_steps: of an inversion per call.
       max_seconds: for the calls of one program.
       with_cache: also measure the start from the persistent cache.
+      without: special formulations (`plain.SPECIAL`); the same without them is the
+        reference where there is no other.
     """
 
     num_repeats: int = 5
     num_steps: int = 5
     max_seconds: float = 120.0
     with_cache: bool = True
+    without: tuple[str, ...] = ()
 
 
 def measure(
@@ -51,52 +54,97 @@ def measure(
       A row of the report; plain JSON values.
     """
     parts = workloads.build(case, num_steps=options.num_steps)
-    peer = reference(case.as_json()) if reference else None
-    compiled, seconds, fastest, busy, share = [], 0.0, 0.0, 0.0, None
-    row: dict[str, Any] = {**case.as_json(), "reference_seconds": None}
-    for part in parts:
-        program = timing.compile_program(
-            part.fn, part.args, with_cache=options.with_cache
-        )
-        compiled.append(program)
-        callables = {"ours": program.run}
-        if peer is not None and len(parts) == 1:
-            callables["reference"] = peer
-        times = timing.alternate(
-            callables,
-            num_repeats=options.num_repeats,
-            max_seconds=options.max_seconds,
-        )
-        ours = times["ours"]
-        seconds += part.share * ours.seconds / part.num_steps
-        fastest += part.share * ours.fastest / part.num_steps
-        busy += part.share * ours.processor_seconds / part.num_steps
-        share = ours.share
-        if "reference" in times:
-            row["reference_seconds"] = times["reference"].seconds
-            row["reference_processor_seconds"] = times["reference"].processor_seconds
-    row |= {
-        "seconds": seconds,
-        "fastest_seconds": fastest,
-        "processor_seconds": busy,
-        "processor_share": share,
-        "picture_steps_per_second": case.batch / seconds,
-        "trace_seconds": sum(c.trace_seconds for c in compiled),
-        "compile_seconds": sum(c.cold_seconds for c in compiled),
-        "cached_start_seconds": _total([c.cached_seconds for c in compiled]),
-        "program_bytes": max(c.memory_bytes for c in compiled),
-        "device_peak_bytes": timing.device_peak_bytes(),
-        "resident_peak_bytes": timing.resident_peak_bytes(),
-        "flops": _total([p.flops and p.flops * p.share for p in parts]),
-    }
-    if row["reference_seconds"] is not None:
-        row["reference_ratio"] = row["reference_seconds"] / seconds
-        row["reference_processor_ratio"] = row["reference_processor_seconds"] / busy
+    peer = reference(case.as_json()) if reference and len(parts) == 1 else None
+    measured = [_measure_part(part, options, peer) for part in parts]
+    row = {**case.as_json(), **_times(case, measured), **_programs(measured)}
+    if len(parts) > 1:
+        row["parts"] = [_part_row(case, m) for m in measured]
+    row["flops"] = _total([p.flops and p.flops * p.share for p in parts])
     if row["flops"] is not None:
-        row["flops_per_second"] = row["flops"] / seconds
+        row["flops_per_second"] = row["flops"] / row["seconds"]
         peak = max((peaks or {}).get(case.dtype, {}).values(), default=0)
         row["utilisation"] = row["flops_per_second"] / peak if peak else None
     return row
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Measured:
+    """A compiled part, and what one step of it and of the other one takes."""
+
+    part: workloads.Part
+    program: timing.Compiled
+    ours: timing.Timing
+    other: timing.Timing | None
+
+
+def _measure_part(part, options, peer) -> _Measured:
+    program = timing.compile_program(part.fn, part.args, with_cache=options.with_cache)
+    callables, num_other = {"ours": program.run}, 1
+    if peer is not None:
+        callables["other"] = peer
+    elif options.without:
+        with plain.without(*options.without):
+            lesser = timing.compile_program(part.fn, part.args, with_cache=False)
+        callables["other"], num_other = lesser.run, part.num_steps
+    times = timing.alternate(
+        callables, num_repeats=options.num_repeats, max_seconds=options.max_seconds
+    )
+    other = times.get("other")
+    return _Measured(
+        part=part,
+        program=program,
+        ours=times["ours"].of_step(part.num_steps),
+        other=other and other.of_step(num_other),
+    )
+
+
+def _times(case, measured) -> dict[str, Any]:
+    """Of a step: the parts weighed by their shares."""
+
+    def total(who, field):
+        return sum(m.part.share * getattr(getattr(m, who), field) for m in measured)
+
+    seconds, busy = total("ours", "seconds"), total("ours", "processor_seconds")
+    row = {
+        "seconds": seconds,
+        "fastest_seconds": total("ours", "fastest"),
+        "processor_seconds": busy,
+        "processor_share": measured[-1].ours.share,
+        "picture_steps_per_second": case.batch / seconds,
+        "reference_seconds": None,
+    }
+    if any(m.other is None for m in measured):
+        return row
+    other_seconds = total("other", "seconds")
+    other_busy = total("other", "processor_seconds")
+    return row | {
+        "reference_seconds": other_seconds,
+        "reference_processor_seconds": other_busy,
+        "reference_ratio": other_seconds / seconds,
+        "reference_processor_ratio": other_busy / busy,
+    }
+
+
+def _programs(measured) -> dict[str, Any]:
+    programs = [m.program for m in measured]
+    return {
+        "trace_seconds": sum(p.trace_seconds for p in programs),
+        "compile_seconds": sum(p.cold_seconds for p in programs),
+        "cached_start_seconds": _total([p.cached_seconds for p in programs]),
+        "program_bytes": max(p.memory_bytes for p in programs),
+        "device_peak_bytes": timing.device_peak_bytes(),
+        "resident_peak_bytes": timing.resident_peak_bytes(),
+    }
+
+
+def _part_row(case, measured) -> dict[str, Any]:
+    seconds = measured.ours.seconds
+    return {
+        "name": measured.part.name,
+        "share": measured.part.share,
+        "seconds": seconds,
+        "picture_steps_per_second": case.batch / seconds,
+    }
 
 
 def _total(values: list[Any]) -> float | None:

@@ -50,6 +50,15 @@ class Timing:
     processor_seconds: float
     share: float | None
 
+    def of_step(self, num_steps: int) -> "Timing":
+        """What one of the steps of a call takes."""
+        return dataclasses.replace(
+            self,
+            seconds=self.seconds / num_steps,
+            fastest=self.fastest / num_steps,
+            processor_seconds=self.processor_seconds / num_steps,
+        )
+
 
 def compile_program(
     fn: Callable[..., Any], args: tuple[Any, ...], *, with_cache: bool = True

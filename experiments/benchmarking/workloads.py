@@ -28,6 +28,7 @@ class Part:
     Attributes:
       fn: a function of pytrees of arrays.
       args: its arguments.
+      name: within the step; empty where there is one part.
       share: of the steps that run it.
       num_steps: steps that one call makes.
       flops: of one step, or None where a rate would say nothing.
@@ -35,6 +36,7 @@ class Part:
 
     fn: Callable[..., Any]
     args: tuple[Any, ...]
+    name: str = ""
     share: float = 1.0
     num_steps: int = 1
     flops: float | None = None
@@ -129,6 +131,7 @@ def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part
     return Part(
         fn=advance,
         args=(models, problem, state),
+        name=f"at {side} pixels",
         share=share,
         num_steps=num_steps,
         flops=2 * flops.count(forward, generator, distance, ws),
@@ -230,6 +233,7 @@ def _training(case: Case, _) -> list[Part]:
         Part(
             fn=_phase(phase, config),
             args=(state, rest, *data, key),
+            name=phase.__name__,
             share=share,
             flops=work,
         )

@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments import command_line
 from experiments.benchmarking import cases, rows, timing, workloads
+from jax_encoder.ops import formulations
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -49,8 +51,9 @@ def test_writes_a_report_and_compares(tmp_path):
     assert "other/this" in second.stdout
 
 
-def test_bad_flags_exit_with_two(tmp_path):
-    result = _run("--workloads=juggling", cwd=tmp_path)
+@pytest.mark.parametrize("flag", ["--workloads=juggling", "--without=juggling"])
+def test_bad_flags_exit_with_two(flag, tmp_path):
+    result = _run(flag, cwd=tmp_path)
     assert result.returncode == 2
     assert "choose of" in result.stderr
     assert "Traceback" not in result.stderr
@@ -82,8 +85,10 @@ def test_parts_count_by_their_share_of_the_steps(monkeypatch):
     case = cases.Case(workload="inversion", family="stylegan2", resolution=32)
     x = jnp.ones((4, 4))
     parts = [
-        workloads.Part(fn=jnp.dot, args=(x, x), share=0.5, num_steps=2, flops=10.0),
-        workloads.Part(fn=jnp.add, args=(x, x), share=0.25, flops=20.0),
+        workloads.Part(
+            fn=jnp.dot, args=(x, x), name="a", share=0.5, num_steps=2, flops=10.0
+        ),
+        workloads.Part(fn=jnp.add, args=(x, x), name="b", share=0.25, flops=20.0),
     ]
     monkeypatch.setattr(workloads, "build", lambda case, num_steps: parts)
     timings = iter([4.0, 8.0])
@@ -99,3 +104,32 @@ def test_parts_count_by_their_share_of_the_steps(monkeypatch):
     assert row["seconds"] == 0.5 * 4.0 / 2 + 0.25 * 8.0
     assert row["processor_seconds"] == 2 * row["seconds"]
     assert row["flops"] == 0.5 * 10 + 0.25 * 20
+    assert row["parts"] == [
+        {"name": "a", "share": 0.5, "seconds": 2.0, "picture_steps_per_second": 0.5},
+        {"name": "b", "share": 0.25, "seconds": 8.0, "picture_steps_per_second": 0.125},
+    ]
+
+
+def test_the_same_without_a_formulation_is_the_reference(monkeypatch):
+    case = cases.Case(workload="gradient", family="stylegan2", resolution=64)
+    x, kernel = jnp.ones((1, 32, 32, 64)), jnp.ones((3, 3, 64, 64))
+    part = workloads.Part(fn=formulations.up_conv2d, args=(x, kernel), num_steps=2)
+    monkeypatch.setattr(workloads, "build", lambda case, num_steps: [part])
+    called = []
+
+    def alternate(callables, **_):
+        results = [run() for run in callables.values()]
+        np.testing.assert_allclose(*results, rtol=1e-4)
+        called.extend(callables)
+        fields = {"fastest": 1.0, "num_samples": 1, "share": None}
+        return {
+            name: timing.Timing(seconds=4.0 * k, processor_seconds=6.0 * k, **fields)
+            for k, name in enumerate(callables, start=1)
+        }
+
+    monkeypatch.setattr(timing, "alternate", alternate)
+    options = rows.Options(with_cache=False, without=("strips",))
+    row = rows.measure(case, options)
+    assert called == ["ours", "other"]
+    assert (row["seconds"], row["reference_seconds"]) == (2.0, 4.0)
+    assert row["reference_ratio"] == row["reference_processor_ratio"] == 2.0

@@ -39,10 +39,3 @@ def test_loops_count_every_turn():
         return jax.lax.scan(lambda c, _: (c @ a, None), a, length=4)[0]
 
     assert flops.count(loop, _shape(3, 3)) == 4 * 2 * 27
-
-
-def test_backends_are_restored():
-    saved = dict(formulations.BACKENDS)
-    with flops.plain_formulations():
-        assert not formulations.BACKENDS
-    assert saved == formulations.BACKENDS
