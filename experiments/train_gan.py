@@ -45,6 +45,15 @@ _AUGMENTATION = flags.DEFINE_enum(
 _DTYPE = flags.DEFINE_enum(
     "dtype", "float32", ["float32", "bfloat16"], "Of the convolutions."
 )
+_LESSON_WEIGHT = flags.DEFINE_float(
+    "lesson_weight",
+    None,
+    "Of imitating the renderer meanwhile, so that what regression taught stays.",
+    0.0,
+)
+_MIXING = flags.DEFINE_float(
+    "mixing_probability", None, "Of two parents. Default: the preset's.", 0.0, 1.0
+)
 _SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
 _EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
 _LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
@@ -73,12 +82,16 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     if _BOOTSTRAP.value and _DATA.value != "faces":
         raise command_line.UsageError("--bootstrap_steps needs --data=faces.")
+    if _LESSON_WEIGHT.value and _DATA.value != "faces":
+        raise command_line.UsageError("--lesson_weight needs --data=faces.")
     changes = {
         "batch_size": _BATCH_SIZE.value,
         "learning_rate": _LEARNING_RATE.value,
         "generator_learning_rate": _G_LEARNING_RATE.value,
         "head_start": _HEAD_START.value,
         "r1_gamma": _GAMMA.value,
+        "lesson_weight": _LESSON_WEIGHT.value,
+        "mixing_probability": _MIXING.value,
         "augmentation": _AUGMENTATION.value,
         "dtype": _DTYPE.value,
     }

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import (
     checkpoints,
     evaluation,
+    fakes,
     gan,
     mapping_lessons,
     presets,
@@ -158,18 +159,39 @@ def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Genera
     state, networks, sharding = gan.distribute(state, networks)
     if checkpoints.steps(root / "checkpoints"):
         state = checkpoints.restore(root / "checkpoints", state)
+    lesson = _lessons(job, generator, config, key, sharding)
     log = training_log.TrainingLog(root, int(state.step))
     is_start_known = bool(job.start or job.bootstrap_steps)
     if int(state.step) == 0 and is_start_known and _is_measured(job, 0, False):
         _measure(log, judge, generator, 0)
     while (done := int(state.step)) < job.num_steps:
         images = jax.device_put(source(done, config.batch_size), sharding)
-        state, report = gan.train_step(state, networks, images, key, config, sharding)
+        state, report = gan.train_step(
+            state, networks, images, key, config, sharding, lesson(done)
+        )
         log.add(report, config.batch_size)
         shown = functools.partial(gan.averaged_generator, state, networks)
         _note(job, log, judge, state, shown, job.num_steps)
     log.close()
     return gan.averaged_generator(state, networks)
+
+
+def _lessons(
+    job, generator, config: gan.GanConfig, key, sharding
+) -> Callable[[int], fakes.Lesson | None]:
+    """Returns what draws the lesson of a step; without a weight there is none."""
+    if not config.lesson_weight:
+        return lambda step: None
+    shape = (config.batch_size, generator.config.z_dim)
+    people = jax.jit(regression.people)
+
+    def lesson(step):
+        step_key = jax.random.fold_in(jax.random.fold_in(key, 29), step)
+        z = jax.random.normal(step_key, shape)
+        targets = faces.render(people(z), job.resolution)
+        return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
+
+    return lesson
 
 
 def _note(job, log, judge, state, generator, num_steps) -> None:

@@ -18,7 +18,7 @@ import optax
 from flax import nnx
 
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
-from jax_encoder.training import augment, ema, losses, mixing
+from jax_encoder.training import augment, ema, fakes, losses
 
 AUGMENTATIONS = ("none", "ada", "diff")
 
@@ -50,6 +50,7 @@ class GanConfig:
       ada_initial: the probability to start with.
       ada_interval: steps between adjustments.
       ada_speed: pictures over which the probability may move by one.
+      lesson_weight: of the distance to the pictures of a `fakes.Lesson`.
       dtype: of the convolutions: "float32" or "bfloat16".
     """
 
@@ -75,6 +76,7 @@ class GanConfig:
     ada_initial: float = 0.0
     ada_interval: int = 4
     ada_speed: float = 500_000.0
+    lesson_weight: float = 0.0
     dtype: str = "float32"
 
     def __post_init__(self):
@@ -232,6 +234,7 @@ def train_step(
     key: jax.Array,
     config: GanConfig,
     sharding: jax.sharding.NamedSharding | None = None,
+    lesson: fakes.Lesson | None = None,
 ) -> tuple[GanState, dict[str, jax.Array]]:
     """Runs the phases that are due, and moves the averages.
 
@@ -244,6 +247,7 @@ def train_step(
       key: of the whole training.
       config: options.
       sharding: how batches lie on the devices; None for one device.
+      lesson: known pictures, for a `lesson_weight`.
 
     Returns:
       the new state, and the losses: scalars by name.
@@ -256,7 +260,7 @@ def train_step(
     options = {"config": config, "sharding": sharding}
     report: dict[str, jax.Array] = {}
     if step >= config.head_start:
-        state, report = generator_phase(state, networks, key, **options)
+        state, report = generator_phase(state, networks, key, lesson, **options)
         if config.path_interval and step % config.path_interval == 0:
             state, more = path_phase(state, networks, key, **options)
             report |= more
@@ -274,21 +278,30 @@ _PHASE = functools.partial(
 
 
 @_PHASE
-def generator_phase(state, networks, key, *, config: GanConfig, sharding=None):
-    """Takes a step of the generator's loss."""
+def generator_phase(
+    state, networks, key, lesson=None, *, config: GanConfig, sharding=None
+):
+    """Takes a step of the generator's loss, and of the lesson's if there is one."""
     keys = _keys(key, state.step, 0)
 
     def objective(params):
-        generator = nnx.merge(networks.generator, params, networks.generator_rest)
-        images, w = generate(generator, keys[0], config, sharding)
-        logits = _judge(state.discriminator, networks, images, keys[1], state, config)
-        return losses.generator_loss(logits), w
+        drawn = _draw(params, networks, keys[0], config, sharding, lesson)
+        logits = _judge(
+            state.discriminator, networks, drawn.images, keys[1], state, config
+        )
+        loss = losses.generator_loss(logits)
+        report = {"loss/generator": loss}
+        if lesson is not None:
+            error = fakes.lesson_error(drawn, lesson)
+            report["loss/lesson"] = error
+            loss = loss + config.lesson_weight * error
+        return loss, (drawn.w, report)
 
-    (loss, w), gradient = jax.value_and_grad(objective, has_aux=True)(state.generator)
+    gradient, (w, report) = jax.grad(objective, has_aux=True)(state.generator)
     w_avg = jnp.mean(w, axis=0)
     w_avg = w_avg + (state.w_avg - w_avg) * config.w_avg_decay
     state = _update_generator(state, gradient, config)
-    return dataclasses.replace(state, w_avg=w_avg), {"loss/generator": loss}
+    return dataclasses.replace(state, w_avg=w_avg), report
 
 
 @_PHASE
@@ -299,8 +312,14 @@ def path_phase(state, networks, key, *, config: GanConfig, sharding=None):
 
     def objective(params):
         generator = nnx.merge(networks.generator, params, networks.generator_rest)
-        ws, _ = draw_ws(generator, keys[0], num, config, sharding)
-        noise = draw_noise(generator.config, keys[1], num)
+        ws, _, _ = fakes.draw_ws(
+            generator,
+            keys[0],
+            num,
+            mixing_probability=config.mixing_probability,
+            sharding=sharding,
+        )
+        noise = fakes.draw_noise(generator.config, keys[1], num)
 
         def synthesise(ws):
             return generator.synthesis(ws, noise, dtype=config.dtype)
@@ -325,9 +344,8 @@ def discriminator_phase(
 ):
     """Takes a step of the discriminator's loss."""
     keys = _keys(key, state.step, 2)
-    generator = nnx.merge(networks.generator, state.generator, networks.generator_rest)
-    fake, _ = generate(generator, keys[0], config, sharding)
-    real = _spread(images, sharding)
+    fake = _draw(state.generator, networks, keys[0], config, sharding).images
+    real = fakes.spread(images, sharding)
 
     def objective(params):
         fake_logits = _judge(params, networks, fake, keys[1], state, config)
@@ -354,7 +372,7 @@ def discriminator_phase(
 def r1_phase(state, networks, images, key, *, config: GanConfig, sharding=None):
     """Takes a step of the R1 regularisation."""
     keys = _keys(key, state.step, 3)
-    real = _spread(images, sharding)
+    real = fakes.spread(images, sharding)
 
     def objective(params):
         def discriminate(images):
@@ -399,48 +417,17 @@ def finish_step(state: GanState, *, config: GanConfig) -> GanState:
     )
 
 
-def generate(
-    generator: stylegan2.Generator,
-    key: jax.Array,
-    config: GanConfig,
-    sharding: jax.sharding.NamedSharding | None = None,
-) -> tuple[jax.Array, jax.Array]:
-    """Draws a batch of fakes with style mixing and fresh noise.
-
-    Returns:
-      images `[N, H, W, 3]` and w `[N, w_dim]` of the first parents.
-    """
-    ws_key, noise_key = jax.random.split(key)
-    ws, w = draw_ws(generator, ws_key, config.batch_size, config, sharding)
-    noise = draw_noise(generator.config, noise_key, config.batch_size)
-    return generator.synthesis(ws, noise, dtype=config.dtype), w
-
-
-def draw_ws(
-    generator: stylegan2.Generator,
-    key: jax.Array,
-    num: int,
-    config: GanConfig,
-    sharding: jax.sharding.NamedSharding | None = None,
-) -> tuple[jax.Array, jax.Array]:
-    """Draws ws `[N, num_ws, w_dim]`, mixed, and w `[N, w_dim]` of the first parents."""
-    z_key, cutoff_key = jax.random.split(key)
-    z = jax.random.normal(z_key, (2, num, generator.config.z_dim))
-    num_ws = generator.config.num_ws
-    cutoffs = mixing.draw_cutoffs(cutoff_key, num, num_ws, config.mixing_probability)
-    first, second = (generator.mapping(_spread(half, sharding)) for half in z)
-    return mixing.mix(first, second, cutoffs, num_ws), first
-
-
-def draw_noise(
-    config: stylegan2.GeneratorConfig, key: jax.Array, num: int
-) -> list[jax.Array]:
-    """Draws noise maps `[N, H, W]`, one for every noisy layer."""
-    keys = jax.random.split(key, len(config.noise_shapes))
-    return [
-        jax.random.normal(one, (num, *shape))
-        for one, shape in zip(keys, config.noise_shapes, strict=True)
-    ]
+def _draw(params, networks, key, config, sharding, lesson=None) -> fakes.Fakes:
+    generator = nnx.merge(networks.generator, params, networks.generator_rest)
+    return fakes.draw(
+        generator,
+        key,
+        config.batch_size,
+        mixing_probability=config.mixing_probability,
+        dtype=config.dtype,
+        sharding=sharding,
+        z=None if lesson is None else lesson.z,
+    )
 
 
 def _judge(params, networks, images, key, state, config):
@@ -456,13 +443,6 @@ def _judge(params, networks, images, key, state, config):
 
 def _keys(key: jax.Array, step: jax.Array, phase: int) -> jax.Array:
     return jax.random.split(jax.random.fold_in(jax.random.fold_in(key, step), phase), 3)
-
-
-def _spread(batch: jax.Array, sharding: jax.sharding.NamedSharding | None):
-    """Asks for a batch to be spread over the devices."""
-    if sharding is None:
-        return batch
-    return jax.lax.with_sharding_constraint(batch, sharding)
 
 
 def _finite(gradient):

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from jax_encoder.training import checkpoints, gan
+from jax_encoder.training import checkpoints, fakes, gan
 from tests.training import tiny_gan as tiny
 
 PROGRAM = pathlib.Path(__file__).with_name("tiny_gan.py")
@@ -163,6 +163,16 @@ def test_augmented_phases_are_well_formed():
             )
             assert jax.tree.structure(shapes) == jax.tree.structure(state)
             assert all(value.shape == () for value in report.values())
+
+
+def test_a_lesson_is_part_of_the_generators_loss():
+    state, networks = tiny.start()
+    config = dataclasses.replace(tiny.CONFIG, lesson_weight=10.0)
+    lesson = fakes.Lesson(z=np.zeros((8, 8)), targets=np.zeros((8, 8, 8, 3)))
+    phase = functools.partial(gan.generator_phase, config=config)
+    shapes, report = jax.eval_shape(phase, state, networks, tiny.KEY, lesson)
+    assert jax.tree.structure(shapes) == jax.tree.structure(state)
+    assert set(report) == {"loss/generator", "loss/lesson"}
 
 
 def test_the_probability_adapts_every_few_steps():
