@@ -71,7 +71,10 @@ _DTYPE = flags.DEFINE_enum(
     "dtype", None, ["float32", "bfloat16"], "Of the generator's convolutions."
 )
 _MICRO_BATCH = flags.DEFINE_integer(
-    "micro_batch", None, "Pictures rendered at once; default: as many as pay.", 1
+    "micro_batch",
+    None,
+    "Pictures rendered at once; default: one on a CPU, elsewhere as many as fit.",
+    1,
 )
 _REMAT_FROM = flags.DEFINE_integer(
     "remat_from",

@@ -217,7 +217,7 @@ class ProjectorEngine:
         return colour_lib.move(images, self.colours, colour_lib.of_each(targets))
 
     @functools.cached_property
-    def _sizes(self) -> dict[int, int]:
+    def _sizes(self) -> dict[int, int | None]:
         """Slices by pictures of a device: each is estimated once."""
         return {}
 

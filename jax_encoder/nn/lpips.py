@@ -210,11 +210,13 @@ def unit_normalise(features: jax.Array) -> jax.Array:
     """Divides channel vectors by their length; `[..., C]`, zero stays zero.
 
     The length is the reference's, plus 1e-10; at zero its gradient is taken as zero.
+    It is inverted before it is spread over the channels: a compiler that is given the
+    quotient does so or not, and then rounds differently from program to program.
     """
     squares = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
     is_zero = squares == 0
     length = jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, squares)))
-    return features / (length + EPSILON)
+    return features * (1.0 / (length + EPSILON))
 
 
 def sum_of_squares(

@@ -102,5 +102,6 @@ def test_eight_devices_equal_one():
     assert result["multiple"] == 8
     assert result["engine_spread"] == [8, 1]
     # The engine's noise maps come of another key: its codes are compared to its own.
-    assert np.max(np.abs(np.subtract(result["engine"][:1], result["alone"]))) <= allowed
+    # It renders pictures one by one, and so gives the same bits.
+    np.testing.assert_array_equal(result["engine"][:1], result["alone"])
     np.testing.assert_allclose(*result["psnr"], rtol=1e-3)

@@ -48,11 +48,19 @@ def test_grows_with_the_batch_and_the_resolution(models):
 
 def test_chooses_the_largest_slice_that_fits(models, monkeypatch):
     single = memory.estimate(models, CONFIG, 1)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     assert memory.choose_micro_batch(models, CONFIG, 8, limit=5 * single) == 4
     assert memory.choose_micro_batch(models, CONFIG, 7, limit=5 * single) == 1
+    assert memory.choose_micro_batch(models, CONFIG, 4, limit=5 * single) is None
+
+
+def test_on_a_cpu_pictures_go_one_by_one(models, monkeypatch):
+    single = memory.estimate(models, CONFIG, 1)
     monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
-    monkeypatch.setattr(memory, "available_bytes", lambda: 100 * single)
-    assert memory.choose_micro_batch(models, CONFIG, 8) == memory.CPU_BYTES // single
+    assert memory.choose_micro_batch(models, CONFIG, 8, limit=100 * single) == 1
+    assert memory.choose_micro_batch(models, CONFIG, 1, limit=100 * single) == 1
+    asked = dataclasses.replace(CONFIG, micro_batch=8)
+    assert memory.choose_micro_batch(models, asked, 8, limit=100 * single) == 8
 
 
 def test_says_what_would_fit(models):
