@@ -34,6 +34,7 @@ def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
         raise ValueError(
             f"`micro_batch` must divide the pictures of a device: {size} and {num}."
         )
+    fn = jax.jit(fn)  # Traced once, though its shapes are asked for first.
     slices = jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), batch)
     shapes = jax.eval_shape(fn, jax.tree.map(lambda x: x[0], slices))
     results = jax.tree.map(

@@ -76,6 +76,7 @@ def conv2d(
     return _correlate(x, transformed, rows, is_backward=False)
 
 
+@functools.partial(jax.jit, static_argnames=("rows", "is_backward"))
 def _correlate(
     x: jax.Array, transformed: jax.Array, rows: int, *, is_backward: bool
 ) -> jax.Array:
