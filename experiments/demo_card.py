@@ -202,15 +202,25 @@ def _stages(job: Mapping[str, Any], error: float | None) -> str:
         ]
     if steps:
         head = changes.get("head_start", 0)
-        rate = changes.get("generator_learning_rate")
         lines.append(
             f"{len(lines) + 1}. Adversarial training, {steps:,} steps of {size}"
             f" pictures, the first {head:,} of the discriminator alone"
-            + (f"; the generator's rate was {rate:g}." if rate else ".")
+            + _adversarial(changes)
         )
     else:
         lines.append("There was no adversarial training.")
     return "\n".join(lines) + "\n"
+
+
+def _adversarial(changes: Mapping[str, Any]) -> str:
+    """What it was told beside its length."""
+    options = {
+        "generator_learning_rate": "the generator's rate was {:g}",
+        "mixing_probability": "{:.0%} of the pictures had two parents",
+        "lesson_weight": "of the others, regression went on with a weight of {:g}",
+    }
+    told = [text.format(changes[n]) for n, text in options.items() if n in changes]
+    return "".join(f"; {text}" for text in told) + "."
 
 
 def _noise(generator: Any) -> str:
