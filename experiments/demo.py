@@ -19,6 +19,7 @@ from experiments import (
     command_line,
     demo_assets,
     encoding,
+    jobs,
     likeness,
     reports,
     resources,
@@ -43,7 +44,7 @@ def main(argv):
     start = time.monotonic()
     output = pathlib.Path(_OUTPUT_DIR.value)
     paths = images.find(_examples(output))
-    job = encoding.Job(
+    job = jobs.Job(
         paths=paths,
         output=output,
         overrides={"num_steps": _NUM_STEPS.value},

@@ -1,19 +1,19 @@
 """One inversion run, from the names of things to the files: what the binaries share."""
 
 import dataclasses
-import pathlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 import jax_encoder
 from experiments import (
+    ahead,
     batches,
     command_line,
     engines,
+    jobs,
     journal,
     presets,
     processes,
@@ -23,53 +23,13 @@ from experiments import (
     starting,
     tuning,
 )
-from jax_encoder.inversion import rendering, weighting
-from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.inversion import weighting
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
 from jax_encoder.latents import spaces
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
-    """What to invert, with what, and where to write.
-
-    Attributes:
-      paths: the pictures.
-      output: the directory to write to.
-      preset: the name of one of `presets.PRESETS`.
-      overrides: fields of the preset's configuration to replace.
-      start: as of `starting.make`; "" for the preset's own.
-      generator: a bundle or checkpoint; None for the demo's.
-      networks: bundles or checkpoints of perceptual networks, by name.
-      statistics: of the generator's latents, a file; None to find or estimate them.
-      class_index: of a conditional generator.
-      seed: of everything random.
-      normalise_colours: give the pictures the generator's colours, and back.
-      tuning_steps: of pivotal tuning, for presets that have it; None: the preset's.
-      has_reports: write a summary, a contact sheet and loss curves.
-      chunk: steps between two saved states, and two frames of a film.
-      options: how to run.
-    """
-
-    paths: Sequence[pathlib.Path]
-    output: pathlib.Path
-    preset: str = "default"
-    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    start: str = ""
-    generator: str | None = None
-    networks: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    statistics: str | None = None
-    class_index: int | None = None
-    seed: int = 0
-    normalise_colours: bool = False
-    tuning_steps: int | None = None
-    has_reports: bool = True
-    chunk: int = 25
-    options: batches.Options = batches.Options()
-
-
-def run(job: Job) -> list[dict[str, Any]]:
+def run(job: jobs.Job) -> list[dict[str, Any]]:
     """Inverts the pictures and writes codes, reconstructions, films and reports.
 
     Args:
@@ -85,8 +45,10 @@ def run(job: Job) -> list[dict[str, Any]]:
     """
     start = time.monotonic()
     try:
-        engine = make_engine(job)
         own = processes.share(job.paths)
+        compiling = ahead.start(job, len(own))
+        engine = make_engine(job)
+        compiling.join()
         rows = batches.invert(
             own, job.output, engine, job.options, refused=_refused(job, engine)
         )
@@ -98,7 +60,7 @@ def run(job: Job) -> list[dict[str, Any]]:
     return rows
 
 
-def make_engine(job: Job) -> projector_engine.ProjectorEngine:
+def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
     """Loads everything that a job names.
 
     Args:
@@ -113,12 +75,7 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     """
     preset = presets.get(job.preset)
     source = resources.generator(job.generator)
-    config = preset.config
-    if _renders_coarsely(source.network.config):
-        config = dataclasses.replace(config, stages=preset.coarse)
-    config = override(config, job.overrides)
-    _check_stages(source.network.config, config)
-    label = _label(source.network.config, config, job.class_index)
+    config, label = jobs.configure(job, source.network.config)
     models = _models(job, source, config, label)
     start = job.start or preset.start
     if not job.start and spaces.is_z(config.space) and start in ("mean", "zeros"):
@@ -165,10 +122,9 @@ def make_engine(job: Job) -> projector_engine.ProjectorEngine:
     )
 
 
-def _models(job: Job, source: resources.Source, config, label) -> Models:
+def _models(job: jobs.Job, source: resources.Source, config, label) -> Models:
     """Everything frozen that the configuration needs."""
-    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
-    names = sorted(name for name in named if name)
+    names = jobs.network_names(config)
     is_demo = job.generator is None
     return Models(
         generator=source.network,
@@ -179,7 +135,9 @@ def _models(job: Job, source: resources.Source, config, label) -> Models:
     )
 
 
-def _tuner(job: Job, preset: presets.Preset, models, sha256) -> tuning.Tuner | None:
+def _tuner(
+    job: jobs.Job, preset: presets.Preset, models, sha256
+) -> tuning.Tuner | None:
     config = preset.pivotal
     if config is None:
         if job.tuning_steps is not None:
@@ -195,79 +153,12 @@ def _tuner(job: Job, preset: presets.Preset, models, sha256) -> tuning.Tuner | N
     )
 
 
-def override(config: ProjectorConfig, changes: Mapping[str, Any]) -> ProjectorConfig:
-    """A preset's configuration with some fields replaced.
-
-    Args:
-      config: the preset's.
-      changes: fields of it; "learning_rate" is the schedule's, and "vgg_layer" that of
-        the terms that compare one layer.
-
-    Returns:
-      The configuration.
-
-    Raises:
-      ValueError: a change that this preset has no place for.
-    """
-    fields = {k: v for k, v in changes.items() if v is not None}
-    rate = fields.pop("learning_rate", None)
-    layer = fields.pop("vgg_layer", None)
-    if rate is not None:
-        schedule = dataclasses.replace(config.schedule, learning_rate=rate)
-        fields["schedule"] = schedule
-    if layer is not None:
-        if not any(hasattr(term, "layer") for term in config.terms):
-            raise ValueError("This preset compares no single layer: drop --vgg_layer.")
-        fields["terms"] = tuple(
-            dataclasses.replace(t, layer=layer) if hasattr(t, "layer") else t
-            for t in config.terms
-        )
-    return dataclasses.replace(config, **fields)
-
-
-def _refused(job: Job, engine: projector_engine.ProjectorEngine) -> dict[str, str]:
+def _refused(job: jobs.Job, engine: projector_engine.ProjectorEngine) -> dict[str, str]:
     """Pictures without a code to start from, where each needs its own."""
     start: Any = engine.start
     if not isinstance(start.start, starting.Codes):
         return {}
     return start.start.refused([path.stem for path in job.paths])
-
-
-def _renders_coarsely(generator: Any) -> bool:
-    """Whether a preset's coarse stages pay."""
-    is_coarse = len(rendering.resolutions(generator)) > 1
-    return is_coarse and generator.resolution >= presets.COARSE_FROM
-
-
-def _check_stages(generator: Any, config: ProjectorConfig) -> None:
-    """Refuses stages at which the generator cannot be rendered."""
-    if not config.stages:
-        return
-    known = rendering.resolutions(generator)
-    if len(known) == 1:
-        kind = type(generator).__module__.rpartition(".")[2]
-        raise ValueError(
-            f"--stages: only StyleGAN2 with output skips renders coarsely, and this is"
-            f" a {kind} of another kind; drop it."
-        )
-    unknown = {stage.resolution for stage in config.stages} - set(known)
-    if unknown:
-        raise ValueError(
-            f"--stages: the generator has the resolutions {known}, not"
-            f" {sorted(unknown)}."
-        )
-
-
-def _label(generator: Any, config: ProjectorConfig, index: int | None):
-    """`[1, c_dim]`, or None for generators and spaces without classes."""
-    c_dim = getattr(generator, "c_dim", 0)
-    if index is None:
-        if c_dim and spaces.is_z(config.space):
-            raise ValueError(f"This generator has {c_dim} classes: give --class_index.")
-        return None
-    if not 0 <= index < c_dim:
-        raise ValueError(f"--class_index={index}: the generator has {c_dim} classes.")
-    return jax.nn.one_hot(jnp.asarray([index]), c_dim)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -295,7 +186,7 @@ class _WeightedStart:
 
 
 def report(
-    job: Job,
+    job: jobs.Job,
     engine: engines.Engine,
     rows: Sequence[Mapping[str, Any]],
     seconds: float,

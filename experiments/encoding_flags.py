@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments import batches, command_line, encoding, presets
+from experiments import batches, command_line, jobs, presets
 from jax_encoder.inversion.config import Stage
 from jax_encoder.io import films
 from jax_encoder.latents import spaces
@@ -102,7 +102,7 @@ def job(
     film: str,
     *,
     has_reports: bool = True,
-) -> encoding.Job:
+) -> jobs.Job:
     """The flags as a job.
 
     Args:
@@ -128,7 +128,7 @@ def job(
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
     layer = _VGG_LAYER.value
-    return encoding.Job(
+    return jobs.Job(
         paths=paths,
         output=output,
         preset=_PRESET.value,

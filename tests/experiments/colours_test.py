@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import encoding, resources
+from experiments import encoding, jobs, resources
 from jax_encoder.inversion import schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import codes, images
@@ -38,8 +38,8 @@ def photo(tmp_path_factory):
 
 
 def encode(photo, output, monkeypatch, **options):
-    monkeypatch.setattr(encoding, "override", lambda *_: CONFIG)
-    job = encoding.Job(paths=[photo], output=output, has_reports=False, **options)
+    monkeypatch.setattr(jobs, "override", lambda *_: CONFIG)
+    job = jobs.Job(paths=[photo], output=output, has_reports=False, **options)
     (row,) = encoding.run(job)
     return row
 

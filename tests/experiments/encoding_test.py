@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import encoding, presets
+from experiments import jobs, presets
 from jax_encoder.nn import stylegan1, stylegan2
 
 
@@ -14,11 +14,11 @@ def _config(resolution, architecture="skip"):
 
 
 def test_large_generators_with_skips_begin_coarsely():
-    assert encoding._renders_coarsely(_config(1024))
-    assert not encoding._renders_coarsely(_config(512))
-    assert not encoding._renders_coarsely(_config(1024, "resnet"))
+    assert jobs._renders_coarsely(_config(1024))
+    assert not jobs._renders_coarsely(_config(512))
+    assert not jobs._renders_coarsely(_config(1024, "resnet"))
     other = stylegan1.GeneratorConfig(resolution=1024, channels=(8,) * 10)
-    assert not encoding._renders_coarsely(other)
+    assert not jobs._renders_coarsely(other)
     for preset in presets.PRESETS:
         sides = {stage.resolution for stage in preset.coarse}
         assert sides <= set(_config(1024).resolutions)
@@ -26,9 +26,9 @@ def test_large_generators_with_skips_begin_coarsely():
 
 def test_coarse_stages_that_a_generator_has_not_are_refused():
     config = presets.get("default").config
-    staged = encoding.override(config, {"stages": presets.get("default").coarse})
-    encoding._check_stages(_config(1024), staged)
+    staged = jobs.override(config, {"stages": presets.get("default").coarse})
+    jobs._check_stages(_config(1024), staged)
     with pytest.raises(ValueError, match=r"has the resolutions .* not \[256\]"):
-        encoding._check_stages(_config(128), staged)
+        jobs._check_stages(_config(128), staged)
     with pytest.raises(ValueError, match="only StyleGAN2 with output skips"):
-        encoding._check_stages(_config(1024, "resnet"), staged)
+        jobs._check_stages(_config(1024, "resnet"), staged)

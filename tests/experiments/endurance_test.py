@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from experiments import encoding, resources
+from experiments import encoding, jobs, resources
 from jax_encoder.inversion import projector
 from jax_encoder.io import images
 
@@ -25,7 +25,7 @@ def pictures():
 
 
 def make_engine(num_steps):
-    job = encoding.Job(
+    job = jobs.Job(
         paths=(), output=pathlib.Path(), overrides={"num_steps": num_steps}, chunk=20
     )
     return encoding.make_engine(job)

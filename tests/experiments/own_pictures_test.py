@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import encoding, presets
+from experiments import encoding, jobs, presets
 from jax_encoder.inversion import driver, starts
 from jax_encoder.metrics import pairs
 
@@ -22,7 +22,7 @@ _NUM, _BATCH = 100, 10
 
 @pytest.fixture(scope="module")
 def models():
-    job = encoding.Job(paths=(), output=pathlib.Path())
+    job = jobs.Job(paths=(), output=pathlib.Path())
     return encoding.make_engine(job).models
 
 
