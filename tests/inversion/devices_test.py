@@ -63,7 +63,8 @@ def encode(pictures):
     return engine.multiple, spread, outcome
 
 multiple, engine_spread, together = encode(targets)
-_, alone_spread, alone = encode(targets[:1])  # one picture cannot be divided
+# Three pictures, and one, cannot be divided.
+(_, _, three), (_, alone_spread, alone) = encode(targets[:3]), encode(targets[:1])
 words = ("all-reduce", "all-gather", "all-to-all", "collective-permute")
 print(json.dumps({
     "devices": jax.device_count(),
@@ -74,6 +75,7 @@ print(json.dumps({
     "multiple": multiple,
     "engine_spread": [engine_spread, alone_spread],
     "engine": together.ws.tolist(),
+    "three": three.ws.tolist(),
     "alone": alone.ws.tolist(),
     "psnr": [float(alone.measures["psnr"][0]), float(together.measures["psnr"][0])],
 }))
@@ -103,5 +105,6 @@ def test_eight_devices_equal_one():
     assert result["engine_spread"] == [8, 1]
     # The engine's noise maps come of another key: its codes are compared to its own.
     # It renders pictures one by one, and so gives the same bits.
+    np.testing.assert_array_equal(result["engine"][:3], result["three"])
     np.testing.assert_array_equal(result["engine"][:1], result["alone"])
     np.testing.assert_allclose(*result["psnr"], rtol=1e-3)

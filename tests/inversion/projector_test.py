@@ -87,16 +87,6 @@ def test_micro_batches_change_nothing(models, targets, batch):
     _close(projection.ws, batch[0].ws, 2e-4)
 
 
-def test_one_by_one_a_picture_gets_the_same_bits_as_alone(models, targets):
-    config = dataclasses.replace(CONFIG, micro_batch=1)
-    values = starts.mean(models, "w+", 3)
-    batch, _ = driver.project(models, targets[:3], values, KEY, config=config)
-    alone, _ = driver.project(models, targets[1:2], values[:1], KEY, config=config)
-    for name in ("ws", "images", "loss"):
-        found = getattr(alone, name)
-        np.testing.assert_array_equal(found[0], getattr(batch, name)[1])
-
-
 def test_a_saved_state_is_gone_on_with(models, targets, batch):
     values = starts.mean(models, "w+", 8)
     first = projector.init(models, values, KEY, CONFIG)
