@@ -16,11 +16,13 @@ import contextlib
 import json
 import pathlib
 
+import jax
 from absl import flags
 
 from experiments import command_line
 from experiments.benchmarking import cases, peaks, plain, reports, rows
 from jax_encoder.io import files
+from jax_encoder.ops import formulations
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",
@@ -69,8 +71,14 @@ def main(argv):
         raise command_line.UsageError(
             f"--without={sorted(unknown)}: choose of {', '.join(plain.SPECIAL)}."
         )
-    if _WITHOUT.value and _REFERENCE.value:
-        raise command_line.UsageError("--without and --reference exclude each other.")
+    if _WITHOUT.value and (_REFERENCE.value or _FORMULATIONS.value == "plain"):
+        raise command_line.UsageError(
+            "--without excludes --reference and --formulations=plain."
+        )
+    if _WITHOUT.value and jax.default_backend() not in formulations.BACKENDS:
+        raise command_line.UsageError(
+            f"--without: {jax.default_backend()} has no special formulations."
+        )
     if _THREADS.value:
         rows.pin(_THREADS.value)
     reference = rows.load_reference(_REFERENCE.value) if _REFERENCE.value else None
@@ -134,6 +142,8 @@ def _write(directory: pathlib.Path, measured, peak) -> None:
     report = {
         **reports.describe(),
         "formulations": _FORMULATIONS.value,
+        "reference": _REFERENCE.value,
+        "without": _WITHOUT.value,
         "threads": _THREADS.value,
         "peak_flops_per_second": peak,
         "rows": measured,

@@ -217,9 +217,9 @@ def _adversarial(changes: Mapping[str, Any]) -> str:
     options = {
         "generator_learning_rate": "the generator's rate was {:g}",
         "mixing_probability": "{:.0%} of the pictures had two parents",
-        "lesson_weight": "of the others, regression went on with a weight of {:g}",
+        "lesson_weight": "regression of those with one went on with a weight of {:g}",
     }
-    told = [text.format(changes[n]) for n, text in options.items() if n in changes]
+    told = [text.format(changes[n]) for n, text in options.items() if changes.get(n)]
     return "".join(f"; {text}" for text in told) + "."
 
 

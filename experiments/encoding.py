@@ -23,7 +23,7 @@ from experiments import (
     starting,
     tuning,
 )
-from jax_encoder.inversion import weighting
+from jax_encoder.inversion import memory, weighting
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
 from jax_encoder.latents import spaces
@@ -173,12 +173,14 @@ class _WeightedStart:
         values = self.start(targets, names)
         if not self.preset.weight_grid:
             return values, None
+        models, config = self.task.models, self.task.config
+        size = memory.choose_micro_batch(models, config, len(targets))
         weights, values = weighting.choose(
-            self.task.models,
+            models,
             targets,
             values,
             jax.random.key(self.task.seed),
-            config=self.task.config,
+            config=dataclasses.replace(config, micro_batch=size),
             candidates=weighting.grid(*self.preset.weight_grid),
             num_steps=self.preset.num_trial_steps,
         )

@@ -179,15 +179,16 @@ def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Genera
 def _lessons(
     job, generator, config: gan.GanConfig, key, sharding
 ) -> Callable[[int], fakes.Lesson | None]:
-    """Returns what draws the lesson of a step; without a weight there is none."""
-    if not config.lesson_weight:
-        return lambda step: None
+    """Returns what draws the lesson of a step, or None where none is given."""
     shape = (config.batch_size, generator.config.z_dim)
     people = jax.jit(regression.people)
+    # Apart from those that the steps of the training derive from `key` themselves.
+    lesson_key = jax.random.split(key)[1]
 
     def lesson(step):
-        step_key = jax.random.fold_in(jax.random.fold_in(key, 29), step)
-        z = jax.random.normal(step_key, shape)
+        if not config.lesson_weight or step < config.head_start:
+            return None
+        z = jax.random.normal(jax.random.fold_in(lesson_key, step), shape)
         targets = faces.render(people(z), job.resolution)
         return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
 

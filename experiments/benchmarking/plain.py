@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -19,14 +19,14 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 
 @contextlib.contextmanager
-def without(*names: str) -> Iterator[None]:
+def without(names: Sequence[str] = tuple(SPECIAL)) -> Iterator[None]:
     """Traces what is inside without some of the special formulations.
 
     Args:
-      *names: of `SPECIAL`; none of them for all.
+      names: of `SPECIAL`; default: all.
     """
     limits: dict[str, Any] = {}
-    for name in names or SPECIAL:
+    for name in names:
         limits |= SPECIAL[name]
     saved = dict(formulations.BACKENDS)
     jax.clear_caches()  # What was traced before has its formulations already.

@@ -83,7 +83,7 @@ def _measure_part(part, options, peer) -> _Measured:
     if peer is not None:
         callables["other"] = peer
     elif options.without:
-        with plain.without(*options.without):
+        with plain.without(options.without):
             lesser = timing.compile_program(part.fn, part.args, with_cache=False)
         callables["other"], num_other = lesser.run, part.num_steps
     times = timing.alternate(

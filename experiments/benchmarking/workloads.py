@@ -28,7 +28,7 @@ class Part:
     Attributes:
       fn: a function of pytrees of arrays.
       args: its arguments.
-      name: within the step; empty where there is one part.
+      name: tells it from the other parts of a step.
       share: of the steps that run it.
       num_steps: steps that one call makes.
       flops: of one step, or None where a rate would say nothing.

@@ -10,14 +10,14 @@ import jax.numpy as jnp
 def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
     """Applies `fn` to slices of a batch, one after the other.
 
-    The compiler does not learn how many slices there are. So it compiles a single slice
-    as it compiles one of many, and on CPUs a picture gets the same bits alone, among
-    others and on any number of devices.
+    On CPUs the compiler does not learn how many slices there are. So it compiles a
+    single slice as it compiles one of many, and a picture gets the same bits alone,
+    among others and on several devices, given the same number of threads.
 
     Args:
       fn: from a pytree of `[size, ...]` arrays to a pytree of `[size, ...]` arrays; not
         differentiated from outside.
-      batch: pytree of `[N, ...]` arrays.
+      batch: pytree of `[N, ...]` arrays of numbers.
       size: pictures in a slice; None: all at once, without a loop.
 
     Returns:
@@ -45,6 +45,8 @@ def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
         found = fn(jax.tree.map(lambda x: x[index], slices))
         return jax.tree.map(lambda r, f: r.at[index].set(f), results, found)
 
-    count = jax.lax.optimization_barrier(jnp.asarray(num // size, jnp.int32))
+    count: Any = num // size
+    if jax.default_backend() == "cpu":
+        count = jax.lax.optimization_barrier(jnp.asarray(count, jnp.int32))
     results = jax.lax.fori_loop(0, count, body, results)
     return jax.tree.map(lambda x: x.reshape(num, *x.shape[2:]), results)

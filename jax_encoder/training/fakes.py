@@ -117,7 +117,7 @@ def draw_noise(
 
 
 def lesson_error(drawn: Fakes, lesson: Lesson) -> jax.Array:
-    """Returns `regression.distance` of those with one parent, a scalar.
+    """Returns `regression.distance`, a scalar: a mean in which two parents count zero.
 
     Args:
       drawn: from the lesson's z.

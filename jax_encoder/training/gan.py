@@ -50,7 +50,7 @@ class GanConfig:
       ada_initial: the probability to start with.
       ada_interval: steps between adjustments.
       ada_speed: pictures over which the probability may move by one.
-      lesson_weight: of the distance to the pictures of a `fakes.Lesson`.
+      lesson_weight: of `fakes.lesson_error`, for which steps then need a lesson.
       dtype: of the convolutions: "float32" or "bfloat16".
     """
 
@@ -89,6 +89,10 @@ class GanConfig:
             raise ValueError(
                 "`batch_size` must be a positive multiple of `path_batch_shrink`: got"
                 f" {self.batch_size} and {self.path_batch_shrink}."
+            )
+        if self.lesson_weight < 0:
+            raise ValueError(
+                f"`lesson_weight` must not be negative: got {self.lesson_weight}."
             )
 
 
@@ -247,7 +251,8 @@ def train_step(
       key: of the whole training.
       config: options.
       sharding: how batches lie on the devices; None for one device.
-      lesson: known pictures, for a `lesson_weight`.
+      lesson: as many known pictures; needed for a `lesson_weight` once the generator
+        learns.
 
     Returns:
       the new state, and the losses: scalars by name.
@@ -257,6 +262,12 @@ def train_step(
             f"`images` must hold {config.batch_size} pictures: got {images.shape}."
         )
     step = int(state.step)
+    is_taught = config.lesson_weight > 0 and step >= config.head_start
+    if is_taught and (lesson is None or lesson.targets.shape != images.shape):
+        raise ValueError(
+            f"`lesson_weight` needs a lesson with targets of {images.shape}: got"
+            f" {None if lesson is None else lesson.targets.shape}."
+        )
     options = {"config": config, "sharding": sharding}
     report: dict[str, jax.Array] = {}
     if step >= config.head_start:

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -128,8 +129,17 @@ def test_the_same_without_a_formulation_is_the_reference(monkeypatch):
         }
 
     monkeypatch.setattr(timing, "alternate", alternate)
+    programs = []
+    compile_program = timing.compile_program
+
+    def note(fn, arguments, **options):
+        programs.append(str(jax.make_jaxpr(lambda *a: fn(*a))(*arguments)))
+        return compile_program(fn, arguments, **options)
+
+    monkeypatch.setattr(timing, "compile_program", note)
     options = rows.Options(with_cache=False, without=("strips",))
     row = rows.measure(case, options)
     assert called == ["ours", "other"]
+    assert ["scan" in program for program in programs] == [True, False]
     assert (row["seconds"], row["reference_seconds"]) == (2.0, 4.0)
     assert row["reference_ratio"] == row["reference_processor_ratio"] == 2.0

@@ -61,6 +61,10 @@ def test_only_the_single_ones_feel_it(generator, lesson):
     assert not drawn.is_single.all()
     slope = jax.grad(lambda images: _error(drawn, images, lesson))(drawn.images)
     np.testing.assert_array_equal(jnp.any(slope != 0, axis=(1, 2, 3)), drawn.is_single)
+    single = drawn.is_single
+    alone = regression.distance(drawn.images[single], lesson.targets[single])
+    error = fakes.lesson_error(drawn, lesson)
+    np.testing.assert_allclose(error, alone * jnp.mean(single), rtol=1e-5)
 
 
 def _error(drawn, images, lesson):
