@@ -113,12 +113,6 @@ def invert(
         return run.run(refused or {})
 
 
-def padded_size(num: int, options: Options, engine: engines.Engine) -> int:
-    """Pictures in every batch of `num`, the padding of the last one included."""
-    size = max(1, min(options.batch_size, num))
-    return -(-size // engine.multiple) * engine.multiple
-
-
 def _is_done(path, output, journal, extensions) -> bool:
     """Whether an earlier run finished this very picture and its files are there."""
     row = journal.records.get(path.stem)
@@ -138,7 +132,8 @@ class _Run:
         self.paths, self.done, self.output, self.engine = paths, done, output, engine
         self.options, self.journal, self.reporter = options, journal, reporter
         self.rows: dict[pathlib.Path, dict[str, Any]] = {}
-        self.size = padded_size(len(paths), options, engine)
+        size = max(1, min(options.batch_size, len(paths)))
+        self.size = -(-size // engine.multiple) * engine.multiple
         self.can_save = True
 
     def run(self, refused: Mapping[str, str]) -> list[dict[str, Any]]:

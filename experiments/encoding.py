@@ -9,7 +9,6 @@ import jax
 
 import jax_encoder
 from experiments import (
-    ahead,
     batches,
     command_line,
     engines,
@@ -46,9 +45,7 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
     start = time.monotonic()
     try:
         own = processes.share(job.paths)
-        compiling = ahead.start(job, len(own))
         engine = make_engine(job)
-        compiling.join()
         rows = batches.invert(
             own, job.output, engine, job.options, refused=_refused(job, engine)
         )
@@ -124,7 +121,8 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
 
 def _models(job: jobs.Job, source: resources.Source, config, label) -> Models:
     """Everything frozen that the configuration needs."""
-    names = jobs.network_names(config)
+    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
+    names = sorted(name for name in named if name)
     is_demo = job.generator is None
     return Models(
         generator=source.network,

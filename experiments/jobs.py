@@ -53,12 +53,14 @@ class Job:
     options: batches.Options = batches.Options()
 
 
-def configure(job: Job, generator: Any) -> tuple[ProjectorConfig, jax.Array | None]:
+def configure(
+    job: Job, generator_config: Any
+) -> tuple[ProjectorConfig, jax.Array | None]:
     """Joins a job's preset with its changes, for a generator.
 
     Args:
       job: what to do.
-      generator: the configuration of the generator.
+      generator_config: of the generator.
 
     Returns:
       The configuration, and the label `[1, c_dim]`, or None without classes.
@@ -68,17 +70,11 @@ def configure(job: Job, generator: Any) -> tuple[ProjectorConfig, jax.Array | No
     """
     preset = presets.get(job.preset)
     config = preset.config
-    if _renders_coarsely(generator):
+    if _renders_coarsely(generator_config):
         config = dataclasses.replace(config, stages=preset.coarse)
     config = override(config, job.overrides)
-    _check_stages(generator, config)
-    return config, _label(generator, config, job.class_index)
-
-
-def network_names(config: ProjectorConfig) -> list[str]:
-    """The perceptual networks that a configuration and its measures need."""
-    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
-    return sorted(name for name in named if name)
+    _check_stages(generator_config, config)
+    return config, _label(generator_config, config, job.class_index)
 
 
 def override(config: ProjectorConfig, changes: Mapping[str, Any]) -> ProjectorConfig:
@@ -111,19 +107,19 @@ def override(config: ProjectorConfig, changes: Mapping[str, Any]) -> ProjectorCo
     return dataclasses.replace(config, **fields)
 
 
-def _renders_coarsely(generator: Any) -> bool:
+def _renders_coarsely(generator_config: Any) -> bool:
     """Whether a preset's coarse stages pay."""
-    is_coarse = len(rendering.resolutions(generator)) > 1
-    return is_coarse and generator.resolution >= presets.COARSE_FROM
+    is_coarse = len(rendering.resolutions(generator_config)) > 1
+    return is_coarse and generator_config.resolution >= presets.COARSE_FROM
 
 
-def _check_stages(generator: Any, config: ProjectorConfig) -> None:
+def _check_stages(generator_config: Any, config: ProjectorConfig) -> None:
     """Refuses stages at which the generator cannot be rendered."""
     if not config.stages:
         return
-    known = rendering.resolutions(generator)
+    known = rendering.resolutions(generator_config)
     if len(known) == 1:
-        kind = type(generator).__module__.rpartition(".")[2]
+        kind = type(generator_config).__module__.rpartition(".")[2]
         raise ValueError(
             f"--stages: only StyleGAN2 with output skips renders coarsely, and this is"
             f" a {kind} of another kind; drop it."
@@ -136,9 +132,9 @@ def _check_stages(generator: Any, config: ProjectorConfig) -> None:
         )
 
 
-def _label(generator: Any, config: ProjectorConfig, index: int | None):
+def _label(generator_config: Any, config: ProjectorConfig, index: int | None):
     """`[1, c_dim]`, or None for generators and spaces without classes."""
-    c_dim = getattr(generator, "c_dim", 0)
+    c_dim = getattr(generator_config, "c_dim", 0)
     if index is None:
         if c_dim and spaces.is_z(config.space):
             raise ValueError(f"This generator has {c_dim} classes: give --class_index.")

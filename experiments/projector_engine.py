@@ -127,28 +127,6 @@ class ProjectorEngine:
             weights = jnp.broadcast_to(row[None], (len(values), len(row)))
         return EngineState(projector=state, weights=weights)
 
-    def compile_ahead(self, num: int) -> None:
-        """Compiles the first program for `num` pictures; on several devices nothing.
-
-        The models may be outlines (`bundles.outline`).
-        """
-        if self._mesh(num) is not None:
-            return
-        side = self.resolution
-        state = self.template(np.zeros((num, side, side, 3), np.float32))
-        driver.compile_ahead(
-            self.models,
-            state.projector,
-            config=self._fitted(num),
-            weights=state.weights,
-            labels=self._labels(num),
-            chunk=self._chunk,
-        )
-
-    @property
-    def _chunk(self) -> int:
-        return min(self.chunk, self.config.num_steps)
-
     def iterate(
         self, targets: np.ndarray, state: EngineState
     ) -> Iterator[tuple[EngineState, np.ndarray]]:
@@ -161,7 +139,7 @@ class ProjectorEngine:
             config=self._fitted(len(targets)),
             weights=state.weights,
             labels=self._labels(len(targets)),
-            chunk=self._chunk,
+            chunk=min(self.chunk, self.config.num_steps),
             mesh=self._mesh(len(targets)),
         ):
             yield (

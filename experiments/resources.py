@@ -74,35 +74,11 @@ def load(path: str | os.PathLike) -> Source:
             network = converters.load(path, kind=entry.kind if entry else None)
             return Source(network=network, path=path, sha256=files.sha256(path))
         network = bundles.load(path)
-        digest = _digest(bundles.describe(path))
+        provenance = bundles.describe(path).get("provenance") or {}
     except ValueError as error:
         raise command_line.Failure(str(error)) from error
+    digest = provenance.get("sha256") or provenance.get("source_sha256")
     return Source(network=network, path=path, sha256=digest or hash_weights(network))
-
-
-def outline(path: str | os.PathLike) -> Source | None:
-    """A bundle's network with shapes in the place of arrays, which are not read.
-
-    Args:
-      path: as of `load`.
-
-    Returns:
-      None for what is no bundle. The hash is empty where the bundle does not say it.
-
-    Raises:
-      BundleError: the bundle is of an unknown network.
-    """
-    root = pathlib.Path(path)
-    if not bundles.is_bundle(root):
-        return None
-    digest = _digest(bundles.describe(root))
-    return Source(network=bundles.outline(root), path=root, sha256=digest or "")
-
-
-def _digest(description: Mapping[str, Any]) -> str | None:
-    """Of the checkpoint that a bundle was made of, if it says so."""
-    provenance = description.get("provenance") or {}
-    return provenance.get("sha256") or provenance.get("source_sha256")
 
 
 def hash_weights(network: nnx.Module) -> str:
@@ -177,18 +153,6 @@ def networks(
     return found
 
 
-def outline_of_network(name: str, paths: Mapping[str, str | None]) -> Any | None:
-    """The outline of a network that `networks` would read; None where there is none.
-
-    Args:
-      name: as of `networks`.
-      paths: likewise.
-    """
-    path = paths.get(name) or DEMO_NETWORKS.get(name)
-    source = outline(path) if path else None
-    return source and source.network
-
-
 @functools.cache
 def _load_once(path: str) -> Any:
     return load(path).network
@@ -231,49 +195,25 @@ def latent_statistics(
     Raises:
       Failure: the file cannot be read or lacks the principal components.
     """
-    found = known_statistics(source, path, with_p=with_p, label=label)
-    if found is not None:
-        return found
-    num = _NUM_P_SAMPLES if with_p else _NUM_SAMPLES
-    _check_label(source, label)
-    found = statistics.estimate(
-        source.network, num_samples=num, with_p=with_p, labels=label
-    )
-    cached = _cached_statistics(source, with_p, label)
-    if cached is not None:
-        statistics.save(found, cached)
-    return found
-
-
-def known_statistics(
-    source: Source,
-    path: str | None = None,
-    *,
-    with_p: bool = False,
-    label: jax.Array | None = None,
-) -> statistics.LatentStatistics | None:
-    """Finds statistics as `latent_statistics` does; None where it would compute them.
-
-    The arguments and errors are the same; of the source an outline will do.
-    """
     if path is not None:
         found = _read_statistics(pathlib.Path(path))
         if with_p and found.p is None:
             raise command_line.Failure(f"{path}: lacks the components of P.")
         return found
-    cached = _cached_statistics(source, with_p, label) if source.sha256 else None
+    cached = _cached(f"{source.sha256[:32]}{_class(label)}{'_p' * with_p}.npz")
     for place in (source.path / "statistics.npz", cached):
         if place is not None and place.is_file():
             found = _read_statistics(place)
             if found.p is not None or not with_p:
                 return found
-    return None
-
-
-def _cached_statistics(
-    source: Source, with_p: bool, label: jax.Array | None
-) -> pathlib.Path | None:
-    return _cached(f"{source.sha256[:32]}{_class(label)}{'_p' * with_p}.npz")
+    num = _NUM_P_SAMPLES if with_p else _NUM_SAMPLES
+    _check_label(source, label)
+    found = statistics.estimate(
+        source.network, num_samples=num, with_p=with_p, labels=label
+    )
+    if cached is not None:
+        statistics.save(found, cached)
+    return found
 
 
 def _class(label: jax.Array | None) -> str:

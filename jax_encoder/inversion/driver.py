@@ -1,7 +1,6 @@
 """The loop on the host around the compiled chunks of an inversion."""
 
 import dataclasses
-import functools
 from collections.abc import Iterator
 
 import jax
@@ -93,50 +92,6 @@ def iterate(
         yield state, jax.tree.map(lambda c, count=count: c[:count], curves)
         if not (state.status == RUNNING).any():
             return
-
-
-def compile_ahead(
-    models: Models,
-    state: ProjectorState,
-    *,
-    config: ProjectorConfig,
-    weights: jax.Array,
-    labels: jax.Array | None = None,
-    chunk: int = 50,
-) -> None:
-    """Compiles the program of the first stage; `iterate` then finds it ready.
-
-    Nothing is computed and only shapes are needed, so that this can run in a thread
-    while the weights are read. One device only.
-
-    Args:
-      models: the frozen networks, or `ShapeDtypeStruct`s for their arrays.
-      state: of the shapes that `iterate` will be given; this and the rest likewise.
-      config: what to do.
-      weights: `[N, T]`.
-      labels: `[N, c_dim]`, or None.
-      chunk: steps per call.
-    """
-    full = models.generator.config.resolution
-    _, count, resolution = config.plan(full, chunk)[0]
-    shape = (len(weights), resolution, resolution, 3)
-    problem = jax.eval_shape(
-        functools.partial(projector.prepare, config=config),
-        models,
-        jax.ShapeDtypeStruct(shape, jnp.float32),
-        weights=weights,
-        labels=labels,
-    )
-    projector.advance_in_place.lower(
-        models,
-        problem,
-        state,
-        jnp.asarray(count),
-        config=config,
-        resolution=resolution,
-        chunk=chunk,
-        mesh=None,
-    ).compile()
 
 
 def project(

@@ -100,19 +100,6 @@ def load(directory: str | os.PathLike[str]) -> Any:
     return nnx.merge(graphdef, abstract)
 
 
-def outline(directory: str | os.PathLike[str]) -> Any:
-    """Returns a network with shapes in the place of its arrays, which are not read.
-
-    Args:
-      directory: what `save` wrote.
-
-    Raises:
-      BundleError: no bundle, or one of an unknown network.
-    """
-    root = pathlib.Path(directory).absolute()
-    return nnx.eval_shape(_constructor(root, describe(root)))
-
-
 def describe(directory: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads what a bundle says of itself: network, config, provenance, extras.
 
