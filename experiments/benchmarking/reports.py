@@ -30,6 +30,7 @@ _COLUMNS = (
     ("cpu ratio", "reference_processor_ratio", "{:.2f}x"),
     ("other/this", "compare_ratio", "{:.2f}x"),
 )
+_PLOT_WIDTH = 9.0  # inches; the legend stands beside the axes
 _SCALES = {
     "flops_per_second": 1e-9,
     "program_bytes": 2.0**-20,
@@ -142,7 +143,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: pathlib.Path, axis: str) -> bo
     fixed = ("workload", "family", "dtype", "stages", "batch", "resolution")
     groups: dict[tuple, list] = {}
     for row in rows:
-        key = tuple(str(row[name]) for name in fixed if name != axis)
+        key = tuple(str(row[name] or "") for name in fixed if name != axis)
         groups.setdefault(key, []).append((row[axis], row["seconds"] / row["batch"]))
     lines = {key: sorted(g) for key, g in groups.items() if len(g) > 1}
     if not lines:
@@ -150,11 +151,19 @@ def plot(rows: Sequence[Mapping[str, Any]], path: pathlib.Path, axis: str) -> bo
     with plots.figure(
         path, xlabel=axis, ylabel="seconds per picture and step"
     ) as drawing:
-        for key, points in lines.items():
+        fixed_name = "batch" if axis == "resolution" else "pixels"
+        for index, (key, points) in enumerate(lines.items()):
             x, y = np.asarray(points, float).T
-            label = " ".join(part for part in key if part != "()")
-            drawing.plot(x, y, marker="o", label=label)
+            *parts, last = filter(None, key)
+            # The colours repeat after ten.
+            style = ("-", "--", ":")[index // 10 % 3]
+            label = " ".join([*parts, fixed_name, last])
+            drawing.plot(x, y, style, marker="o", label=label)
         drawing.set_xscale("log", base=2)
         drawing.set_yscale("log")
-        drawing.legend(fontsize="small")
+        ticks = sorted({point[0] for points in lines.values() for point in points})
+        drawing.set_xticks(ticks, list(map(str, ticks)))
+        drawing.figure.set_layout_engine("constrained")
+        drawing.figure.set_figwidth(_PLOT_WIDTH)
+        drawing.figure.legend(loc="outside right upper", fontsize="small")
     return True
