@@ -46,10 +46,10 @@ BACKENDS = {
     "cpu": Choices(
         strip_side=32,
         strip_channels=32 * 64,
-        strip_bytes=8 << 20,
+        strip_bytes=32 << 20,
         tile_side=16,
         tile_channels=32,
-        tile_bytes=5 << 20,
+        tile_bytes=20 << 20,
         lrelu_tile=(16, 32),
     ),
 }

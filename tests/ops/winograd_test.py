@@ -62,7 +62,8 @@ def test_refuses_sides_that_tiles_do_not_divide():
     ("side", "channels", "dtype", "rows"),
     [
         (32, 512, jnp.float32, 8),
-        (128, 256, jnp.float32, 4),
+        (128, 256, jnp.float32, 16),
+        (512, 128, jnp.float32, 8),
         (8, 512, jnp.float32, None),
         (18, 512, jnp.float32, None),
         (64, 32, jnp.float32, 16),
