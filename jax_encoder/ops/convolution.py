@@ -173,34 +173,13 @@ def up_conv2d(
     return upfirdn.filter2d(y, upfirdn.normalise(taps, 2.0), padding=padding)
 
 
-@jax.custom_vjp
 def _transposed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
     """Returns `[N, 2H + K - 2, 2W + K - 2, O]`: every input stamps its kernel."""
-    return _correlate(
-        x,
-        jnp.flip(kernel, (0, 1)),
-        window_strides=(1, 1),
-        padding=[(size - 1, size - 1) for size in kernel.shape[:2]],
-        lhs_dilation=(2, 2),
+    sides = tuple(
+        2 * side + taps - 2
+        for side, taps in zip(x.shape[1:3], kernel.shape[:2], strict=True)
     )
-
-
-def _transposed_input_gradient(x, kernel, gradient):
-    del x
-    turned = jnp.swapaxes(kernel, 2, 3)
-    return _correlate(gradient, turned, window_strides=(2, 2), padding=_UNPADDED)
-
-
-def _transposed_kernel_gradient(x, kernel, gradient):
-    """That of the convolution which leads from the gradient back to x, turned."""
-    turned = jnp.swapaxes(kernel, 2, 3)
-    found = _kernel_gradient(gradient, turned, x, 2, _UNPADDED)
-    return jnp.swapaxes(found, 2, 3)
-
-
-define_gradients(
-    _transposed_conv2d, _transposed_input_gradient, _transposed_kernel_gradient
-)
+    return _adjoint_conv2d(x, jnp.swapaxes(kernel, 2, 3), 2, _UNPADDED, sides)
 
 
 def down_conv2d(
