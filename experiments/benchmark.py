@@ -67,20 +67,9 @@ def main(argv):
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     selected = _cases()
-    if unknown := set(_WITHOUT.value) - set(plain.SPECIAL):
-        raise command_line.UsageError(
-            f"--without={sorted(unknown)}: choose of {', '.join(plain.SPECIAL)}."
-        )
-    if _WITHOUT.value and (_REFERENCE.value or _FORMULATIONS.value == "plain"):
-        raise command_line.UsageError(
-            "--without excludes --reference and --formulations=plain."
-        )
-    if _WITHOUT.value and jax.default_backend() not in formulations.BACKENDS:
-        raise command_line.UsageError(
-            f"--without: {jax.default_backend()} has no special formulations."
-        )
     if _THREADS.value:
-        rows.pin(_THREADS.value)
+        rows.pin(_THREADS.value)  # First: the backend counts processors when it starts.
+    _check_without()
     reference = rows.load_reference(_REFERENCE.value) if _REFERENCE.value else None
     others = _read(_COMPARE.value) if _COMPARE.value else None
     options = rows.Options(
@@ -105,6 +94,22 @@ def main(argv):
     if _OUTPUT_DIR.value:
         _write(pathlib.Path(_OUTPUT_DIR.value), measured, peak)
     return 0
+
+
+def _check_without() -> None:
+    """Refuses formulations that there are not, and two references at once."""
+    if unknown := set(_WITHOUT.value) - set(plain.SPECIAL):
+        raise command_line.UsageError(
+            f"--without={sorted(unknown)}: choose of {', '.join(plain.SPECIAL)}."
+        )
+    if _WITHOUT.value and (_REFERENCE.value or _FORMULATIONS.value == "plain"):
+        raise command_line.UsageError(
+            "--without excludes --reference and --formulations=plain."
+        )
+    if _WITHOUT.value and jax.default_backend() not in formulations.BACKENDS:
+        raise command_line.UsageError(
+            f"--without: {jax.default_backend()} has no special formulations."
+        )
 
 
 def _cases() -> list[cases.Case]:
