@@ -44,8 +44,8 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
     """
     start = time.monotonic()
     try:
-        own = processes.share(job.paths)
         engine = make_engine(job)
+        own = processes.share(job.paths)
         rows = batches.invert(
             own, job.output, engine, job.options, refused=_refused(job, engine)
         )

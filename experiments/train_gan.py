@@ -80,10 +80,9 @@ def main(argv):
     """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    if _BOOTSTRAP.value and _DATA.value != "faces":
-        raise command_line.UsageError("--bootstrap_steps needs --data=faces.")
-    if _LESSON_WEIGHT.value and _DATA.value != "faces":
-        raise command_line.UsageError("--lesson_weight needs --data=faces.")
+    for taught in (_BOOTSTRAP, _LESSON_WEIGHT):
+        if taught.value and _DATA.value != "faces":
+            raise command_line.UsageError(f"--{taught.name} needs --data=faces.")
     changes = {
         "batch_size": _BATCH_SIZE.value,
         "learning_rate": _LEARNING_RATE.value,
