@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 something failed (a picture, a file), 2 bad usage.
 """
 
+import gc
 import logging as standard_logging
 import os
 import pathlib
@@ -43,6 +44,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 
     def guarded(argv: Sequence[str]) -> None:
         _quieten()
+        _search_cycles_seldom()
         enable_compilation_cache(_CACHE.value)
         try:
             code = main(argv)
@@ -117,6 +119,16 @@ def _quieten() -> None:
         logging.set_verbosity(logging.WARNING)
         standard_logging.getLogger("jax").setLevel(standard_logging.ERROR)
         warnings.filterwarnings("ignore", module="orbax")
+
+
+def _search_cycles_seldom() -> None:
+    """Lets Python look for garbage less often.
+
+    Tracing a large program makes millions of objects, of which few are garbage: to
+    search them took a sixth of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, *gc.get_threshold()[1:])
 
 
 def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | None:

@@ -1,5 +1,6 @@
 """Work on a batch, a few pictures at a time."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -35,18 +36,26 @@ def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
             f"`micro_batch` must divide the pictures of a device: {size} and {num}."
         )
     fn = jax.jit(fn)  # Traced once, though its shapes are asked for first.
-    slices = jax.tree.map(lambda x: x.reshape(-1, size, *x.shape[1:]), batch)
-    shapes = jax.eval_shape(fn, jax.tree.map(lambda x: x[0], slices))
+    first = jax.tree.map(lambda x: x[:size], batch)
     results = jax.tree.map(
-        lambda s: jnp.zeros((num // size, *s.shape), s.dtype), shapes
+        lambda s: jnp.zeros((num, *s.shape[1:]), s.dtype), jax.eval_shape(fn, first)
     )
 
     def body(index, results):
-        found = fn(jax.tree.map(lambda x: x[index], slices))
-        return jax.tree.map(lambda r, f: r.at[index].set(f), results, found)
+        start = index * size
+        found = fn(jax.tree.map(lambda x: _slice(x, start, size), batch))
+        return jax.tree.map(lambda r, f: _put(r, f, start), results, found)
 
     count: Any = num // size
     if jax.default_backend() == "cpu":
         count = jax.lax.optimization_barrier(jnp.asarray(count, jnp.int32))
-    results = jax.lax.fori_loop(0, count, body, results)
-    return jax.tree.map(lambda x: x.reshape(num, *x.shape[2:]), results)
+    return jax.lax.fori_loop(0, count, body, results)
+
+
+# To look for negative indices would triple the operations to compile.
+_slice = functools.partial(
+    jax.lax.dynamic_slice_in_dim, axis=0, allow_negative_indices=False
+)
+_put = functools.partial(
+    jax.lax.dynamic_update_slice_in_dim, axis=0, allow_negative_indices=False
+)

@@ -120,9 +120,9 @@ def _strip(x: jax.Array, transformed: jax.Array, is_backward: bool) -> jax.Array
     )
     products = products.reshape(_SIZE, _SIZE, batch, rows, columns, -1)
 
-    y = _combine(output, [products[:, k] for k in range(_SIZE)])
-    y = jnp.stack(y, axis=-2)
-    y = jnp.stack(_combine(output, list(y)), axis=2)
+    y = _combine(output, _split(products, 1))
+    y = _combine(output, _split(jnp.stack(y, axis=-2), 0))
+    y = jnp.stack(y, axis=4)
     return y.reshape(batch, TILE * rows, TILE * columns, -1)
 
 
@@ -134,16 +134,24 @@ def _shifts(x: jax.Array, axis: int, count: int) -> list[jax.Array]:
     ]
 
 
+def _split(x: jax.Array, axis: int) -> list[jax.Array]:
+    """The six parts along an axis, which stays as one of a single entry."""
+    return jax.lax.split(x, (1,) * _SIZE, axis=axis)
+
+
 def _combine(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
-    """Multiplies a list of arrays by a constant matrix, leaving out its zeros."""
+    """Multiplies a list of arrays by a constant matrix, leaving out its zeros.
+
+    There are many such sums, and those of `lax` are traced faster than those of `jnp`.
+    """
     sums = []
     for row in matrix:
         terms = [
-            part if weight == 1 else float(weight) * part
+            part if weight == 1 else jax.lax.mul(float(weight), part)
             for weight, part in zip(row, parts, strict=True)
             if weight
         ]
-        sums.append(functools.reduce(jnp.add, terms))
+        sums.append(functools.reduce(jax.lax.add, terms))
     return sums
 
 
