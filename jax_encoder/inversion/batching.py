@@ -13,7 +13,7 @@ def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
 
     On CPUs the compiler does not learn how many slices there are. So it compiles a
     single slice as it compiles one of many, and a picture gets the same bits alone,
-    among others and on several devices, given the same number of threads.
+    among others and on several devices.
 
     Args:
       fn: from a pytree of `[size, ...]` arrays to a pytree of `[size, ...]` arrays; not

@@ -160,8 +160,9 @@ class SynthesisLayer(nnx.Module):
         if self.spec.is_torgb:
             styles = styles / (kernel.shape[0] ** 2 * kernel.shape[2]) ** 0.5
         else:
-            styles = styles * _rms_inverse(styles, axis=1)
-            scale = _rms_inverse(kernel, axis=(0, 1, 2))[0, 0]
+            power = jnp.mean(jnp.square(styles), axis=1, keepdims=True)
+            styles = styles * jax.lax.rsqrt(power)
+            scale = unit_scale(kernel)
             factors = scale * modulation.demodulation(
                 kernel * scale[None, None], styles
             )
@@ -199,8 +200,14 @@ def down_filter(spec: stylegan3_config.LayerSpec) -> np.ndarray:
     return taps.astype(np.float32)
 
 
-def _rms_inverse(x: jax.Array, axis: int | tuple[int, ...]) -> jax.Array:
-    return jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=axis, keepdims=True))
+def unit_scale(kernel: jax.Array) -> jax.Array:
+    """What gives every output channel of `[K, K, I, O]` unit mean square: `[1, O]`.
+
+    The mean is a product with ones: the rounding of a sum over the leading axes would
+    depend on the number of a CPU's threads.
+    """
+    squares = jnp.square(kernel).reshape(-1, kernel.shape[3])
+    return jax.lax.rsqrt(jnp.ones((1, len(squares))) @ squares / len(squares))
 
 
 class SynthesisNetwork(nnx.Module):

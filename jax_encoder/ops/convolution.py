@@ -9,10 +9,30 @@ import jax.numpy as jnp
 
 from jax_encoder.ops import upfirdn
 
-_correlate = functools.partial(
-    jax.lax.conv_general_dilated, dimension_numbers=("NHWC", "HWIO", "NHWC")
-)
 _UNPADDED = ((0, 0), (0, 0))
+_FEW_CHANNELS = 8
+
+
+def _correlate(x, kernel, strides, padding, **options):
+    """`jax.lax.conv_general_dilated` in NHWC / HWIO.
+
+    On CPUs the results do not depend on the number of threads, two or more. Where there
+    are fewer than eight output channels, Eigen would divide the sums themselves among
+    the threads, and round as many times as there are threads; so zeros fill them up.
+    """
+    num_out = kernel.shape[3]
+    is_filled = num_out < _FEW_CHANNELS and jax.default_backend() == "cpu"
+    if is_filled:
+        kernel = jnp.pad(kernel, ((0, 0),) * 3 + ((0, _FEW_CHANNELS - num_out),))
+    y = jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        strides,
+        padding,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        **options,
+    )
+    return y[..., :num_out] if is_filled else y
 
 
 def define_gradients(
