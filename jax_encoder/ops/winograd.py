@@ -11,6 +11,7 @@ pass is the same array in another order.
 """
 
 import functools
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -134,12 +135,12 @@ def _shifts(x: jax.Array, axis: int, count: int) -> list[jax.Array]:
     ]
 
 
-def _split(x: jax.Array, axis: int) -> list[jax.Array]:
+def _split(x: jax.Array, axis: int) -> Sequence[jax.Array]:
     """The six parts along an axis, which stays as one of a single entry."""
     return jax.lax.split(x, (1,) * _SIZE, axis=axis)
 
 
-def _combine(matrix: np.ndarray, parts: list[jax.Array]) -> list[jax.Array]:
+def _combine(matrix: np.ndarray, parts: Sequence[jax.Array]) -> list[jax.Array]:
     """Multiplies a list of arrays by a constant matrix, leaving out its zeros.
 
     There are many such sums, and those of `lax` are traced faster than those of `jnp`.
