@@ -130,7 +130,7 @@ def _programs(measured) -> dict[str, Any]:
     return {
         "trace_seconds": sum(p.trace_seconds for p in programs),
         "compile_seconds": sum(p.cold_seconds for p in programs),
-        "cached_start_seconds": _total([p.cached_seconds for p in programs]),
+        "cached_compile_seconds": _total([p.cached_seconds for p in programs]),
         "program_bytes": max(p.memory_bytes for p in programs),
         "device_peak_bytes": timing.device_peak_bytes(),
         "resident_peak_bytes": timing.resident_peak_bytes(),

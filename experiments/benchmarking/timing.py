@@ -20,7 +20,7 @@ class Compiled:
       run: the program, with its arguments.
       trace_seconds: from Python to the compiler's language.
       cold_seconds: of the compilation, with nothing in the cache.
-      cached_seconds: of tracing and reading it from the persistent cache; or None.
+      cached_seconds: of reading it from the persistent cache instead; or None.
       memory_bytes: arguments, results and temporary arrays; 0 where unknown.
     """
 
@@ -86,7 +86,7 @@ def compile_program(
             cached = None
             if with_cache:
                 jax.clear_caches()
-                cached = sum(_compile(fn, args)[:2])
+                _, cached, _ = _compile(fn, args)
         finally:
             _configure(saved)
     return Compiled(

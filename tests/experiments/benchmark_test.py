@@ -45,7 +45,7 @@ def test_writes_a_report_and_compares(tmp_path):
     assert row["reference_seconds"] >= 0.05
     assert row["reference_ratio"] > 1
     assert row["flops"] == 8 * 2 * 16 * 16
-    assert row["cached_start_seconds"] > 0
+    assert row["cached_compile_seconds"] > 0
 
     second = _run(*flags, "--nocached", "--compare=out/benchmark.json", cwd=tmp_path)
     assert second.returncode == 0, second.stderr
