@@ -2,17 +2,20 @@
 
 What counts are the multiplications and additions of dense convolutions and matrix
 products in the plain formulation, read off the program as traced: zeros that a
-transposed convolution inserts do not count, nor do filters (one channel at a time) and
-elementwise work. A formulation with fewer products thus shows as a higher rate.
+transposed convolution inserts or that fill up channels do not count, nor do filters
+(one channel at a time) and elementwise work. A formulation with fewer products thus
+shows as a higher rate.
 """
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 
 from experiments.benchmarking import plain
+from jax_encoder.ops import convolution
 
 
 def count(fn: Callable[..., Any], *args: Any) -> float:
@@ -25,8 +28,19 @@ def count(fn: Callable[..., Any], *args: Any) -> float:
     Returns:
       Floating-point operations.
     """
-    with plain.without():
+    with plain.without(), _without_filling():
         return _count(jax.make_jaxpr(fn)(*args).jaxpr)
+
+
+@contextlib.contextmanager
+def _without_filling() -> Iterator[None]:
+    """Traces what is inside without output channels that hold zeros only."""
+    saved = dict(convolution.FEWEST_CHANNELS)
+    convolution.FEWEST_CHANNELS.clear()
+    try:
+        yield
+    finally:
+        convolution.FEWEST_CHANNELS.update(saved)
 
 
 def _count(jaxpr: Any) -> float:

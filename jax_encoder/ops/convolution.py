@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from jax_encoder.ops import upfirdn
 
 _UNPADDED = ((0, 0), (0, 0))
-_FEW_CHANNELS = 8
+
+FEWEST_CHANNELS = {"cpu": 8}
+"""By backend, output channels below which zeros fill a convolution up to so many."""
 
 
 def _correlate(x, kernel, strides, padding, **options):
@@ -21,9 +23,9 @@ def _correlate(x, kernel, strides, padding, **options):
     the threads, and round as many times as there are threads; so zeros fill them up.
     """
     num_out = kernel.shape[3]
-    is_filled = num_out < _FEW_CHANNELS and jax.default_backend() == "cpu"
-    if is_filled:
-        kernel = jnp.pad(kernel, ((0, 0),) * 3 + ((0, _FEW_CHANNELS - num_out),))
+    missing = FEWEST_CHANNELS.get(jax.default_backend(), 0) - num_out
+    if missing > 0:
+        kernel = jnp.pad(kernel, ((0, 0),) * 3 + ((0, missing),))
     y = jax.lax.conv_general_dilated(
         x,
         kernel,
@@ -32,7 +34,7 @@ def _correlate(x, kernel, strides, padding, **options):
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         **options,
     )
-    return y[..., :num_out] if is_filled else y
+    return y[..., :num_out] if missing > 0 else y
 
 
 def define_gradients(
