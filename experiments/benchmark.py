@@ -22,7 +22,7 @@ from absl import flags
 from experiments import command_line
 from experiments.benchmarking import cases, peaks, plain, reports, rows
 from jax_encoder.io import files
-from jax_encoder.ops import formulations
+from jax_encoder.ops import backends
 
 _WORKLOADS = flags.DEFINE_list(
     "workloads",
@@ -106,7 +106,7 @@ def _check_without() -> None:
         raise command_line.UsageError(
             "--without excludes --reference and --formulations=plain."
         )
-    if _WITHOUT.value and jax.default_backend() not in formulations.BACKENDS:
+    if _WITHOUT.value and jax.default_backend() not in backends.BACKENDS:
         raise command_line.UsageError(
             f"--without: {jax.default_backend()} has no special formulations."
         )

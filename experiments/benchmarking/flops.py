@@ -7,15 +7,13 @@ transposed convolution inserts or that fill up channels do not count, nor do fil
 shows as a higher rate.
 """
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
 
 from experiments.benchmarking import plain
-from jax_encoder.ops import convolution
 
 
 def count(fn: Callable[..., Any], *args: Any) -> float:
@@ -28,19 +26,8 @@ def count(fn: Callable[..., Any], *args: Any) -> float:
     Returns:
       Floating-point operations.
     """
-    with plain.without(), _without_filling():
+    with plain.without():
         return _count(jax.make_jaxpr(fn)(*args).jaxpr)
-
-
-@contextlib.contextmanager
-def _without_filling() -> Iterator[None]:
-    """Traces what is inside without output channels that hold zeros only."""
-    saved = dict(convolution.FEWEST_CHANNELS)
-    convolution.FEWEST_CHANNELS.clear()
-    try:
-        yield
-    finally:
-        convolution.FEWEST_CHANNELS.update(saved)
 
 
 def _count(jaxpr: Any) -> float:

@@ -2,20 +2,19 @@
 
 import contextlib
 import dataclasses
-import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 
-from jax_encoder.ops import formulations
+from jax_encoder.ops import backends
 
-SPECIAL: dict[str, dict[str, Any]] = {
-    "strips": {"strip_side": sys.maxsize},
-    "tiles": {"tile_channels": sys.maxsize},
-    "phases": {"lrelu_tile": None},
+SPECIAL = {
+    "strips": "strip_side",
+    "tiles": "tile_channels",
+    "phases": "lrelu_tile",
+    "filling": "filled_channels",
 }
-"""Names of special formulations, and the limits under which none is chosen."""
+"""Names of special formulations, and the limits whose defaults choose none of them."""
 
 
 @contextlib.contextmanager
@@ -25,15 +24,15 @@ def without(names: Sequence[str] = tuple(SPECIAL)) -> Iterator[None]:
     Args:
       names: of `SPECIAL`; default: all.
     """
-    limits: dict[str, Any] = {}
-    for name in names:
-        limits |= SPECIAL[name]
-    saved = dict(formulations.BACKENDS)
+    defaults = {
+        SPECIAL[name]: getattr(backends.Choices(), SPECIAL[name]) for name in names
+    }
+    saved = dict(backends.BACKENDS)
     jax.clear_caches()  # What was traced before has its formulations already.
     for backend, choices in saved.items():
-        formulations.BACKENDS[backend] = dataclasses.replace(choices, **limits)
+        backends.BACKENDS[backend] = dataclasses.replace(choices, **defaults)
     try:
         yield
     finally:
-        formulations.BACKENDS.update(saved)
+        backends.BACKENDS.update(saved)
         jax.clear_caches()

@@ -7,12 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.ops import upfirdn
+from jax_encoder.ops import backends, upfirdn
 
 _UNPADDED = ((0, 0), (0, 0))
-
-FEWEST_CHANNELS = {"cpu": 8}
-"""By backend, output channels below which zeros fill a convolution up to so many."""
 
 
 def _correlate(x, kernel, strides, padding, **options):
@@ -23,7 +20,7 @@ def _correlate(x, kernel, strides, padding, **options):
     the threads, and round as many times as there are threads; so zeros fill them up.
     """
     num_out = kernel.shape[3]
-    missing = FEWEST_CHANNELS.get(jax.default_backend(), 0) - num_out
+    missing = backends.choices().filled_channels - num_out
     if missing > 0:
         kernel = jnp.pad(kernel, ((0, 0),) * 3 + ((0, missing),))
     y = jax.lax.conv_general_dilated(
@@ -122,7 +119,7 @@ def _input_gradient(x, kernel, gradient, stride, padding):
 
 def _kernel_gradient(x, kernel, gradient, stride, padding):
     """On CPUs one matrix product per tap; other backends are fast by themselves."""
-    if jax.default_backend() != "cpu":
+    if not backends.choices().kernel_gradient_by_taps:
         _, pull = jax.vjp(lambda k: _correlate(x, k, (stride, stride), padding), kernel)
         return pull(gradient)[0]
     low_high = [(before, after, 0) for before, after in padding]

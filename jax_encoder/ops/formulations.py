@@ -1,58 +1,19 @@
-"""Which formulation of a convolution runs, by backend and shape.
+"""Which formulation of a convolution runs, by backend (`backends`) and shape.
 
-The rows below were measured (BUILD.md, "Performance"). A backend without a row runs the
-plain formulations of `convolution`, as do dtypes other than float32 and maps too small
-to gain.
+Dtypes other than float32 and maps too small to gain are computed as in `convolution`.
 """
-
-import dataclasses
 
 import jax
 import jax.numpy as jnp
 
 from jax_encoder.ops import (
+    backends,
     convolution,
     filtered_lrelu,
     filtered_lrelu_phases,
     up_convolution,
     winograd,
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Choices:
-    """The measured limits of one backend.
-
-    Attributes:
-      strip_side: least side of a map that is upsampled in strips.
-      strip_channels: least product of input and output channels for it.
-      strip_bytes: what the products of a strip may take, so that they stay in cache.
-      tile_side: least side of a map that is convolved in tiles (`winograd`).
-      tile_channels: least number of input and of output channels for it.
-      tile_bytes: what the tiles of a strip may take.
-      lrelu_tile: rows and columns of a tile of the filtered leaky ReLU; None: plain.
-    """
-
-    strip_side: int
-    strip_channels: int
-    strip_bytes: int
-    tile_side: int
-    tile_channels: int
-    tile_bytes: int
-    lrelu_tile: tuple[int, int] | None
-
-
-BACKENDS = {
-    "cpu": Choices(
-        strip_side=32,
-        strip_channels=32 * 64,
-        strip_bytes=32 << 20,
-        tile_side=16,
-        tile_channels=32,
-        tile_bytes=20 << 20,
-        lrelu_tile=(16, 32),
-    ),
-}
 
 
 def up_conv2d(
@@ -73,12 +34,11 @@ def strip_rows(x: jax.Array, kernel: jax.Array, taps: tuple[float, ...]) -> int 
       kernel: `[K, K, I, O]`.
       taps: of the filter.
     """
-    choices = BACKENDS.get(jax.default_backend())
+    choices = backends.choices()
     batch, height, width, num_in = x.shape
     size, _, _, num_out = kernel.shape
     if (
-        choices is None
-        or x.dtype != jnp.float32
+        x.dtype != jnp.float32
         or size != 3
         or len(taps) != up_convolution.NUM_TAPS
         or min(height, width) < choices.strip_side
@@ -115,10 +75,9 @@ def conv2d(
 
 def has_transform(kernel: jax.Array) -> bool:
     """Whether a frozen kernel `[K, K, I, O]` is worth transforming."""
-    choices = BACKENDS.get(jax.default_backend())
+    choices = backends.choices()
     return (
-        choices is not None
-        and kernel.dtype == jnp.float32
+        kernel.dtype == jnp.float32
         and kernel.shape[:2] == (3, 3)
         and min(kernel.shape[2:]) >= choices.tile_channels
     )
@@ -131,11 +90,10 @@ def tile_rows(x: jax.Array, kernel: jax.Array) -> int | None:
       x: `[N, H, W, I]`.
       kernel: `[K, K, I, O]`.
     """
-    choices = BACKENDS.get(jax.default_backend())
+    choices = backends.choices()
     batch, height, width, _ = x.shape
     if (
-        choices is None
-        or x.dtype != jnp.float32
+        x.dtype != jnp.float32
         or not has_transform(kernel)
         or min(height, width) < choices.tile_side
         or height % winograd.TILE
@@ -175,11 +133,9 @@ def filtered_lrelu2d(
     """
     up_filter = jnp.ones((1,)) if up_filter is None else up_filter
     down_filter = jnp.ones((1,)) if down_filter is None else down_filter
-    choices = BACKENDS.get(jax.default_backend())
-    if (
-        choices is not None
-        and choices.lrelu_tile is not None
-        and filtered_lrelu_phases.is_supported(up_filter, down_filter, resampling)
+    choices = backends.choices()
+    if choices.lrelu_tile is not None and filtered_lrelu_phases.is_supported(
+        up_filter, down_filter, resampling
     ):
         return filtered_lrelu_phases.filtered_lrelu_phases(
             x, up_filter, down_filter, resampling, choices.lrelu_tile

@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from jax_encoder.nn import frozen, stylegan2, vgg
-from jax_encoder.ops import formulations
+from jax_encoder.ops import backends
 
 CONFIG = stylegan2.GeneratorConfig(
     resolution=32, z_dim=8, w_dim=8, channels=(64,) * 4, num_mapping_layers=1
@@ -37,7 +37,7 @@ def test_has_the_value_and_the_gradient_of_the_plain_network(monkeypatch):
         return jax.value_and_grad(_loss, 1)(frozen.prepare(networks), ws)
 
     value, gradient = ours(networks, ws)
-    monkeypatch.setattr(formulations, "BACKENDS", {})
+    monkeypatch.setattr(backends, "BACKENDS", {})
     expected, slope = jax.jit(jax.value_and_grad(_loss, 1))(networks, ws)
     np.testing.assert_allclose(value, expected, rtol=1e-5)
     atol = 3e-4 * float(jnp.max(jnp.abs(slope)))
