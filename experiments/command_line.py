@@ -147,7 +147,9 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
         directory = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if directory is None:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        directory = os.path.join(cache, "jax_encoder", "compiled")
+        # What is compiled for one processor computes on one, wherever it is read again.
+        processors = f"processors_{_num_processors()}"
+        directory = os.path.join(cache, "jax_encoder", "compiled", processors)
     if not directory:
         jax.config.update("jax_compilation_cache_dir", None)
         return None
@@ -159,3 +161,10 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
     return pathlib.Path(directory)
+
+
+def _num_processors() -> int:
+    """How many this process may use; systems that do not say offer all of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

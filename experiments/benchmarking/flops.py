@@ -54,6 +54,8 @@ def _inner(equation: Any) -> list[Any]:
 
 def _dot(equation: Any) -> float:
     (contracted, _), _ = equation.params["dimension_numbers"]
+    if not contracted:
+        return 0.0
     left = equation.invars[0].aval.shape
     depth = math.prod(left[axis] for axis in contracted)
     return 2.0 * depth * math.prod(equation.outvars[0].aval.shape)

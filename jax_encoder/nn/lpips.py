@@ -130,9 +130,8 @@ class LPIPS(nnx.Module):
         """
         scaled = []
         for index, tap in enumerate(self._taps(images)):
-            scale = (tap.shape[1] * tap.shape[2]) ** -0.5
-            unit = unit_normalise(tap) * scale
-            scaled.append(unit * jnp.sqrt(self._weight(index)))
+            per_cell = self._weight(index) / (tap.shape[1] * tap.shape[2])
+            scaled.append(unit_normalise(tap) * jnp.sqrt(per_cell))
         return tuple(scaled)
 
     def distance(
@@ -211,12 +210,16 @@ def unit_normalise(features: jax.Array) -> jax.Array:
 
     The length is the reference's, plus 1e-10; at zero its gradient is taken as zero.
     It is inverted before it is spread over the channels: a compiler that is given the
-    quotient does so or not, and then rounds differently from program to program.
+    quotient does so or not, and then rounds differently from program to program. It is
+    spread by a product, whose gradient is one: that of a multiplication sums products,
+    for which XLA's CPU compiler takes thirty times as long.
     """
-    squares = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
+    squares = jnp.sum(jnp.square(features), axis=-1)
     is_zero = squares == 0
     length = jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, squares)))
-    return features * (1.0 / (length + EPSILON))
+    inverse = 1.0 / (length + EPSILON)
+    highest = jax.lax.Precision.HIGHEST
+    return jnp.einsum("...c,...->...c", features, inverse, precision=highest)
 
 
 def sum_of_squares(

@@ -34,11 +34,11 @@ def bias_act(
         x = x + bias.astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,))
     limit = None if clamp is None else clamp * gain
     if activation == "lrelu":
-        x = jax.nn.leaky_relu(x, SLOPE)
         gain *= SQRT2
+        x = x * jnp.where(x >= 0, gain, gain * SLOPE)
     elif activation != "linear":
         raise ValueError(f'`activation` must be "lrelu" or "linear": {activation!r}.')
-    if gain != 1.0:
+    elif gain != 1.0:
         x = x * gain
     return x if limit is None else jnp.clip(x, -limit, limit)
 

@@ -97,6 +97,8 @@ def conv2d(
     elif isinstance(padding, str):
         padding = jax.lax.padtype_to_pads(x.shape[1:3], size, steps, padding)
     (top, bottom), (left, right) = padding
+    if size == steps == (1, 1) and not any((top, bottom, left, right)):
+        return x @ kernel[0, 0]  # Up to seven times as fast on CPUs.
     return _conv2d(x, kernel, stride, ((top, bottom), (left, right)))
 
 
@@ -114,7 +116,8 @@ def _conv2d(x, kernel, stride, padding):
 
 
 def _input_gradient(x, kernel, gradient, stride, padding):
-    return _adjoint_conv2d(gradient, kernel, stride, padding, x.shape[1:3])
+    swapped = jnp.swapaxes(kernel, 2, 3)
+    return _adjoint_conv2d(gradient, swapped, stride, padding, x.shape[1:3])
 
 
 def _kernel_gradient(x, kernel, gradient, stride, padding):
@@ -139,29 +142,31 @@ def _kernel_gradient(x, kernel, gradient, stride, padding):
 def _adjoint_conv2d(y, kernel, stride, padding, sides):
     """Correlates y, spread by the stride, with the turned kernel.
 
-    `_conv2d` is linear in its x `[N, *sides, I]`; this is the transposed map. Its own
-    gradients are needed where a gradient is differentiated (R1): JAX's took 29 s of one
-    strided convolution of 512 channels at 64 pixels instead of 1.
+    With the kernel's channels swapped, `_conv2d` is linear in its x `[N, *sides, O]`;
+    this is the transposed map. Its own gradients are needed where a gradient is
+    differentiated (R1): JAX's took 29 s of one strided convolution of 512 channels at
+    64 pixels instead of 1.
     """
-    turned = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
     opposite = tuple(
         (taps - 1 - before, before + size - 1 - (steps - 1) * stride)
         for taps, (before, _), size, steps in zip(
             kernel.shape[:2], padding, sides, y.shape[1:3], strict=True
         )
     )
+    turned = jnp.flip(kernel, (0, 1))
     return _correlate(y, turned, (1, 1), opposite, lhs_dilation=(stride, stride))
 
 
 def _adjoint_input_gradient(y, kernel, gradient, stride, padding, sides):
     del y, sides
-    return _conv2d(gradient, kernel, stride, padding)
+    return _conv2d(gradient, jnp.swapaxes(kernel, 2, 3), stride, padding)
 
 
 def _adjoint_kernel_gradient(y, kernel, gradient, stride, padding, sides):
     """Gradient and result have changed places."""
     del sides
-    return _kernel_gradient(gradient, kernel, y, stride, padding)
+    swapped = jnp.swapaxes(kernel, 2, 3)
+    return jnp.swapaxes(_kernel_gradient(gradient, swapped, y, stride, padding), 2, 3)
 
 
 define_gradients(_conv2d, _input_gradient, _kernel_gradient)
@@ -198,7 +203,7 @@ def _transposed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
         2 * side + taps - 2
         for side, taps in zip(x.shape[1:3], kernel.shape[:2], strict=True)
     )
-    return _adjoint_conv2d(x, jnp.swapaxes(kernel, 2, 3), 2, _UNPADDED, sides)
+    return _adjoint_conv2d(x, kernel, 2, _UNPADDED, sides)
 
 
 def down_conv2d(

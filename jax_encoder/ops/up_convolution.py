@@ -3,7 +3,7 @@
 The transposed convolution is one matrix product, all nine taps at once; the filter that
 follows it becomes a few sums of the products' columns. Done on strips of rows, the
 products never leave the cache. The backward pass filters the gradient first and is then
-one matrix product as well. The plain twin is `convolution.up_conv2d`.
+one matrix product per row of taps. The plain twin is `convolution.up_conv2d`.
 """
 
 import functools
@@ -96,18 +96,15 @@ def _input_gradient(x, kernel, gradient, taps, rows):
     del x
     batch, height, width, num_out = gradient.shape
     padded = jnp.pad(gradient, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    columns = kernel.transpose(0, 1, 3, 2).reshape(9 * num_out, -1)
+    kernels = kernel.transpose(0, 1, 3, 2).reshape(3, 3 * num_out, -1)
     filters = upfirdn.normalise(taps, 2.0)[::-1]
 
     def strip(start):
         part = jax.lax.dynamic_slice_in_dim(padded, 2 * start, 2 * rows + 4, 1)
         t = upfirdn.filter2d(part, filters, padding=(0, 0))
-        parts = [
-            t[:, a : a + 2 * rows : 2, b : b + width : 2]
-            for a in range(3)
-            for b in range(3)
-        ]
-        return jnp.concatenate(parts, axis=-1) @ columns
+        t = jnp.stack([t[:, :, b : b + width : 2] for b in range(3)], axis=3)
+        t = t.reshape(*t.shape[:3], 3 * num_out)
+        return sum(t[:, a : a + 2 * rows : 2] @ kernels[a] for a in range(3))
 
     strips = jax.lax.map(strip, jnp.arange(0, height // 2, rows))
     return jnp.moveaxis(strips, 0, 1).reshape(batch, height // 2, width // 2, -1)

@@ -50,9 +50,9 @@ def transform(kernel: jax.Array) -> jax.Array:
     """Transforms a kernel `[3, 3, I, O]` to `[6, 6, I, O]`, for `conv2d`."""
     if kernel.shape[:2] != (3, 3):
         raise ValueError(f"The kernel must be 3x3: got {kernel.shape=}.")
-    matrix = jnp.asarray(_matrices()[1], kernel.dtype)
-    columns = jnp.einsum("ka,abio->kbio", matrix, kernel)
-    return jnp.einsum("lb,kbio->klio", matrix, columns)
+    matrix = _matrices()[1]
+    both = jnp.asarray(np.einsum("ka,lb->klab", matrix, matrix), kernel.dtype)
+    return jnp.einsum("klab,abio->klio", both, kernel)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))

@@ -88,7 +88,9 @@ def test_the_cache_directory(tmp_path, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     enable = command_line.enable_compilation_cache
     try:
-        assert enable() == tmp_path / "jax_encoder" / "compiled"
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(3), raising=False)
+        compiled = tmp_path / "jax_encoder" / "compiled"
+        assert enable() == compiled / "processors_3"
         assert enable(str(tmp_path / "x")) == tmp_path / "x"
         assert jax.config.jax_compilation_cache_dir == str(tmp_path / "x")
         assert enable(str(tmp_path / "file" / "x")) is None

@@ -65,6 +65,23 @@ def test_equals_the_reference_package(golden, name):
     assert np.max(error) < 5e-3
 
 
+def test_unit_vectors_have_the_gradient_of_a_division():
+    features, weights = np.random.RandomState(0).randn(2, 3, 4, 5, 6)
+    features[0, 0, 0] = 0
+
+    def plain(features):
+        squares = jnp.sum(jnp.square(features), axis=-1, keepdims=True)
+        lengths = jnp.sqrt(jnp.where(squares == 0, 1.0, squares))
+        return features / jnp.where(squares == 0, lpips.EPSILON, lengths)
+
+    def gradient(normalise):
+        return jax.grad(lambda f: jnp.sum(normalise(f) * weights))(features)
+
+    with jax.enable_x64(True):
+        found, expected = gradient(lpips.unit_normalise), gradient(plain)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
 @pytest.fixture(scope="module")
 def tiny():
     config = lpips.LPIPSConfig(channels=((4,), (6,)), preprocessing="none")

@@ -17,6 +17,10 @@ def test_matrix_products_and_convolutions():
     kernel = _shape(3, 3, 4, 6)
     conv = flops.count(formulations.conv2d, _shape(2, 8, 8, 4), kernel)
     assert conv == 2 * 9 * 4 * 6 * 2 * 8 * 8
+    outer = flops.count(
+        lambda a, b: jnp.einsum("i,ij->ij", a, b), _shape(3), _shape(3, 5)
+    )
+    assert outer == 0
 
 
 def test_inserted_zeros_and_formulations_do_not_count():
