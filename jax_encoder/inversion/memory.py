@@ -50,14 +50,15 @@ def estimate(
         return [t.prepare(models.networks, shown.images) for t in image_terms]
 
     ws = jax.ShapeDtypeStruct((num, generator.num_ws, generator.w_dim), jnp.float32)
-    return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr))
+    return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr, num))
 
 
-def _results(jaxpr: Any) -> int:
-    """Bytes of the results of convolutions and matrix products.
+def _results(jaxpr: Any, num: int) -> int:
+    """Bytes of the results of convolutions and matrix products of `num` pictures.
 
-    Of blocks that are computed again for the gradient only the results are kept, and
-    one of them at a time is at work.
+    What has no axis of pictures, such as a sum over a kernel, does not count. Of blocks
+    that are computed again for the gradient only the results are kept, and one of them
+    at a time is at work.
     """
     total = at_work = 0
     for equation in jaxpr.eqns:
@@ -65,11 +66,12 @@ def _results(jaxpr: Any) -> int:
         if name.startswith(("remat", "checkpoint")):
             avals = [variable.aval for variable in equation.outvars]
             total += sum(a.size * a.dtype.itemsize for a in avals)
-            at_work = max(at_work, _results(equation.params["jaxpr"]))
+            at_work = max(at_work, _results(equation.params["jaxpr"], num))
             continue
         if name in ("dot_general", "conv_general_dilated"):
             aval = equation.outvars[0].aval
-            total += aval.size * aval.dtype.itemsize
+            if num in aval.shape and not _is_multiplication(equation):
+                total += aval.size * aval.dtype.itemsize
             continue
         if name in ("scan", "while", "custom_vjp_call"):
             # Strips and tiles: what is left of them is their result.
@@ -78,8 +80,16 @@ def _results(jaxpr: Any) -> int:
             continue
         for value in equation.params.values():
             inner = getattr(value, "jaxpr", value)
-            total += _results(inner) if hasattr(inner, "eqns") else 0
+            total += _results(inner, num) if hasattr(inner, "eqns") else 0
     return total + at_work
+
+
+def _is_multiplication(equation: Any) -> bool:
+    """Whether an equation is a product that sums nothing."""
+    if equation.primitive.name != "dot_general":
+        return False
+    (contracted, _), _ = equation.params["dimension_numbers"]
+    return not contracted
 
 
 def available_bytes() -> int | None:
