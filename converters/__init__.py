@@ -3,11 +3,13 @@
 import os
 from typing import Any
 
-from converters import contents, kinds
 from converters.errors import ConversionError as ConversionError
+from converters.formats import kinds
+from converters.formats.kinds import convert as convert
+from converters.formats.latent_codes import load as load_codes  # noqa: F401
+from converters.formats.lpips import load_lpips as load_lpips
 from converters.inspection import inspect as inspect
-from converters.kinds import convert as convert
-from converters.lpips import load_lpips as load_lpips
+from converters.readers import contents
 
 
 def load(
@@ -17,7 +19,7 @@ def load(
 
     Args:
       path: the file.
-      kind: the layout, such as "vgg_face"; recognised by content if None.
+      kind: the layout, such as "vgg_face"; recognized by content if None.
       part: the network among several in the file, such as "D"; by default the averaged
         generator.
 

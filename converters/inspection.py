@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from converters import contents, kinds
-from converters.records import Record
+from converters.formats import kinds
+from converters.readers import contents
+from converters.readers.records import Record
 
 _MAX_ENTRIES = 20_000
 _MAX_TEXT = 60
@@ -54,7 +55,7 @@ class Inspection:
     is_complete: bool
 
     def __str__(self) -> str:
-        found = ", ".join(self.kinds) or "not recognised"
+        found = ", ".join(self.kinds) or "not recognized"
         lines = [
             f"{self.path}: {self.container}, {self.file_size:,} bytes",
             f"kind: {found}; parts: {', '.join(self.parts) or 'none'}",
@@ -73,22 +74,22 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
       ConversionError: the file cannot be read safely.
     """
     found = contents.read(path)
-    recognised = kinds.recognise(found.tree)
+    recognized = kinds.recognize(found.tree)
     entries, is_complete = walk(found.tree)
     return Inspection(
         path=found.path,
         container=found.container,
         file_size=os.path.getsize(path),
-        kinds=tuple(kind.name for kind in recognised),
-        parts=_parts(recognised, found.tree),
+        kinds=tuple(kind.name for kind in recognized),
+        parts=_parts(recognized, found.tree),
         entries=tuple(entries),
         is_complete=is_complete,
     )
 
 
-def _parts(recognised: tuple[kinds.Kind, ...], tree: Any) -> tuple[str, ...]:
+def _parts(recognized: tuple[kinds.Kind, ...], tree: Any) -> tuple[str, ...]:
     try:
-        return recognised[0].parts(tree) if recognised else ()
+        return recognized[0].parts(tree) if recognized else ()
     except (LookupError, TypeError, ValueError):  # a tree of another shape
         return ()
 

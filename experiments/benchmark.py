@@ -19,8 +19,8 @@ import pathlib
 import jax
 from absl import flags
 
-from experiments import command_line
 from experiments.benchmarking import cases, peaks, plain, reports, rows
+from experiments.launch import command_line
 from jax_encoder.io import files
 from jax_encoder.ops import backends
 
@@ -55,7 +55,7 @@ _REPEATS = flags.DEFINE_integer("repeats", 5, "Timed calls per program.", 1)
 _STEPS = flags.DEFINE_integer("steps", 5, "Steps of an inversion per call.", 1)
 _MAX_SECONDS = flags.DEFINE_float("max_seconds", 120, "For one program's calls.", 0)
 _CACHE = flags.DEFINE_boolean("cached", True, "Time the start from the cache too.")
-_PEAK = flags.DEFINE_boolean("peak", True, "Measure what utilisation refers to.")
+_PEAK = flags.DEFINE_boolean("peak", True, "Measure what utilization refers to.")
 _THREADS = flags.DEFINE_integer("threads", None, "Pin to so many processors.", 1)
 _REFERENCE = flags.DEFINE_string("reference", None, "MODULE:FUNCTION to time in turn.")
 _COMPARE = flags.DEFINE_string("compare", None, "benchmark.json of another run.")

@@ -21,7 +21,8 @@ from collections.abc import Callable
 
 from absl import flags
 
-from experiments import command_line, demo_assets, demo_card
+from experiments.demo_set import demo_assets, demo_card
+from experiments.launch import command_line
 
 _WORK = flags.DEFINE_string("work_dir", None, "Checkpoints and sheets.", required=True)
 _ASSETS = flags.DEFINE_string("assets", None, "The demo set.", required=True)

@@ -5,8 +5,8 @@
 
 Half of the pictures are the generator's own samples, half are held-out renderings,
 which it has never made; of a generator with random weights they are all its own. Prints
-the mean PSNR and LPIPS of every row; `default` in `experiments.presets` is the one that
-these tables recommend. They are in BUILD.md.
+the mean PSNR and LPIPS of every row; `default` in `experiments.runs.presets` is the one
+that these tables recommend. They are in BUILD.md.
 """
 
 import dataclasses
@@ -17,8 +17,10 @@ import jax.numpy as jnp
 from absl import flags
 from flax import nnx
 
-from experiments import command_line, presets, resources
-from jax_encoder.data import face_attributes, faces
+from experiments.launch import command_line
+from experiments.networks import resources
+from experiments.runs import presets
+from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.inversion import driver, schedules, starts, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models

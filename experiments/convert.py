@@ -5,13 +5,14 @@
     python -m experiments.convert --list
 
 A source is a file, or a name of the zoo (`--list`), which is downloaded. The format is
-recognised by content; nothing in the file is run. The weights keep their licence.
+recognized by content; nothing in the file is run. The weights keep their license.
 """
 
 from absl import flags
 
-from converters import zoo
-from experiments import command_line, conversion
+from converters.zoo import catalog as zoo
+from experiments.launch import command_line
+from experiments.networks import conversion
 
 _SOURCE = flags.DEFINE_string(
     "source", None, "A checkpoint file, or a name of the zoo."
@@ -46,7 +47,7 @@ def main(argv):
         license_text=_LICENSE.value,
     )
     conversion.save(found, _OUTPUT_DIR.value, _DTYPE.value)
-    print(conversion.summarise(found))
+    print(conversion.summarize(found))
     print(f"Wrote the bundle {_OUTPUT_DIR.value}.")
     return 0
 

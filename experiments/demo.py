@@ -14,16 +14,10 @@ import time
 
 from absl import flags
 
-from experiments import (
-    batches,
-    command_line,
-    demo_assets,
-    encoding,
-    jobs,
-    likeness,
-    reports,
-    resources,
-)
+from experiments.demo_set import demo_assets, likeness
+from experiments.launch import command_line
+from experiments.networks import resources
+from experiments.runs import batches, encoding, jobs, reports
 from jax_encoder.io import films, images, progress
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo_output", "Where to write.")

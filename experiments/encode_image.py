@@ -16,7 +16,7 @@ start each with the same flags and --coordinator, --num_processes and its --proc
 With --preset=pti the generator is then tuned around each code, and its difference to
 the original written as well. Without --generator the demo set of the package is used.
 Pictures must be aligned as the generator's training pictures were; they are cropped to
-the centred square. Exit code: 0 all done, 1 some pictures failed (the summary says
+the centered square. Exit code: 0 all done, 1 some pictures failed (the summary says
 why), 2 bad usage.
 """
 
@@ -26,14 +26,8 @@ import shutil
 import jax
 from absl import flags
 
-from experiments import (
-    command_line,
-    encoding,
-    encoding_flags,
-    processes,
-    reports,
-    tuning,
-)
+from experiments.launch import command_line
+from experiments.runs import encoding, encoding_flags, processes, reports, tuning
 from jax_encoder.io import codes, files, images
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")

@@ -16,7 +16,8 @@ import pathlib
 
 from absl import flags
 
-from experiments import command_line, evaluation, evaluation_report
+from experiments.comparing import evaluation, evaluation_report
+from experiments.launch import command_line
 from jax_encoder.io import bundles
 from jax_encoder.metrics import path_length
 
@@ -36,7 +37,7 @@ _PSI = flags.DEFINE_float("truncation_psi", 1.0, "Of the generator's samples.")
 _NUM_PATHS = flags.DEFINE_integer("num_paths", 0, "For the path length; 0: none.", 0)
 _SPACE = flags.DEFINE_enum("path_space", "w", ["w", "z"], "Where the paths lie.")
 _SAMPLING = flags.DEFINE_enum("path_sampling", "end", ["end", "full"], "On the paths.")
-_CROP = flags.DEFINE_boolean("path_crop", False, "Measure the face's centre only.")
+_CROP = flags.DEFINE_boolean("path_crop", False, "Measure the face's center only.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of samples and paths.")
 _BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures at a time.", 1)
 

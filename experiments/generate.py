@@ -11,7 +11,8 @@ import pathlib
 
 from absl import flags
 
-from experiments import command_line, resources, sampling
+from experiments.launch import command_line
+from experiments.networks import resources, sampling
 
 _GENERATOR = flags.DEFINE_string("generator", None, "A bundle or a checkpoint file.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "generated", "Where to write.")

@@ -8,7 +8,7 @@ import sys
 from absl import flags
 
 import converters
-from experiments import command_line
+from experiments.launch import command_line
 
 _NUM_ENTRIES = flags.DEFINE_integer(
     "num_entries", 1000, "How many entries to print per file.", lower_bound=0

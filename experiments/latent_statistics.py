@@ -10,7 +10,8 @@ import pathlib
 
 from absl import flags
 
-from experiments import command_line, resources
+from experiments.launch import command_line
+from experiments.networks import resources
 from jax_encoder.io import bundles
 from jax_encoder.latents import statistics
 

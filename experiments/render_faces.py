@@ -15,8 +15,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from experiments import command_line
-from jax_encoder.data import face_attributes, faces
+from experiments.launch import command_line
+from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.io import contact_sheet, files, images
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "faces", "Where to write.")

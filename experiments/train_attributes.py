@@ -14,10 +14,13 @@ import jax
 from absl import flags
 from flax import nnx
 
-from experiments import attribute_cards, command_line
+from experiments.demo_set import attribute_cards
+from experiments.launch import command_line
 from jax_encoder import io
+from jax_encoder.avatars import attribute_network as attributes
+from jax_encoder.avatars import distance_lessons as perceptual
 from jax_encoder.nn import vgg
-from jax_encoder.training import attributes, checkpoints, perceptual
+from jax_encoder.training import checkpoints
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _NUM_STEPS = flags.DEFINE_integer("num_steps", 8000, "Steps.", lower_bound=2)
@@ -47,7 +50,7 @@ def main(argv):
         f" --num_warmup={_NUM_WARMUP.value} --num_people={_NUM_PEOPLE.value}"
         f" --num_pairs={_NUM_PAIRS.value} --seed={_SEED.value}",
         "num_pictures": 2 * num_steps * _NUM_PEOPLE.value,
-        "licence": "Apache-2.0",
+        "license": "Apache-2.0",
     }
     io.save(network, root / "avatar_vgg", provenance=options, dtype="float16")
     config = perceptual.CalibrationConfig(num_pairs=_NUM_PAIRS.value)

@@ -17,7 +17,8 @@ import pathlib
 
 from absl import flags
 
-from experiments import command_line, training_measures, training_stages
+from experiments.launch import command_line
+from experiments.training import training_measures, training_stages
 from jax_encoder.training import gan, presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)

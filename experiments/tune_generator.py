@@ -12,7 +12,9 @@ once. Exit code: 0 done, 2 bad usage.
 
 from absl import flags
 
-from experiments import command_line, reports, resources, tuning
+from experiments.launch import command_line
+from experiments.networks import resources
+from experiments.runs import reports, tuning
 from jax_encoder.inversion import pivotal
 from jax_encoder.inversion.state import Models
 
@@ -30,7 +32,7 @@ _STOP_BELOW = flags.DEFINE_float(
     "stop_below", 0.06, "Perceptual distance at which a picture is done.", 0.0
 )
 _LOCALITY = flags.DEFINE_float(
-    "locality_weight", 0.0, "Of the locality regulariser; the source leaves it off."
+    "locality_weight", 0.0, "Of the locality regularizer; the source leaves it off."
 )
 _TUNED = flags.DEFINE_string(
     "tuned", ".*", "Regular expression: paths of the parameters to tune."

@@ -12,17 +12,19 @@ import sys
 
 
 def check(data: bytes) -> bool:
-    """Reads, lists and recognises one input; whether it was accepted.
+    """Reads, lists and recognizes one input; whether it was accepted.
 
     Raises:
       Exception: anything but a ConversionError is a defect.
     """
-    from converters import contents, errors, inspection, kinds, persistence, tf_networks
+    from converters import errors, inspection
+    from converters.formats import kinds, persistence, tf_networks
+    from converters.readers import contents
 
     try:
         tree = contents.parse(memoryview(data))[1]
         inspection.walk(tree)
-        kinds.recognise(tree)
+        kinds.recognize(tree)
         values = tree.values() if isinstance(tree, dict) else tree
         for value in values if isinstance(values, list | tuple) else ():
             if persistence.is_module(value):

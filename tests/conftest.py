@@ -18,13 +18,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_default_matmul_precision", "highest")
 
 settings.register_profile(
-    "derandomised",
+    "derandomized",
     derandomize=True,
     deadline=None,
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-settings.load_profile("derandomised")
+settings.load_profile("derandomized")
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 

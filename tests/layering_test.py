@@ -10,14 +10,15 @@ RANKS = {
     "jax_encoder.ops": 0,
     "jax_encoder.nn": 1,
     "jax_encoder.latents": 2,
-    "jax_encoder.data": 2,
     "jax_encoder.io": 2,
+    "jax_encoder.alignment": 2,
     "jax_encoder.inversion": 3,
     "jax_encoder.editing": 3,
     "jax_encoder.metrics": 3,
     "jax_encoder.training": 3,
-    "converters": 4,
-    "experiments": 5,
+    "jax_encoder.avatars": 4,
+    "converters": 5,
+    "experiments": 6,
 }
 
 

@@ -1,4 +1,4 @@
-"""The rate that the machine reaches on large products: what utilisation refers to."""
+"""The rate that the machine reaches on large products: what utilization refers to."""
 
 import jax
 import jax.numpy as jnp

@@ -20,7 +20,7 @@ _COLUMNS = (
     ("s/step", "seconds", "{:.4g}"),
     ("pictures/s", "picture_steps_per_second", "{:.4g}"),
     ("GF/s", "flops_per_second", "{:.0f}"),
-    ("util.", "utilisation", "{:.0%}"),
+    ("util.", "utilization", "{:.0%}"),
     ("trace", "trace_seconds", "{:.1f}"),
     ("compile", "compile_seconds", "{:.1f}"),
     ("cached", "cached_compile_seconds", "{:.1f}"),
@@ -156,7 +156,7 @@ def plot(rows: Sequence[Mapping[str, Any]], path: pathlib.Path, axis: str) -> bo
         for index, (key, points) in enumerate(lines.items()):
             x, y = np.asarray(points, float).T
             *parts, last = filter(None, key)
-            # The colours repeat after ten.
+            # The colors repeat after ten.
             style = ("-", "--", ":")[index // 10 % 3]
             label = " ".join([*parts, fixed_name, last])
             drawing.plot(x, y, style, marker="o", label=label)

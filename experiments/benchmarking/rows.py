@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments import command_line
 from experiments.benchmarking import plain, timing, workloads
 from experiments.benchmarking.cases import Case
+from experiments.launch import command_line
 
 Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
 """From the fields of a case to a callable that makes one step; None: it has none."""
@@ -63,7 +63,7 @@ def measure(
     if row["flops"] is not None:
         row["flops_per_second"] = row["flops"] / row["seconds"]
         peak = max((peaks or {}).get(case.dtype, {}).values(), default=0)
-        row["utilisation"] = row["flops_per_second"] / peak if peak else None
+        row["utilization"] = row["flops_per_second"] / peak if peak else None
     return row
 
 

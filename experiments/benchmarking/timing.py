@@ -167,10 +167,10 @@ def alternate(
             run()
             wall = time.perf_counter() - start
             samples[name].append((wall, time.process_time() - busy))
-    return {name: _summarise(rows) for name, rows in samples.items()}
+    return {name: _summarize(rows) for name, rows in samples.items()}
 
 
-def _summarise(rows: list[tuple[float, float]]) -> Timing:
+def _summarize(rows: list[tuple[float, float]]) -> Timing:
     walls, busy = zip(*rows, strict=True)
     is_cpu = jax.default_backend() == "cpu"
     return Timing(

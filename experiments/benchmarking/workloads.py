@@ -101,7 +101,7 @@ def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part
         num_steps=1000,
         terms=(terms.Perceptual(size=LPIPS_SIZE),),
         exploration=schedules.Exploration(factor=0.05, ramp=0.75),
-        noise="optimise" if is_noisy else "const",
+        noise="optimize" if is_noisy else "const",
         dtype=case.dtype,
     )
     size = memory.choose_micro_batch(models, config, case.batch)
@@ -222,7 +222,7 @@ def _training(case: Case, _) -> list[Part]:
     g = flops.count(lambda g, ws: g.synthesis(ws), generator, ws)
     d = flops.count(lambda d, x: d(x), discriminator, images)
     # A gradient of the weights is three forward passes' work, one that only passes
-    # through is two; the regularisers differentiate a gradient.
+    # through is two; the regularizers differentiate a gradient.
     rows = [
         (gan.generator_phase, (), 1.0, 3 * g + 2 * d),
         (gan.discriminator_phase, (images,), 1.0, g + 6 * d),

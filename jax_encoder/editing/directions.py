@@ -20,7 +20,7 @@ def move(
         `[num_ws, w_dim]`.
       strength: a number, or `[N]`, one per latent.
       rows: which rows move; default: all. Coarse rows change pose and shape, fine ones
-        colour.
+        color.
 
     Returns:
       `[N, num_ws, w_dim]`.

@@ -1,6 +1,6 @@
 """A linear support vector machine, solved to the end by an interior-point method.
 
-The dual of the soft-margin problem (Cortes and Vapnik 1995) is a quadratic programme
+The dual of the soft-margin problem (Cortes and Vapnik 1995) is a quadratic program
 with a bound on every variable and one equality. Its matrix is of rank D, so a step
 costs N D^2 (Woodbury), and some twenty steps reach machine precision.
 """
@@ -33,15 +33,15 @@ def fit(
         )
     signs = np.repeat([1.0, -1.0], [len(positive), len(negative)])
     # A shift of all samples changes only the intercept, and rounding.
-    centre = (positive.mean(axis=0) + negative.mean(axis=0)) / 2
-    rows = (np.concatenate([positive, negative]) - centre[None]) * signs[:, None]
+    center = (positive.mean(axis=0) + negative.mean(axis=0)) / 2
+    rows = (np.concatenate([positive, negative]) - center[None]) * signs[:, None]
     alpha, intercept = _solve(rows, signs, penalty)
     normal = alpha @ rows
-    return normal, float(intercept - normal @ centre)
+    return normal, float(intercept - normal @ center)
 
 
 def _solve(rows: np.ndarray, signs: np.ndarray, bound: float):
-    """Minimises |rows' a|^2 / 2 - sum(a) for 0 <= a <= bound, signs a = 0."""
+    """Minimizes |rows' a|^2 / 2 - sum(a) for 0 <= a <= bound, signs a = 0."""
     num = len(rows)
     # A feasible start strictly inside: equal weight on both sides.
     num_each = np.where(signs > 0, np.sum(signs > 0), np.sum(signs < 0))

@@ -24,13 +24,13 @@ class Factors:
     values: np.ndarray
 
 
-def factorise(weights: Sequence[np.ndarray], *, normalise: bool = True) -> Factors:
+def factorize(weights: Sequence[np.ndarray], *, normalize: bool = True) -> Factors:
     """Finds the principal axes of affine layers.
 
     Args:
       weights: `[w_dim, C]` each.
-      normalise: scale the weights of every style to unit length first, as the SeFa
-        editing of encoder4editing does; rosinality's closed-form factorisation does
+      normalize: scale the weights of every style to unit length first, as the SeFa
+        editing of encoder4editing does; rosinality's closed-form factorization does
         not.
 
     Returns:
@@ -45,7 +45,7 @@ def factorise(weights: Sequence[np.ndarray], *, normalise: bool = True) -> Facto
             f" {[weight.shape for weight in weights]}."
         )
     stacked = np.concatenate([np.asarray(w, np.float64) for w in weights], axis=1)
-    if normalise:
+    if normalize:
         lengths = np.linalg.norm(stacked, axis=0, keepdims=True)
         stacked = stacked / np.where(lengths == 0, 1.0, lengths)
     directions, singular, _ = np.linalg.svd(stacked, full_matrices=False)

@@ -10,7 +10,7 @@ from jax_encoder.inversion import schedules
 from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
 
-# Optimisers that treat every number by itself. They see the code and all noise maps as
+# Optimizers that treat every number by itself. They see the code and all noise maps as
 # one vector: at 1024 pixels a sixth less to compile. Others may measure every array.
 _ELEMENTWISE = ("adam", "adamw", "rmsprop", "sgd")
 
@@ -35,15 +35,15 @@ class ProjectorConfig:
     Attributes:
       space: what is searched, one of `latents.spaces.SPACES`.
       num_steps: gradient steps.
-      optimizer: the name of an optax optimiser.
+      optimizer: the name of an optax optimizer.
       optimizer_options: its other options, as pairs.
       schedule: the learning rate.
       terms: the objective.
-      exploration: noise added to the values while they are optimised, or None.
+      exploration: noise added to the values while they are optimized, or None.
       noise: the generator's noise maps: "const" (the checkpoint's), "none" or
-        "optimise" (per picture).
-      noise_weight: of the regulariser of optimised noise maps.
-      noise_is_unbiased: divide by n - 1 when renormalising optimised maps.
+        "optimize" (per picture).
+      noise_weight: of the regularizer of optimized noise maps.
+      noise_is_unbiased: divide by n - 1 when renormalizing optimized maps.
       stages: coarse resolutions of the first steps; the rest runs at full resolution.
       keep: the "best" values seen, or the "last".
       stop_below: a picture is done when its objective falls below this; or None.
@@ -79,16 +79,16 @@ class ProjectorConfig:
             raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
         if not self.terms:
             raise ValueError("`terms` is empty: an inversion needs an objective.")
-        if self.noise not in ("const", "none", "optimise"):
+        if self.noise not in ("const", "none", "optimize"):
             raise ValueError(
-                f'`noise` must be "const", "none" or "optimise", got {self.noise!r}.'
+                f'`noise` must be "const", "none" or "optimize", got {self.noise!r}.'
             )
         if self.keep not in ("best", "last"):
             raise ValueError(f'`keep` must be "best" or "last", got {self.keep!r}.')
         if sum(stage.share for stage in self.stages) > 1:
             raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
         if not callable(getattr(optax, self.optimizer, None)):
-            raise ValueError(f"optax has no optimiser {self.optimizer!r}.")
+            raise ValueError(f"optax has no optimizer {self.optimizer!r}.")
 
     @property
     def image_terms(self) -> tuple[term_lib.Term, ...]:
@@ -102,7 +102,7 @@ class ProjectorConfig:
         return self.space.startswith("p_n") or any(p.kind == "p_n" for p in priors)
 
     def make_optimizer(self) -> optax.GradientTransformation:
-        """Returns the optimiser, with its schedule."""
+        """Returns the optimizer, with its schedule."""
         make = getattr(optax, self.optimizer)
         schedule = functools.partial(_call_schedule, self.schedule, self.num_steps)
         optimizer = make(schedule, **dict(self.optimizer_options))

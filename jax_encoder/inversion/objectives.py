@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.inversion import regularisers
+from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.ops import norms
 from jax_encoder.ops import ssim as ssim_lib
 
@@ -89,7 +89,7 @@ def feature_distance(
 def squared_distance(features: object, targets: object) -> jax.Array:
     """Sum of squared differences over all feature arrays.
 
-    Of features that LPIPS has normalised and scaled by the roots of its linear weights
+    Of features that LPIPS has normalized and scaled by the roots of its linear weights
     (Zhang et al. 2018), this is LPIPS itself; so the StyleGAN2 projector computes it.
 
     Args:
@@ -131,7 +131,7 @@ def latent_loss(
     loss = feature_distance(features, targets)
     if ws is None or w_avg is None:
         return loss
-    return loss + weight * regularisers.mean_w_prior(ws, w_avg)
+    return loss + weight * regularizers.mean_w_prior(ws, w_avg)
 
 
 def identity_angle(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
@@ -149,8 +149,8 @@ def identity_angle(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
       `[N]` in [0, pi].
     """
     _difference(embeddings, targets)
-    u = norms.safe_normalise(_flatten(embeddings))
-    v = norms.safe_normalise(_flatten(targets))
+    u = norms.safe_normalize(_flatten(embeddings))
+    v = norms.safe_normalize(_flatten(targets))
     apart, together = norms.safe_norm(u - v), norms.safe_norm(u + v)
     # Equal up to rounding: a difference would be noise, and its gradient of length 1.
     # Two zero descriptors are among these; the gradient of atan2(0, 0) would be NaN.
@@ -163,7 +163,7 @@ def identity_l1(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
     """Mean absolute difference of VGGFace2 descriptors: `[N, D], [N, D] -> [N]`.
 
     The identity term of the non-identity property reconstructor; the descriptors are
-    not normalised.
+    not normalized.
     """
     return l1(embeddings, targets)
 
@@ -171,8 +171,8 @@ def identity_l1(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
 def identity_cosine(embeddings: jax.Array, targets: jax.Array) -> jax.Array:
     """One minus the cosine similarity (pSp's ArcFace loss): `[N, D], [N, D] -> [N]`."""
     _difference(embeddings, targets)
-    u = norms.safe_normalise(_flatten(embeddings))
-    v = norms.safe_normalise(_flatten(targets))
+    u = norms.safe_normalize(_flatten(embeddings))
+    v = norms.safe_normalize(_flatten(targets))
     return 1 - jnp.sum(u * v, axis=-1)
 
 
@@ -215,7 +215,7 @@ def soft_histogram(
     num_bins: int = 10,
     sigma: float = 1.85,
 ) -> jax.Array:
-    """Differentiable histogram of every colour.
+    """Differentiable histogram of every color.
 
     A pixel of level x on 0..255 counts in the bin from a to b as
     sigmoid(sigma (x - a)) - sigmoid(sigma (x - b)), divided by the number of pixels.
@@ -238,7 +238,7 @@ def soft_histogram(
 
 
 def histogram_emd(histograms: jax.Array, targets: jax.Array) -> jax.Array:
-    """Earth mover's distance of histograms, in bins, summed over the colours.
+    """Earth mover's distance of histograms, in bins, summed over the colors.
 
     Args:
       histograms: `[N, C, num_bins]`, say of `soft_histogram`.

@@ -2,7 +2,7 @@
 
 Roich et al. 2021, "Pivotal Tuning for Latent-based Editing of Real Images",
 arXiv:2106.05744. The codes ("pivots") stay; the weights move until the pictures match,
-and a regulariser holds the generator in place around them (Section 3.3).
+and a regularizer holds the generator in place around them (Section 3.3).
 """
 
 import dataclasses
@@ -36,11 +36,11 @@ class PivotalConfig:
       tuned: a regular expression on the paths of the parameters ("synthesis.b4...").
       shares_weights: one generator for all pictures, instead of one for each.
       num_parallel: generators tuned at once; each needs its own memory.
-      locality_weight: of the locality regulariser; 0 leaves it out.
+      locality_weight: of the locality regularizer; 0 leaves it out.
       locality_samples: random codes per step.
       locality_alpha: distance from the pivot at which the generator is held (Eq. 4).
-      locality_pixel_weight: of the mean squared difference inside the regulariser.
-      locality_perceptual_weight: of the perceptual distance inside the regulariser.
+      locality_pixel_weight: of the mean squared difference inside the regularizer.
+      locality_perceptual_weight: of the perceptual distance inside the regularizer.
     """
 
     num_steps: int = 350

@@ -1,7 +1,7 @@
 """Inversion of a batch of pictures by gradient descent on their latent codes.
 
 `init`, `advance` and `finish` are pure; `advance` is the compiled program. Every
-picture of the batch has its own values, noise maps, optimiser state, weights, best
+picture of the batch has its own values, noise maps, optimizer state, weights, best
 result and stop: what happens to one never reaches another. All pictures of a batch
 see the same random numbers, so a picture's result does not depend on its place.
 """
@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from jax_encoder.inversion import batching, regularisers, rendering, terms
+from jax_encoder.inversion import batching, rendering, terms
+from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import (
     DIVERGED,
@@ -89,7 +90,7 @@ def init(
     noise_key, key = jax.random.split(key)
     if noises is None:
         noises = ()
-        if config.noise == "optimise":
+        if config.noise == "optimize":
             shapes = models.generator.config.noise_shapes
             noises = _random_noises(noise_key, shapes, num)
     variables = Variables(values=values, noises=noises)
@@ -214,7 +215,7 @@ def _step(evaluate, problem, state, spread, config):
     )
     moved: Any = jax.tree.map(jnp.add, state.variables, updates)
     noises = tuple(
-        regularisers.normalise_noise(noise, unbiased=config.noise_is_unbiased)
+        regularizers.normalize_noise(noise, unbiased=config.noise_is_unbiased)
         for noise in moved.noises
     )
     moved = dataclasses.replace(moved, noises=noises)
@@ -264,8 +265,8 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
         measured = jnp.stack(rows, axis=1)
         loss = jnp.sum(problem.weights * measured, axis=1)
         noise = jnp.zeros_like(loss)
-        if config.noise == "optimise":
-            noise = regularisers.noise_regulariser(variables.noises)
+        if config.noise == "optimize":
+            noise = regularizers.noise_regularizer(variables.noises)
             loss = loss + config.noise_weight * noise
         # The pictures do not meet, so the sum has the gradients of all of them.
         return jnp.sum(loss), Curves(loss=loss, terms=measured, noise=noise)
@@ -278,7 +279,7 @@ def _render(models, variables, labels, config, resolution):
     ws = spaces.to_ws(
         config.space, variables.values, models.generator, models.statistics, labels
     )
-    noise = variables.noises if config.noise == "optimise" else config.noise
+    noise = variables.noises if config.noise == "optimize" else config.noise
     images = rendering.render(
         models.generator,
         ws,

@@ -45,7 +45,7 @@ def zeros(models: Models, space: str, num: int) -> jax.Array:
     """
     if spaces.is_z(space):
         raise ValueError(
-            "The mapping network normalises z, which cannot be done at zero: start an"
+            "The mapping network normalizes z, which cannot be done at zero: start an"
             " inversion in Z from `seeds` or `random`."
         )
     config = models.generator.config

@@ -8,7 +8,6 @@ import jax
 from jax_encoder.latents import statistics
 
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
-STATUS_NAMES = ("done", "stopped early", "diverged")
 
 
 @jax.tree_util.register_dataclass
@@ -30,11 +29,11 @@ class Models:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Variables:
-    """What is optimised.
+    """What is optimized.
 
     Attributes:
       values: `[N, D]` or `[N, num_ws, D]` in the searched space.
-      noises: noise maps `[N, H, W]`, coarse to fine; empty unless optimised.
+      noises: noise maps `[N, H, W]`, coarse to fine; empty unless optimized.
     """
 
     values: jax.Array
@@ -66,7 +65,7 @@ class ProjectorState:
       step: steps done.
       seed: data of the PRNG key.
       variables: the current ones.
-      opt_state: of the optimiser, one per picture.
+      opt_state: of the optimizer, one per picture.
       best: the variables of the lowest objective so far.
       best_loss: `[N]` that objective; infinite at first.
       best_step: `[N]` the step at which it was seen.
@@ -91,7 +90,7 @@ class Curves:
     Attributes:
       loss: `[steps, N]` the objective.
       terms: `[steps, N, T]` its terms, unweighted.
-      noise: `[steps, N]` the noise regulariser, unweighted.
+      noise: `[steps, N]` the noise regularizer, unweighted.
     """
 
     loss: jax.Array
@@ -107,7 +106,7 @@ class Projection:
     Attributes:
       ws: `[N, num_ws, w_dim]`.
       values: `[N, ...]` in the searched space.
-      noises: optimised noise maps `[N, H, W]`; empty otherwise.
+      noises: optimized noise maps `[N, H, W]`; empty otherwise.
       images: `[N, R, R, 3]` the reconstructions at full resolution, not clamped.
       loss: `[N]` the objective of the kept values (of the last stage's resolution).
       best_step: `[N]` the step at which the best objective was seen.

@@ -13,7 +13,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.inversion import objectives, regularisers
+from jax_encoder.inversion import objectives
+from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.latents import spaces, statistics
 from jax_encoder.ops import resize
 
@@ -241,10 +242,10 @@ class LatentPrior:
         ws = rendering.ws
         if self.kind == "p_n":
             p_n = spaces.from_ws("p_n+", ws, rendering.statistics)
-            return regularisers.pn_prior(p_n)
+            return regularizers.pn_prior(p_n)
         if self.kind == "mean_w":
-            return regularisers.mean_w_prior(ws, rendering.statistics.w_avg)
-        return regularisers.delta(ws)
+            return regularizers.mean_w_prior(ws, rendering.statistics.w_avg)
+        return regularizers.delta(ws)
 
 
 Term = Pixel | Perceptual | Features | Identity | MultiScaleSSIM | LatentPrior

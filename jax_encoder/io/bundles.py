@@ -36,7 +36,7 @@ def save(
     Args:
       module: a network with `config` and `config_class`.
       directory: where to write; replaced if it is a bundle already.
-      provenance: JSON values on the origin: source file, sha256, licence...
+      provenance: JSON values on the origin: source file, sha256, license...
       dtype: store floating-point arrays in this type, say "float16".
 
     Raises:

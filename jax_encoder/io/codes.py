@@ -4,7 +4,7 @@
 `ws` that every other tool reads. `load` reads both, and the `.npy` and `.npz` files of
 the NVIDIA projector, InterFaceGAN and the StyleGAN encoders. Nothing is ever unpickled;
 files that need it (rosinality's `.pt`, ReStyle's `latents.npy`) are read safely by
-`converters.codes`.
+`converters.formats.latent_codes`.
 """
 
 import dataclasses
@@ -226,7 +226,7 @@ def _guess_space(path: pathlib.Path, array: np.ndarray, num_ws: int | None) -> s
 
 
 def _read(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
-    """The arrays of a `.npy` or `.npz`, recognised by content; never unpickles."""
+    """The arrays of a `.npy` or `.npz`, recognized by content; never unpickles."""
     try:
         with open(path, "rb") as file:
             start = file.read(6)
@@ -244,10 +244,10 @@ def _read(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
         if "allow_pickle" in str(error):
             raise CodeError(
                 f"{path}: holds pickled objects, which could run code; read it with"
-                " `converters.codes.load`, which runs none."
+                " `converters.formats.latent_codes.load`, which runs none."
             ) from None
         raise CodeError(f"{path}: damaged ({error}); get a whole copy.") from error
-    raise CodeError(f"{path}: neither .npy nor .npz; see `converters.codes.load`.")
+    raise CodeError(f"{path}: neither .npy nor .npz; see `converters.load_codes`.")
 
 
 def _check_archive(path: pathlib.Path) -> None:
@@ -255,7 +255,7 @@ def _check_archive(path: pathlib.Path) -> None:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     if not members or not all(m.filename.endswith(".npy") for m in members):
-        raise CodeError(f"{path}: no .npz file; see `converters.codes.load`.")
+        raise CodeError(f"{path}: no .npz file; see `converters.load_codes`.")
     size = sum(member.file_size for member in members)
     if size > _MAX_BYTES:
         raise CodeError(f"{path}: unpacks to {size} bytes, more than {_MAX_BYTES}.")

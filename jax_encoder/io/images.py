@@ -1,7 +1,7 @@
 """Pictures on disk, in the public convention: RGB float32 in [-1, 1].
 
-Whatever a file holds (grey, palette, alpha, CMYK, 16 bits, a turned photograph), `read`
-returns `[H, W, 3]` in [-1, 1]. Embedded colour profiles are ignored, as the published
+Whatever a file holds (gray, palette, alpha, CMYK, 16 bits, a turned photograph), `read`
+returns `[H, W, 3]` in [-1, 1]. Embedded color profiles are ignored, as the published
 projectors do.
 """
 
@@ -25,7 +25,7 @@ EXTENSIONS = frozenset(
     """.png .jpg .jpeg .jpe .jfif .mpo .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm
     .pnm .avif""".split()  # noqa: SIM905
 )
-_GREY16 = ("I;16", "I;16B", "I;16L", "I;16N")
+_GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
 class PictureError(ValueError):
@@ -52,7 +52,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
     animation the first frame is taken.
 
     Args:
-      path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM or AVIF file; recognised by content.
+      path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM or AVIF file; recognized by content.
 
     Returns:
       `[H, W, 3]` float32 RGB in [-1, 1].
@@ -73,19 +73,19 @@ def decode(path: str | os.PathLike) -> np.ndarray:
       path: as of `read`.
 
     Returns:
-      `[H, W, 3]`: uint8, or float32 in [-1, 1] of a file with 16-bit grey values.
+      `[H, W, 3]`: uint8, or float32 in [-1, 1] of a file with 16-bit gray values.
 
     Raises:
       PictureError: as `read`.
     """
     image = _open(path)
-    if image.mode in (*_GREY16, "I"):
-        grey = np.asarray(image).astype(np.float32)
-        if image.mode == "I" and not 0 <= grey.min() <= grey.max() <= 65535:
+    if image.mode in (*_GRAY16, "I"):
+        gray = np.asarray(image).astype(np.float32)
+        if image.mode == "I" and not 0 <= gray.min() <= gray.max() <= 65535:
             raise PictureError(
                 path, "32-bit values beyond 16 bits", "save it with 8 or 16 bits"
             )
-        return np.repeat((grey / 32767.5 - 1.0)[..., None], 3, axis=-1)
+        return np.repeat((gray / 32767.5 - 1.0)[..., None], 3, axis=-1)
     return np.asarray(_to_rgb(image, path))
 
 
@@ -143,7 +143,7 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
     """Makes a picture square at a generator's resolution.
 
     The NVIDIA projector's way (stylegan2-ada-pytorch `projector.py`): the largest
-    centred square, then a Lanczos resize in 8 bits. A picture that has the right size
+    centered square, then a Lanczos resize in 8 bits. A picture that has the right size
     already is returned as it is.
 
     Args:
@@ -179,7 +179,7 @@ def _check_rgb(image: np.ndarray) -> None:
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Quantises pictures to 8 bits, rounding halves up.
+    """Quantizes pictures to 8 bits, rounding halves up.
 
     Args:
       images: `[..., H, W, 3]` nominally in [-1, 1]; clamped. NaN becomes black. An

@@ -148,34 +148,6 @@ def histogram(
             axes.legend()
 
 
-def scatter(
-    path: str | os.PathLike,
-    points: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    *,
-    title: str = "",
-    xlabel: str = "",
-    ylabel: str = "",
-) -> None:
-    """Draws named clouds of points.
-
-    Args:
-      path: the file to write.
-      points: name -> (x `[N]`, y `[N]`).
-      title: above the axes.
-      xlabel: below the axes.
-      ylabel: beside the axes.
-
-    Raises:
-      ImportError: the `plot` extra is not installed.
-      WriteError: the disk is full or read-only.
-    """
-    with figure(path, title=title, xlabel=xlabel, ylabel=ylabel) as axes:
-        for name, (x, y) in points.items():
-            axes.scatter(np.asarray(x), np.asarray(y), s=14, alpha=0.7, label=name)
-        if any(points):
-            axes.legend()
-
-
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:
     flat = np.asarray(values, float).ravel()
     return flat[np.isfinite(flat)]

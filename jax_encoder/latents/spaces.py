@@ -1,6 +1,6 @@
 """The spaces an inversion can search: Z, W, W+, P, P+, P_N, P_N+.
 
-A space turns what is optimised, `values`, into `ws`. The spaces with a plus have one
+A space turns what is optimized, `values`, into `ws`. The spaces with a plus have one
 row per layer, the others share one row. Z is searched freely or on the sphere of
 radius `sqrt(z_dim)`, where the mapping network was trained.
 """

@@ -106,8 +106,8 @@ def fit(samples: Any) -> Gaussian:
     """
     samples = np.asarray(samples, np.float64)
     mean = samples.mean(axis=0)
-    centred = samples - mean
-    return _from_moments(mean, centred.T @ centred / (len(samples) - 1))
+    centered = samples - mean
+    return _from_moments(mean, centered.T @ centered / (len(samples) - 1))
 
 
 def estimate(

@@ -46,8 +46,8 @@ def truncate(
         )
     if cutoff is not None and ws.ndim != 3:
         raise ValueError("`cutoff` counts rows: give `ws` as [N, num_ws, w_dim].")
-    centre = w_avg.reshape((1,) * (ws.ndim - 1) + (-1,))
-    truncated = centre + psi * (ws - centre)
+    center = w_avg.reshape((1,) * (ws.ndim - 1) + (-1,))
+    truncated = center + psi * (ws - center)
     if cutoff is None:
         return truncated
     is_coarse = (jnp.arange(ws.shape[1]) < cutoff)[None, :, None]

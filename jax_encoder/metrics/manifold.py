@@ -11,18 +11,18 @@ def precision_recall(
     real: np.ndarray,
     generated: np.ndarray,
     *,
-    num_neighbours: int = 3,
+    num_neighbors: int = 3,
     block_size: int = 4096,
 ) -> tuple[float, float]:
     """Shares of one set within the other set's manifold.
 
     A set's manifold is the union of balls around its points, each reaching to the
-    point's k-th nearest neighbour in the set.
+    point's k-th nearest neighbor in the set.
 
     Args:
       real: `[n, D]` features, VGG16's "fc7" in the publication.
       generated: `[m, D]` features.
-      num_neighbours: k.
+      num_neighbors: k.
       block_size: rows whose distances are computed at a time; memory is its square.
 
     Returns:
@@ -37,24 +37,24 @@ def precision_recall(
             "Features must be [n, D] and [m, D] of the same network: got"
             f" {real.shape} and {generated.shape}."
         )
-    if min(len(real), len(generated)) <= num_neighbours:
+    if min(len(real), len(generated)) <= num_neighbors:
         raise ValueError(
-            f"Each set needs more than {num_neighbours} pictures for as many"
-            f" neighbours: got {len(real)} and {len(generated)}."
+            f"Each set needs more than {num_neighbors} pictures for as many"
+            f" neighbors: got {len(real)} and {len(generated)}."
         )
     # Distances do not change; smaller numbers cancel less.
-    centre = real.mean(axis=0, keepdims=True, dtype=np.float64)
-    real = (real - centre).astype(np.float32)
-    generated = (generated - centre).astype(np.float32)
+    center = real.mean(axis=0, keepdims=True, dtype=np.float64)
+    real = (real - center).astype(np.float32)
+    generated = (generated - center).astype(np.float32)
     return (
-        _share_within(real, generated, num_neighbours, block_size),
-        _share_within(generated, real, num_neighbours, block_size),
+        _share_within(real, generated, num_neighbors, block_size),
+        _share_within(generated, real, num_neighbors, block_size),
     )
 
 
-def _share_within(manifold, probes, num_neighbours: int, block_size: int) -> float:
+def _share_within(manifold, probes, num_neighbors: int, block_size: int) -> float:
     blocks = _blocks(manifold, block_size)
-    radii = [_radii(block, blocks, num_neighbours) for block in blocks]
+    radii = [_radii(block, blocks, num_neighbors) for block in blocks]
     inside = 0
     for probe in _blocks(probes, block_size):
         hits = [
@@ -71,12 +71,12 @@ def _blocks(points: np.ndarray, block_size: int) -> list[np.ndarray]:
     return [points[k : k + block_size] for k in range(0, len(points), block_size)]
 
 
-def _radii(block, blocks, num_neighbours: int) -> jax.Array:
-    """Squared distances `[n]` to the k-th neighbour; the point itself is the 0th."""
+def _radii(block, blocks, num_neighbors: int) -> jax.Array:
+    """Squared distances `[n]` to the k-th neighbor; the point itself is the 0th."""
     nearest = jnp.concatenate(
-        [_smallest(block, other, num=num_neighbours + 1) for other in blocks], axis=1
+        [_smallest(block, other, num=num_neighbors + 1) for other in blocks], axis=1
     )
-    return jnp.sort(nearest, axis=1)[:, num_neighbours]
+    return jnp.sort(nearest, axis=1)[:, num_neighbors]
 
 
 @functools.partial(jax.jit, static_argnames="num")

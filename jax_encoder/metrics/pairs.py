@@ -85,8 +85,8 @@ def identity_similarity(
       `[N]` in [-1, 1].
     """
     images, targets = _check(images, targets)
-    u = norms.safe_normalise(network.embed(images))
-    v = norms.safe_normalise(network.embed(targets))
+    u = norms.safe_normalize(network.embed(images))
+    v = norms.safe_normalize(network.embed(targets))
     return jnp.sum(u * v, axis=-1)
 
 

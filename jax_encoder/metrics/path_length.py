@@ -23,7 +23,7 @@ class PathLengthConfig:
       space: "z" (great circles, then the mapping) or "w" (straight lines).
       sampling: "full" (anywhere on the path) or "end" (at its start).
       epsilon: step along the path.
-      crop: compare the centre of the face only, as `ppl_zfull` and `ppl_wfull` do.
+      crop: compare the center of the face only, as `ppl_zfull` and `ppl_wfull` do.
       size: larger pictures are box-averaged to this side first.
     """
 

@@ -12,7 +12,7 @@ def compare(
     generated: np.ndarray,
     *,
     unbiased: bool = False,
-    num_neighbours: int = 3,
+    num_neighbors: int = 3,
     seed: int = 0,
 ) -> dict[str, float]:
     """All set measures at once.
@@ -24,11 +24,11 @@ def compare(
       real: `[n, D]` features, n at least 2.
       generated: `[m, D]` features, m at least 2.
       unbiased: covariances over n - 1 (pytorch-fid) instead of n (NVIDIA).
-      num_neighbours: of precision and recall.
+      num_neighbors: of precision and recall.
       seed: of the kernel distance's subsets.
 
     Returns:
-      "frechet_distance", "kernel_distance" and, given more than `num_neighbours`
+      "frechet_distance", "kernel_distance" and, given more than `num_neighbors`
       pictures each, "precision" and "recall".
 
     Raises:
@@ -39,9 +39,9 @@ def compare(
         "frechet_distance": frechet.frechet_distance(*statistics, unbiased=unbiased),
         "kernel_distance": kernel.kernel_distance(real, generated, seed=seed),
     }
-    if min(len(real), len(generated)) > num_neighbours:
+    if min(len(real), len(generated)) > num_neighbors:
         precision, recall = manifold.precision_recall(
-            real, generated, num_neighbours=num_neighbours
+            real, generated, num_neighbors=num_neighbors
         )
         measures |= {"precision": precision, "recall": recall}
     return measures

@@ -74,7 +74,7 @@ class AlexNet(nnx.Module):
         images = images_lib.check_images(images)
         if min(images.shape[1:3]) < 31:
             raise ValueError(f"AlexNet needs 31 pixels a side: got {images.shape}.")
-        x = preprocessing.normalise(images, self.config.preprocessing)
+        x = preprocessing.normalize(images, self.config.preprocessing)
         found = {}
         for name, convolution in names.items():
             if _CONVOLUTIONS[convolution][-1]:

@@ -18,7 +18,7 @@ def prepare(networks: Any) -> Any:
     Call it inside the compiled program, before the loop over the steps: what a
     network has no use for at the sizes it then sees is not computed, and nothing is
     kept from one call to the next. Gradients with respect to activations are those of
-    the networks as they were; do not optimise the weights of a prepared network.
+    the networks as they were; do not optimize the weights of a prepared network.
 
     Args:
       networks: a pytree of modules, among other things.

@@ -42,7 +42,7 @@ class InceptionConfig:
 
 
 class ConvBatchNorm(nnx.Module):
-    """Convolution without bias, batch normalisation, ReLU."""
+    """Convolution without bias, batch normalization, ReLU."""
 
     def __init__(
         self,

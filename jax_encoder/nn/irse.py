@@ -1,4 +1,4 @@
-"""IR-SE50, the face recogniser of ArcFace, and its body as encoders use it.
+"""IR-SE50, the face recognizer of ArcFace, and its body as encoders use it.
 
 Deng et al. 2019 (arXiv:1801.07698) with squeeze-and-excitation (Hu et al. 2018,
 arXiv:1709.01507), in the layout of the published `model_ir_se50.pth`.
@@ -21,7 +21,7 @@ CROP_ROWS, CROP_COLUMNS = (35, 223), (32, 220)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class IRSEConfig:
-    """The architecture of an IR-SE recogniser.
+    """The architecture of an IR-SE recognizer.
 
     Attributes:
       widths: channels per stage.
@@ -94,7 +94,7 @@ class Block(nnx.Module):
 
 
 class Body(nnx.Module):
-    """The stem and the residual blocks; recognisers and encoders share it.
+    """The stem and the residual blocks; recognizers and encoders share it.
 
     Attributes:
       conv, bn, prelu: the stem, at full resolution.
@@ -136,7 +136,7 @@ class Body(nnx.Module):
 
 
 class IRSE(nnx.Module):
-    """The face recogniser.
+    """The face recognizer.
 
     Attributes:
       config: the architecture.

@@ -1,7 +1,7 @@
 """Layers shared by the StyleGAN networks.
 
-Weights are stored at unit variance and scaled at run time, so that the optimiser sees
-all of them alike ("equalised learning rate", Karras et al. 2018, Section 4.1).
+Weights are stored at unit variance and scaled at run time, so that the optimizer sees
+all of them alike ("equalized learning rate", Karras et al. 2018, Section 4.1).
 """
 
 import jax

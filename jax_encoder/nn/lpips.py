@@ -1,6 +1,6 @@
 """LPIPS v0.1, the learned perceptual distance (Zhang et al. 2018, arXiv:1801.03924).
 
-The distance is the squared length of a difference of features: `features` normalises
+The distance is the squared length of a difference of features: `features` normalizes
 every channel vector, and scales it by the root of its learnt weight over the number of
 cells. Features of targets are therefore computed once, and the distance is a sum of
 squares.
@@ -131,7 +131,7 @@ class LPIPS(nnx.Module):
         scaled = []
         for index, tap in enumerate(self._taps(images)):
             per_cell = self._weight(index) / (tap.shape[1] * tap.shape[2])
-            scaled.append(unit_normalise(tap) * jnp.sqrt(per_cell))
+            scaled.append(unit_normalize(tap) * jnp.sqrt(per_cell))
         return tuple(scaled)
 
     def distance(
@@ -168,7 +168,7 @@ class LPIPS(nnx.Module):
         total = jnp.zeros((batch, height, width, 1))
         pairs = zip(self._taps(images_a), self._taps(images_b), strict=True)
         for index, (tap_a, tap_b) in enumerate(pairs):
-            squares = jnp.square(unit_normalise(tap_a) - unit_normalise(tap_b))
+            squares = jnp.square(unit_normalize(tap_a) - unit_normalize(tap_b))
             weighted = squares * self._weight(index)
             cells = jnp.sum(weighted, axis=-1, keepdims=True)
             total = total + resize.bilinear(cells, (height, width))
@@ -205,7 +205,7 @@ def from_vgg(network: vgg.VGG) -> LPIPS:
     return distance
 
 
-def unit_normalise(features: jax.Array) -> jax.Array:
+def unit_normalize(features: jax.Array) -> jax.Array:
     """Divides channel vectors by their length; `[..., C]`, zero stays zero.
 
     The length is the reference's, plus 1e-10; at zero its gradient is taken as zero.

@@ -51,7 +51,7 @@ class MappingNetwork(nnx.Module):
         """Maps latents to w, without truncation and without broadcast.
 
         Args:
-          z: `[N, z_dim]`; its scale is normalised away. None when `z_dim` is zero.
+          z: `[N, z_dim]`; its scale is normalized away. None when `z_dim` is zero.
           labels: `[N, c_dim]`, usually one-hot; conditional networks only.
 
         Returns:
@@ -62,7 +62,7 @@ class MappingNetwork(nnx.Module):
         """
         parts = []
         if self.z_dim:
-            parts.append(activation.normalise_second_moment(self._check(z, labels)))
+            parts.append(activation.normalize_second_moment(self._check(z, labels)))
         if self.c_dim:
             if labels is None or labels.ndim != 2 or labels.shape[1] != self.c_dim:
                 got = None if labels is None else labels.shape
@@ -70,7 +70,7 @@ class MappingNetwork(nnx.Module):
                     f"This network is conditional: `labels` must be [N, {self.c_dim}],"
                     f" got {got}."
                 )
-            parts.append(activation.normalise_second_moment(self.embed(labels)))
+            parts.append(activation.normalize_second_moment(self.embed(labels)))
         x = jnp.concatenate(parts, axis=-1)
         for index in range(self.num_layers):
             x = getattr(self, f"fc{index}")(x)

@@ -32,7 +32,7 @@ def check(name: str) -> None:
         )
 
 
-def normalise(images: jax.Array, name: str) -> jax.Array:
+def normalize(images: jax.Array, name: str) -> jax.Array:
     """Maps pictures in [-1, 1] to what the network `name` was trained on.
 
     Args:

@@ -141,7 +141,7 @@ class DescriptorToLatent(nnx.Module):
 
         Returns:
           ws `[N, num_ws, w_dim]`; or z `[N, w_dim]`, whose length a mapping network
-          normalises away.
+          normalizes away.
 
         Raises:
           ValueError: the descriptors have another shape.
@@ -162,7 +162,7 @@ class DescriptorHeadConfig:
       hidden_sizes: widths of the hidden layers.
       num_outputs: 1 for an attribute, 10 or 136 for landmarks, 3 for a pose.
       has_relu: the hidden layers end in ReLU.
-      has_output_norm: batch normalisation of the outputs.
+      has_output_norm: batch normalization of the outputs.
       has_sigmoid: the output is a probability.
       family: "descriptor-head".
     """
@@ -177,7 +177,7 @@ class DescriptorHeadConfig:
 
 
 class DescriptorHead(nnx.Module):
-    """Dense layers with batch normalisation on a face descriptor.
+    """Dense layers with batch normalization on a face descriptor.
 
     Attributes:
       config: the architecture.
@@ -222,7 +222,7 @@ class ImageToLandmarksConfig:
       hidden_size: of the dense layer.
       num_outputs: twice the landmarks.
       input_size: side that pictures are bilinearly resized to.
-      has_norm: batch normalisation behind every convolution.
+      has_norm: batch normalization behind every convolution.
       family: "image-to-landmarks".
     """
 
@@ -274,7 +274,7 @@ class ImageToLandmarks(nnx.Module):
         """
         images = images_lib.check_images(images)
         x = resize.bilinear(images, self.config.input_size)
-        x = preprocessing.normalise(x, "imagenet")
+        x = preprocessing.normalize(x, "imagenet")
         for index in range(1, len(self.config.channels) + 1):
             x = getattr(self, f"conv{index}")(x)
             if self.config.has_norm:

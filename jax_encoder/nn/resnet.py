@@ -173,7 +173,7 @@ class ResNet(nnx.Module):
         images = images_lib.check_images(images, channels=self.config.in_channels)
         if self.config.input_size is not None:
             images = resize.adaptive_average(images, self.config.input_size)
-        x = preprocessing.normalise(images, self.config.preprocessing)
+        x = preprocessing.normalize(images, self.config.preprocessing)
         stages = [f"layer{k}" for k in range(1, len(self.config.depths) + 1)]
         wanted = [*stages, "pool"] if layers is None else list(layers)
         found = dict(self.stages(x))
@@ -185,7 +185,7 @@ class ResNet(nnx.Module):
         return {name: found[name] for name in wanted}
 
     def stages(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
-        """Yields every named feature of a normalised input `[N, H, W, C]`."""
+        """Yields every named feature of a normalized input `[N, H, W, C]`."""
         x = self.bn1(self.conv1(x))
         x = self.prelu(x) if self.config.has_prelu else jax.nn.relu(x)
         yield "conv1", x
@@ -209,7 +209,7 @@ class ResNet(nnx.Module):
           images: `[N, H, W, 3]` in [-1, 1].
 
         Returns:
-          `[N, D]`; of VGGFace2 the 2048 numbers of `pool5_7x7_s1`, not normalised.
+          `[N, D]`; of VGGFace2 the 2048 numbers of `pool5_7x7_s1`, not normalized.
 
         Raises:
           ValueError: the pictures break the convention.

@@ -90,7 +90,7 @@ class SqueezeNet(nnx.Module):
         images = images_lib.check_images(images)
         if min(images.shape[1:3]) < 17:
             raise ValueError(f"SqueezeNet needs 17 pixels a side: got {images.shape}.")
-        x = preprocessing.normalise(images, self.config.preprocessing)
+        x = preprocessing.normalize(images, self.config.preprocessing)
         x = jax.nn.relu(self.conv1(x))
         found = {"relu1": x} if "relu1" in wanted else {}
         for name, (*_, is_pooled) in _FIRES.items():

@@ -80,7 +80,7 @@ class StyleHead(nnx.Module):
 
     Attributes:
       conv0, conv1, ...: 3x3 of stride two, each with leaky ReLU of slope 0.01.
-      linear: equalised dense layer without activation.
+      linear: equalized dense layer without activation.
     """
 
     def __init__(self, num_in: int, w_dim: int, num_convs: int, *, rngs: nnx.Rngs):

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers, rematerialise
+from jax_encoder.nn import layers
 from jax_encoder.nn import noise as noise_maps
+from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, convolution, upscale
 
@@ -119,7 +120,7 @@ class MappingNetwork(nnx.Module):
         """Maps latents; labels are refused, the family has none.
 
         Args:
-          z: `[N, z_dim]`, of any length: every row is normalised first.
+          z: `[N, z_dim]`, of any length: every row is normalized first.
           labels: must be None or empty.
 
         Returns:
@@ -132,7 +133,7 @@ class MappingNetwork(nnx.Module):
             raise ValueError(f"`z` must be [N, {self.config.z_dim}], got {z.shape}.")
         if labels is not None and labels.size:
             raise ValueError(f"StyleGAN1 takes no labels: got {labels.shape=}.")
-        x = activation.normalise_second_moment(z)
+        x = activation.normalize_second_moment(z)
         for k in range(self.config.num_mapping_layers):
             # The gain of the weights, not of the bias.
             x = getattr(self, f"dense{k}")(x * activation.SQRT2)
@@ -225,7 +226,7 @@ def instance_norm(
 
 
 class ToRGB(nnx.Module):
-    """A 1x1 convolution to colours, without modulation."""
+    """A 1x1 convolution to colors, without modulation."""
 
     def __init__(self, config: GeneratorConfig, block: int, *, rngs: nnx.Rngs):
         channels = config.channels[block + 1]
@@ -247,7 +248,7 @@ class SynthesisNetwork(nnx.Module):
     Attributes:
       const: `[4, 4, C]`, the learnt input.
       layer0, layer1, ...: one per row of W+.
-      output0, output1, ...: colours at 4, 8, ..., `resolution`.
+      output0, output1, ...: colors at 4, 8, ..., `resolution`.
     """
 
     def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
@@ -275,7 +276,7 @@ class SynthesisNetwork(nnx.Module):
             per layer, coarse to fine.
           lod: level of detail, 0 to the number of blocks less one; None for the
             configuration's. k replaces the last k blocks by enlarging, a fraction
-            blends two neighbours.
+            blends two neighbors.
           dtype: of the convolutions; styles, statistics and RGB stay in float32.
           remat_from: maps of this side and above are not kept for a gradient but
             computed again; None: all are kept.
@@ -326,7 +327,7 @@ class SynthesisNetwork(nnx.Module):
             layer = getattr(self, f"layer{index}")
             side = config.noise_shapes[index][0]
             run = functools.partial(layer, noise=noises[index])
-            x = rematerialise.from_side(run, side, remat_from)(x, ws[:, index])
+            x = rematerialize.from_side(run, side, remat_from)(x, ws[:, index])
             yield x
 
 

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping, rematerialise
+from jax_encoder.nn import layers, mapping
 from jax_encoder.nn import noise as noise_maps
+from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer, NoiseConst
 from jax_encoder.ops import activation, modulation, upfirdn
 
@@ -320,7 +321,7 @@ class SynthesisNetwork(nnx.Module):
             count = block.num_convs
             rows = [ws[:, row + k] for k in range(count + 1) if row + k < config.num_ws]
             run = functools.partial(block, noises=noises[plane : plane + count])
-            run = rematerialise.from_side(run, resolution, remat_from)
+            run = rematerialize.from_side(run, resolution, remat_from)
             x, image = run(x, image, rows)
             row, plane = row + count, plane + count
             yield resolution, x, image

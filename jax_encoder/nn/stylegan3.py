@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping, rematerialise, stylegan3_config
+from jax_encoder.nn import layers, mapping, stylegan3_config
 from jax_encoder.nn import noise as noise_maps
+from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
@@ -151,9 +152,9 @@ class SynthesisLayer(nnx.Module):
     def _convolve(self, x: jax.Array, styles: jax.Array) -> jax.Array:
         """Convolves with modulated weights (Appendix C.1); padding is K - 1.
 
-        The official code normalises the styles over the whole batch. Demodulation
-        cancels their scale, so normalising each sample gives the same result and keeps
-        the samples apart. ToRGB neither normalises nor demodulates.
+        The official code normalizes the styles over the whole batch. Demodulation
+        cancels their scale, so normalizing each sample gives the same result and keeps
+        the samples apart. ToRGB neither normalizes nor demodulates.
         """
         kernel = self.weight[...]
         factors = None
@@ -276,7 +277,7 @@ class SynthesisNetwork(nnx.Module):
         yield "input", x
         for index, spec in enumerate(config.layers):
             layer = getattr(self, spec.name)
-            run = rematerialise.from_side(layer, spec.out_size, remat_from)
+            run = rematerialize.from_side(layer, spec.out_size, remat_from)
             x = run(x, ws[:, 1 + index])
             yield spec.name, x
 

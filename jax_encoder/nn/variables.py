@@ -1,4 +1,4 @@
-"""The kinds of variables: a variable's kind says who may optimise it."""
+"""The kinds of variables: a variable's kind says who may optimize it."""
 
 from flax import nnx
 
@@ -8,4 +8,4 @@ class Buffer(nnx.Variable):
 
 
 class NoiseConst(Buffer):
-    """A noise map `[H, W]` stored with the generator; a projector may optimise it."""
+    """A noise map `[H, W]` stored with the generator; a projector may optimize it."""

@@ -1,7 +1,7 @@
 """VGG networks (Simonyan and Zisserman 2014, arXiv:1409.1556) as feature extractors.
 
 One module covers torchvision's VGG16, VGG-Face (Parkhi et al. 2015) and small networks
-in the same layout. Pictures are `[N, H, W, 3]` in [-1, 1]; the network normalises and,
+in the same layout. Pictures are `[N, H, W, 3]` in [-1, 1]; the network normalizes and,
 where its config says so, resizes them itself.
 """
 
@@ -152,7 +152,7 @@ class VGG(nnx.Module):
         images = images_lib.check_images(images)
         if config.input_size is not None:
             images = resize.adaptive_average(images, config.input_size)
-        x = preprocessing.normalise(images, config.preprocessing)
+        x = preprocessing.normalize(images, config.preprocessing)
         found, missing = {}, set(wanted)
         for name in config.layer_names:
             if not missing:
@@ -208,7 +208,7 @@ class VGG(nnx.Module):
 
     def embedding(self, hidden: jax.Array) -> jax.Array:
         """The embeddings `[N, D]` in the last hidden layer after ReLU, `[N, fc]`."""
-        return norms.safe_normalise(hidden[:, : self.config.embedding_size])
+        return norms.safe_normalize(hidden[:, : self.config.embedding_size])
 
     def _apply(self, name: str, x: jax.Array) -> jax.Array:
         if name.startswith("relu"):

@@ -90,7 +90,7 @@ class Linear(nnx.Module):
 
 
 class BatchNorm(nnx.Module):
-    """Batch normalisation with its running statistics, over the last axis."""
+    """Batch normalization with its running statistics, over the last axis."""
 
     def __init__(self, num_features: int, *, epsilon: float = 1e-5):
         self.weight = nnx.Param(jnp.ones(num_features))
@@ -100,7 +100,7 @@ class BatchNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, inputs: jax.Array) -> jax.Array:
-        """Normalises `[..., num_features]` by the stored mean and variance."""
+        """Normalizes `[..., num_features]` by the stored mean and variance."""
         scale = self.weight[...] * jax.lax.rsqrt(self.running_var[...] + self.epsilon)
         shift = self.bias[...] - self.running_mean[...] * scale
         shape = (1,) * (inputs.ndim - 1) + scale.shape

@@ -43,7 +43,7 @@ def bias_act(
     return x if limit is None else jnp.clip(x, -limit, limit)
 
 
-def normalise_second_moment(x: jax.Array, *, epsilon: float = 1e-8) -> jax.Array:
+def normalize_second_moment(x: jax.Array, *, epsilon: float = 1e-8) -> jax.Array:
     """Scales every row of `[N, C]` to a mean square of one ("pixel norm")."""
     moment = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
     return x * jax.lax.rsqrt(moment + epsilon)

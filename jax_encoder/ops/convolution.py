@@ -185,7 +185,7 @@ def up_conv2d(
     Args:
       x: `[N, H, W, I]`.
       kernel: `[K, K, I, O]` with K of 1 or 3.
-      taps: one-dimensional filter; normalised here.
+      taps: one-dimensional filter; normalized here.
 
     Returns:
       `[N, 2H, 2W, O]`.
@@ -194,7 +194,7 @@ def up_conv2d(
         return upfirdn.upsample2d(conv2d(x, kernel), taps)
     y = _transposed_conv2d(x, kernel)
     padding = ((len(taps) + 1) // 2 - 1, (len(taps) - 2) // 2)
-    return upfirdn.filter2d(y, upfirdn.normalise(taps, 2.0), padding=padding)
+    return upfirdn.filter2d(y, upfirdn.normalize(taps, 2.0), padding=padding)
 
 
 def _transposed_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -214,7 +214,7 @@ def down_conv2d(
     Args:
       x: `[N, H, W, I]`, even sides.
       kernel: `[K, K, I, O]` with K of 1 or 3.
-      taps: one-dimensional filter; normalised here.
+      taps: one-dimensional filter; normalized here.
 
     Returns:
       `[N, H/2, W/2, O]`.
@@ -222,5 +222,5 @@ def down_conv2d(
     if kernel.shape[0] == 1:
         return conv2d(upfirdn.downsample2d(x, taps), kernel)
     padding = (1 + (len(taps) - 1) // 2, 1 + (len(taps) - 2) // 2)
-    x = upfirdn.filter2d(x, upfirdn.normalise(taps), padding=padding)
+    x = upfirdn.filter2d(x, upfirdn.normalize(taps), padding=padding)
     return conv2d(x, kernel, stride=2, padding="VALID")

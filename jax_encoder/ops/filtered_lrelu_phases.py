@@ -145,7 +145,7 @@ def _apart(index: jax.Array, stage: Callable, *args):
     """Runs a stage whose results are stored, not recomputed by every use of them.
 
     XLA fuses sums of slices into the sums that use them, at many times the work, and
-    its CPU backend drops optimisation barriers before it does. A condition that it
+    its CPU backend drops optimization barriers before it does. A condition that it
     cannot decide (`index` is a loop's) stops it. The benchmark's workload
     `filtered_lrelu` shows when it no longer does.
     """

@@ -24,7 +24,7 @@ def check_images(
 
     Args:
       images: `[N, H, W, channels]` in [-1, 1].
-      channels: colour channels wanted.
+      channels: color channels wanted.
       name: how the message calls the argument.
 
     Returns:
@@ -59,7 +59,7 @@ def _shape_remedy(shape: tuple[int, ...], channels: int) -> str:
     if len(shape) == 4 and shape[-1] == 4:
         return " Drop the alpha channel: `images[..., :3]`."
     if len(shape) == 4 and shape[-1] == 1:
-        return " Repeat the grey channel: `jnp.repeat(images, 3, axis=-1)`."
+        return " Repeat the gray channel: `jnp.repeat(images, 3, axis=-1)`."
     return ""
 
 

@@ -24,7 +24,7 @@ def safe_norm(x: jax.Array, axis: int | tuple[int, ...] = -1) -> jax.Array:
     return jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, squares)))
 
 
-def safe_normalise(x: jax.Array, axis: int = -1) -> jax.Array:
+def safe_normalize(x: jax.Array, axis: int = -1) -> jax.Array:
     """Divides by the Euclidean norm; zero vectors stay zero, with gradient zero.
 
     Args:

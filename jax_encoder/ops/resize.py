@@ -74,7 +74,7 @@ def bilinear(
     Args:
       images: `[N, H, W, C]`.
       size: height and width of the result, or one number for both.
-      align_corners: the corner pixels' centres stay; otherwise the corners stay.
+      align_corners: the corner pixels' centers stay; otherwise the corners stay.
       antialias: widen the kernel when shrinking, as PIL does.
 
     Returns:
@@ -182,7 +182,7 @@ def _kernel_matrix(old: int, new: int, kernel: str, antialias: bool) -> np.ndarr
     scale = old / new
     positions = (np.arange(new)[:, None] + 0.5) * scale - 0.5
     if antialias:
-        # Taps beyond the border are dropped and the rest renormalised.
+        # Taps beyond the border are dropped and the rest renormalized.
         stretch = max(scale, 1.0)
         distance = (np.arange(old)[None] - positions) / stretch
         weights = _KERNELS[kernel](distance)

@@ -26,7 +26,7 @@ def up_conv2d(
     Args:
       x: `[N, H, W, I]`.
       kernel: `[3, 3, I, O]`, applied as `convolution.up_conv2d` applies it.
-      taps: one-dimensional filter of four taps; normalised here.
+      taps: one-dimensional filter of four taps; normalized here.
       rows: rows of `x` per strip; divides H.
 
     Returns:
@@ -43,7 +43,7 @@ def up_conv2d(
             f" the strip: got {kernel.shape=}, {taps=}, {height=} and {rows=}."
         )
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    filters = upfirdn.normalise(taps, 2.0)
+    filters = upfirdn.normalize(taps, 2.0)
 
     def strip(start):
         part = jax.lax.dynamic_slice_in_dim(padded, start, rows + 2, 1)
@@ -97,7 +97,7 @@ def _input_gradient(x, kernel, gradient, taps, rows):
     batch, height, width, num_out = gradient.shape
     padded = jnp.pad(gradient, ((0, 0), (2, 2), (2, 2), (0, 0)))
     kernels = kernel.transpose(0, 1, 3, 2).reshape(3, 3 * num_out, -1)
-    filters = upfirdn.normalise(taps, 2.0)[::-1]
+    filters = upfirdn.normalize(taps, 2.0)[::-1]
 
     def strip(start):
         part = jax.lax.dynamic_slice_in_dim(padded, 2 * start, 2 * rows + 4, 1)

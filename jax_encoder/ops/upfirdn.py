@@ -14,7 +14,7 @@ import jax.numpy as jnp
 Filter = Sequence[float]
 
 
-def normalise(taps: Filter, gain: float = 1.0) -> tuple[float, ...]:
+def normalize(taps: Filter, gain: float = 1.0) -> tuple[float, ...]:
     """Scales the taps of a filter so that they sum to `gain`."""
     total = float(sum(taps))
     return tuple(gain * float(tap) / total for tap in taps)
@@ -89,12 +89,12 @@ def upsample2d(x: jax.Array, taps: Filter = (1, 3, 3, 1)) -> jax.Array:
 
     Args:
       x: `[N, H, W, C]`.
-      taps: one-dimensional filter; normalised here.
+      taps: one-dimensional filter; normalized here.
 
     Returns:
       `[N, 2H, 2W, C]`.
     """
-    taps = normalise(taps, 2.0)
+    taps = normalize(taps, 2.0)
     return _upsample_axis(_upsample_axis(x, taps, 1), taps, 2)
 
 
@@ -103,10 +103,10 @@ def downsample2d(x: jax.Array, taps: Filter = (1, 3, 3, 1)) -> jax.Array:
 
     Args:
       x: `[N, H, W, C]`, even sides.
-      taps: one-dimensional filter; normalised here.
+      taps: one-dimensional filter; normalized here.
 
     Returns:
       `[N, H/2, W/2, C]`.
     """
     padding = ((len(taps) - 1) // 2, (len(taps) - 2) // 2)
-    return filter2d(x, normalise(taps), padding=padding, stride=2)
+    return filter2d(x, normalize(taps), padding=padding, stride=2)

@@ -1,6 +1,6 @@
 """StyleGAN1's upsampling convolution (Karras et al. 2019, arXiv:1812.04948).
 
-The official code has two forms: nearest-neighbour enlargement followed by a 3x3
+The official code has two forms: nearest-neighbor enlargement followed by a 3x3
 convolution, and (from 128 pixels on) a transposed convolution whose kernel is first
 summed over four one-pixel shifts. Both are one convolution of the zero-inserted map
 with a 4x4 kernel; they differ by a flip.

@@ -1,7 +1,7 @@
 """Augmentation of what the discriminator sees.
 
 Adaptive discriminator augmentation (Karras et al. 2020, arXiv:2006.06676, Appendix B:
-pixel blitting, geometry and colour, the "bgc" pipeline) and, for very small sets,
+pixel blitting, geometry and color, the "bgc" pipeline) and, for very small sets,
 DiffAugment (Zhao et al. 2020, arXiv:2006.10738). Both are differentiable in the images.
 """
 
@@ -28,7 +28,7 @@ _SYM6 = (
     0.0017677118642428036,
     -0.007800708325034148,
 )
-# How far the filter's centre lies from the middle of its taps, in pixels.
+# How far the filter's center lies from the middle of its taps, in pixels.
 _DELAY = 0.5
 _LUMA = np.full(3, 3.0**-0.5, np.float32)
 
@@ -44,7 +44,7 @@ class AugmentConfig:
       scale_std: of the binary logarithm of the isotropic and anisotropic scale.
       rotate_max: as a share of a full turn.
       fractional_std: of the sub-pixel translation, as a share of the side.
-      brightness, contrast, luma_flip, hue, saturation: colour; 0 or 1.
+      brightness, contrast, luma_flip, hue, saturation: color; 0 or 1.
       brightness_std, contrast_std, hue_max, saturation_std: strengths; contrast and
         saturation are in octaves, the hue in half turns.
     """
@@ -88,11 +88,11 @@ def ada(
     Returns:
       `[N, H, W, 3]`; the images themselves where no transformation is drawn.
     """
-    geometry_key, colour_key = jax.random.split(key)
+    geometry_key, color_key = jax.random.split(key)
     num, side = images.shape[:2]
     matrices = draw_geometry(geometry_key, num, side, probability, config)
     images = warp(images, matrices)
-    return recolour(images, draw_colour(colour_key, num, probability, config))
+    return recolor(images, draw_color(color_key, num, probability, config))
 
 
 def draw_geometry(
@@ -112,7 +112,7 @@ def draw_geometry(
       config: which transformations.
 
     Returns:
-      `[num, 3, 3]` homogeneous matrices; positions are in pixels from the centre.
+      `[num, 3, 3]` homogeneous matrices; positions are in pixels from the center.
     """
     keys = iter(jax.random.split(key, 20))
     p = jnp.asarray(probability, jnp.float32)
@@ -155,7 +155,7 @@ def warp(images: jax.Array, matrices: jax.Array) -> jax.Array:
 
     Args:
       images: `[N, H, W, 3]`, H equal to W.
-      matrices: `[N, 3, 3]`, output to input positions in pixels from the centre.
+      matrices: `[N, 3, 3]`, output to input positions in pixels from the center.
 
     Returns:
       `[N, H, W, 3]`.
@@ -169,7 +169,7 @@ def warp(images: jax.Array, matrices: jax.Array) -> jax.Array:
     wide = ((0, 0), (margin, margin), (margin, margin), (0, 0))
     double = upfirdn.upsample2d(jnp.pad(images, wide, mode="reflect"), _SYM6)
     double = double[:, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
-    # In pixels from the centre, of a picture with room for the filter.
+    # In pixels from the center, of a picture with room for the filter.
     axis = (jnp.arange(2 * (side + 2 * margin)) - (side + 2 * margin)) / 2.0 + _DELAY
     x, y = jnp.meshgrid(axis, axis)
     points = jnp.stack([x, y, jnp.ones_like(x)], axis=-1)
@@ -200,10 +200,10 @@ def _reflect(index: jax.Array, length: int) -> jax.Array:
     return jnp.minimum(index, 2 * length - 1 - index)
 
 
-def draw_colour(
+def draw_color(
     key: jax.Array, num: int, probability: jax.Array | float, config: AugmentConfig
 ) -> jax.Array:
-    """Draws the colour transformations.
+    """Draws the color transformations.
 
     Args:
       key: PRNG key.
@@ -241,10 +241,10 @@ def draw_colour(
     return _linear(luma + (eye3 - luma) * saturation) @ matrix
 
 
-def recolour(images: jax.Array, matrices: jax.Array) -> jax.Array:
-    """Applies `[N, 4, 4]` colour matrices to `[N, H, W, 3]` images."""
-    colours = jnp.einsum("nij,nhwj->nhwi", matrices[:, :3, :3], images)
-    return colours + matrices[:, None, None, :3, 3]
+def recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
+    """Applies `[N, 4, 4]` color matrices to `[N, H, W, 3]` images."""
+    colors = jnp.einsum("nij,nhwj->nhwi", matrices[:, :3, :3], images)
+    return colors + matrices[:, None, None, :3, 3]
 
 
 def adapt(
@@ -272,7 +272,7 @@ def adapt(
 
 
 def diff_augment(key: jax.Array, images: jax.Array) -> jax.Array:
-    """DiffAugment: always colour, translation and cutout.
+    """DiffAugment: always color, translation and cutout.
 
     Args:
       key: PRNG key.
@@ -285,8 +285,8 @@ def diff_augment(key: jax.Array, images: jax.Array) -> jax.Array:
     keys = jax.random.split(key, 5)
     uniform = jax.random.uniform(keys[0], (3, num, 1, 1, 1))
     images = images + (uniform[0] - 0.5)
-    grey = jnp.mean(images, axis=3, keepdims=True)
-    images = grey + (images - grey) * (uniform[1] * 2.0)
+    gray = jnp.mean(images, axis=3, keepdims=True)
+    images = gray + (images - gray) * (uniform[1] * 2.0)
     mean = jnp.mean(images, axis=(1, 2, 3), keepdims=True)
     images = mean + (images - mean) * (uniform[2] + 0.5)
     images = _translate(keys[1], images, max(1, round(height / 8)))
@@ -342,7 +342,7 @@ def _linear(matrix: jax.Array) -> jax.Array:
 
 
 def _around_luma(angle: jax.Array) -> jax.Array:
-    """Rotations `[N, 3, 3]` of RGB around the grey axis (Rodrigues' formula)."""
+    """Rotations `[N, 3, 3]` of RGB around the gray axis (Rodrigues' formula)."""
     x, y, z = _LUMA
     cross = jnp.array([[0, -z, y], [z, 0, -x], [-y, x, 0]], jnp.float32)[None]
     cos, sin = jnp.cos(angle)[:, None, None], jnp.sin(angle)[:, None, None]

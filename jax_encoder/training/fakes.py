@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.nn import stylegan2
-from jax_encoder.training import mixing, regression
+from jax_encoder.training import mixing, pyramid
 
 Sharding = jax.sharding.NamedSharding | None
 
@@ -33,7 +33,7 @@ class Fakes:
 class Lesson:
     """Pictures that latents of the first parents shall give, where these are known.
 
-    They keep a generator that was taught by regression (`regression`) from forgetting
+    They keep a generator that was taught by regression from forgetting
     it while the discriminator teaches it what regression cannot: sharpness.
 
     Attributes:
@@ -117,7 +117,7 @@ def draw_noise(
 
 
 def lesson_error(drawn: Fakes, lesson: Lesson) -> jax.Array:
-    """Returns `regression.distance`, a scalar: a mean in which two parents count zero.
+    """Returns `pyramid.distance`, a scalar: a mean in which two parents count zero.
 
     Args:
       drawn: from the lesson's z.
@@ -125,7 +125,7 @@ def lesson_error(drawn: Fakes, lesson: Lesson) -> jax.Array:
     """
     counts = drawn.is_single[:, None, None, None]
     images = jnp.where(counts, drawn.images, lesson.targets)
-    return regression.distance(images, lesson.targets)
+    return pyramid.distance(images, lesson.targets)
 
 
 def spread(batch: jax.Array, sharding: Sharding) -> jax.Array:

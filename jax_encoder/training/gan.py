@@ -1,8 +1,8 @@
 """Training a StyleGAN2: state in, state out (Karras et al. 2020, arXiv:1912.04958).
 
 The four phases of the official training are four functions: the generator's loss, its
-path length regularisation, the discriminator's loss and its R1 regularisation. The
-regularisers run every few steps with a larger weight ("lazy", Appendix B). `train_step`
+path length regularization, the discriminator's loss and its R1 regularization. The
+regularizers run every few steps with a larger weight ("lazy", Appendix B). `train_step`
 runs those that are due. Nothing here draws from global state: the key of a phase is
 derived from the training's key and the step, so that a resumed training repeats itself.
 """
@@ -29,14 +29,14 @@ class GanConfig:
 
     Attributes:
       batch_size: pictures per step, over all devices.
-      learning_rate: of both Adams, before the correction for lazy regularisation.
+      learning_rate: of both Adams, before the correction for lazy regularization.
       generator_learning_rate: of the generator's where it differs, or None.
       head_start: steps at the beginning in which only the discriminator learns. A
         generator that can draw already would be led astray by a new discriminator.
       beta1, beta2, epsilon: of both Adams.
       r1_gamma: weight of R1; the loss is `r1_gamma / 2` times the squared norm.
-      r1_interval: steps between R1 regularisations; 0 for none.
-      path_weight: weight of the path length regularisation.
+      r1_interval: steps between R1 regularizations; 0 for none.
+      path_weight: weight of the path length regularization.
       path_interval: steps between them; 0 for none.
       path_batch_shrink: by how much smaller their batch is.
       path_decay: of the running mean of path lengths.
@@ -105,7 +105,7 @@ class GanState:
       generator: weights of the generator.
       average: their moving average: the result of the training.
       discriminator: weights of the discriminator.
-      generator_opt, discriminator_opt: states of the optimisers.
+      generator_opt, discriminator_opt: states of the optimizers.
       w_avg: `[w_dim]`, the running mean of w.
       path_mean: running mean of the path lengths.
       probability: of augmentation.
@@ -143,14 +143,14 @@ jax.tree_util.register_dataclass(
 )
 
 
-def optimiser(
+def optimizer(
     config: GanConfig, interval: int, learning_rate: float | None = None
 ) -> optax.GradientTransformation:
-    """Returns Adam, corrected for steps that only regularise (Appendix B).
+    """Returns Adam, corrected for steps that only regularize (Appendix B).
 
     Args:
       config: options.
-      interval: steps between regularisations of the network; 0 for none.
+      interval: steps between regularizations of the network; 0 for none.
       learning_rate: default: the config's.
     """
     ratio = interval / (interval + 1) if interval else 1.0
@@ -179,8 +179,8 @@ def init(
         generator=g_params,
         average=jax.tree.map(jnp.copy, g_params),
         discriminator=d_params,
-        generator_opt=_generator_optimiser(config).init(g_params),
-        discriminator_opt=optimiser(config, config.r1_interval).init(d_params),
+        generator_opt=_generator_optimizer(config).init(g_params),
+        discriminator_opt=optimizer(config, config.r1_interval).init(d_params),
         w_avg=jnp.array(generator.w_avg[...]),
         path_mean=jnp.zeros(()),
         probability=jnp.asarray(config.ada_initial, jnp.float32),
@@ -317,7 +317,7 @@ def generator_phase(
 
 @_PHASE
 def path_phase(state, networks, key, *, config: GanConfig, sharding=None):
-    """Takes a step of the path length regularisation."""
+    """Takes a step of the path length regularization."""
     keys = _keys(key, state.step, 1)
     num = config.batch_size // config.path_batch_shrink
 
@@ -332,10 +332,10 @@ def path_phase(state, networks, key, *, config: GanConfig, sharding=None):
         )
         noise = fakes.draw_noise(generator.config, keys[1], num)
 
-        def synthesise(ws):
+        def synthesize(ws):
             return generator.synthesis(ws, noise, dtype=config.dtype)
 
-        lengths = losses.path_lengths(synthesise, ws, keys[2])
+        lengths = losses.path_lengths(synthesize, ws, keys[2])
         penalty, mean = losses.path_penalty(
             lengths, state.path_mean, decay=config.path_decay
         )
@@ -381,7 +381,7 @@ def discriminator_phase(
 
 @_PHASE
 def r1_phase(state, networks, images, key, *, config: GanConfig, sharding=None):
-    """Takes a step of the R1 regularisation."""
+    """Takes a step of the R1 regularization."""
     keys = _keys(key, state.step, 3)
     real = fakes.spread(images, sharding)
 
@@ -463,19 +463,19 @@ def _finite(gradient):
     )
 
 
-def _generator_optimiser(config: GanConfig) -> optax.GradientTransformation:
-    return optimiser(config, config.path_interval, config.generator_learning_rate)
+def _generator_optimizer(config: GanConfig) -> optax.GradientTransformation:
+    return optimizer(config, config.path_interval, config.generator_learning_rate)
 
 
 def _update_generator(state: GanState, gradient, config: GanConfig) -> GanState:
-    adam = _generator_optimiser(config)
+    adam = _generator_optimizer(config)
     updates, opt = adam.update(_finite(gradient), state.generator_opt)
     params = optax.apply_updates(state.generator, updates)
     return dataclasses.replace(state, generator=params, generator_opt=opt)
 
 
 def _update_discriminator(state: GanState, gradient, config: GanConfig) -> GanState:
-    adam = optimiser(config, config.r1_interval)
+    adam = optimizer(config, config.r1_interval)
     updates, opt = adam.update(_finite(gradient), state.discriminator_opt)
     params = optax.apply_updates(state.discriminator, updates)
     return dataclasses.replace(state, discriminator=params, discriminator_opt=opt)

@@ -39,19 +39,19 @@ def r1_penalty(
 
 
 def path_lengths(
-    synthesise: Callable[[jax.Array], jax.Array], ws: jax.Array, key: jax.Array
+    synthesize: Callable[[jax.Array], jax.Array], ws: jax.Array, key: jax.Array
 ) -> jax.Array:
     """Returns how far the images move when w does (Section 3.2, Eq. 4).
 
     Args:
-      synthesise: ws `[N, num_ws, w_dim]` to images `[N, H, W, 3]`.
+      synthesize: ws `[N, num_ws, w_dim]` to images `[N, H, W, 3]`.
       ws: `[N, num_ws, w_dim]`.
       key: of the random direction in image space.
 
     Returns:
       `[N]`: norms of the gradients, root mean square over the rows of w.
     """
-    images, pull = jax.vjp(synthesise, ws)
+    images, pull = jax.vjp(synthesize, ws)
     _, height, width, _ = images.shape
     noise = jax.random.normal(key, images.shape) / (height * width) ** 0.5
     (gradient,) = pull(noise.astype(images.dtype))

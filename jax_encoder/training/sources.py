@@ -1,4 +1,4 @@
-"""Where a training's pictures come from: the renderer, or a folder.
+"""Where the pictures of a training come from: a folder, for example.
 
 A source is a function `(step, num) -> [num, R, R, 3]` in [-1, 1]. What it returns
 depends on nothing else, so that a resumed training sees what it would have seen.
@@ -10,20 +10,9 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from jax_encoder.data import face_attributes, faces
 from jax_encoder.io import images
 
 Source = Callable[[int, int], jax.Array]
-
-
-def rendered(key: jax.Array, resolution: int) -> Source:
-    """Returns a source of procedural faces, each drawn once."""
-
-    def draw(step: int, num: int) -> jax.Array:
-        attributes = face_attributes.sample(jax.random.fold_in(key, step), num)
-        return faces.render(attributes, resolution)
-
-    return draw
 
 
 def folder(where: str | pathlib.Path, resolution: int, *, seed: int = 0) -> Source:

@@ -14,7 +14,7 @@ import pytest
 from flax import nnx
 
 import converters
-from converters import export, torch_writer
+from converters.writers import export, torch_writer
 from jax_encoder.nn import stylegan2
 from tests.converters import streams
 

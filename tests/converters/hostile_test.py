@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import converters
-from converters import contents
+from converters.readers import contents
 from tests.converters import streams
 
 NATIVE = (

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import numpy as safetensors_numpy
 
-from converters import contents, kinds, torch_writer
+from converters.formats import kinds
+from converters.readers import contents
+from converters.writers import torch_writer
 from tests.converters import streams
 
 VALUES = np.arange(24, dtype=np.float32)

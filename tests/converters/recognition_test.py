@@ -1,11 +1,11 @@
-"""Every network's state dict is recognised as what it is, and as nothing else."""
+"""Every network's state dict is recognized as what it is, and as nothing else."""
 
 import json
 
 import numpy as np
 import pytest
 
-from converters import kinds
+from converters.formats import kinds
 
 EXPECTED = {
     ("net_vgg16", "vgg16"): ["vgg16"],
@@ -31,11 +31,11 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize(("fixture", "which"), EXPECTED)
-def test_state_dicts_are_recognised(golden, fixture, which):
+def test_state_dicts_are_recognized(golden, fixture, which):
     sets = json.loads((golden / fixture / "weights.json").read_text())
     zero = np.zeros((), np.float32)
     tree = {
         name: np.broadcast_to(zero, shape) for name, shape, *_ in sets[which]["tensors"]
     }
-    found = [kind.name for kind in kinds.recognise(tree)]
+    found = [kind.name for kind in kinds.recognize(tree)]
     assert found == EXPECTED[fixture, which]

@@ -53,7 +53,7 @@ def test_every_layer(case, variant):
 
     def render(generator, ws):
         features = list(generator.synthesis.stages(ws))
-        colours = [
+        colors = [
             getattr(generator.synthesis, f"output{k // 2}")(x)
             for k, x in enumerate(features)
             if k % 2
@@ -62,17 +62,17 @@ def test_every_layer(case, variant):
             getattr(generator.synthesis, f"layer{k}").style_mod(ws[:, k])
             for k in range(len(features))
         ]
-        return features, colours, styles
+        return features, colors, styles
 
-    features, colours, styles = variant(render)(generator, arrays["wp"])
+    features, colors, styles = variant(render)(generator, arrays["wp"])
     for k, x in enumerate(features):
         assert_close(x, arrays[f"feat/layer{k}"])
         if f"style_{k:02d}" in arrays:
             reference = arrays[f"style_{k:02d}"]
             np.testing.assert_allclose(styles[k], reference, rtol=0, atol=1e-4)
-    for k, x in enumerate(colours[:-1]):
+    for k, x in enumerate(colors[:-1]):
         assert_close(x, arrays[f"feat/output{k}"])
-    assert_close(colours[-1], arrays["img"])
+    assert_close(colors[-1], arrays["img"])
 
 
 def test_images(case):

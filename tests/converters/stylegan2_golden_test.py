@@ -29,7 +29,7 @@ EAGER = ("sg2ada_skip_r32", "sg2_rosinality_r32")
 
 
 def as_written_and_compiled(*names):
-    """Parametrises `name` and `variant`: all compiled, those of `EAGER` eagerly too."""
+    """Parametrizes `name` and `variant`: all compiled, those of `EAGER` eagerly too."""
     cases = [(name, "jit") for name in names]
     cases += [(name, "eager") for name in names if name in EAGER]
     return pytest.mark.parametrize(("name", "variant"), cases, indirect=["variant"])

@@ -12,7 +12,7 @@ def generator(request):
 
 
 def _check(found, vectors, values):
-    """Compares eigenvectors up to sign where neighbours differ by one per mille."""
+    """Compares eigenvectors up to sign where neighbors differ by one per mille."""
     np.testing.assert_allclose(found.values, values, rtol=1e-4)
     gaps = np.abs(np.diff(values)) / values[0]
     is_apart = np.minimum(np.append(gaps, 1), np.append(1, gaps)) > 1e-3
@@ -23,23 +23,23 @@ def _check(found, vectors, values):
 
 @pytest.mark.parametrize(("name", "layers"), [("all", None), ("some", [0, 1, 3, 4])])
 def test_factors_of_the_sefa_editing(golden, generator, name, layers):
-    found = sefa.factorise(sefa.affine_weights(generator, layers))
+    found = sefa.factorize(sefa.affine_weights(generator, layers))
     with np.load(golden / "algo_sefa" / "io.npz") as io:
         _check(found, io[f"sefa_{name}/vectors"], io[f"sefa_{name}/values"])
 
 
-def test_factors_of_the_closed_form_factorisation(golden, generator):
+def test_factors_of_the_closed_form_factorization(golden, generator):
     weights = sefa.affine_weights(generator)
     # This reference counts the first RGB layer, too.
     weights.append(np.asarray(generator.synthesis.b4.torgb.affine.weight[...]))
-    found = sefa.factorise(weights, normalise=False)
+    found = sefa.factorize(weights, normalize=False)
     with np.load(golden / "algo_sefa" / "io.npz") as io:
         _check(found, io["eigvec"].T, np.square(io["singular_values"]))
 
 
 def test_the_first_direction_changes_the_styles_most():
     weights = np.random.default_rng(0).standard_normal((5, 9))
-    factors = sefa.factorise([weights[:, :4], weights[:, 4:]], normalise=False)
+    factors = sefa.factorize([weights[:, :4], weights[:, 4:]], normalize=False)
     changes = np.sum(np.square(factors.directions @ weights), axis=1)
     np.testing.assert_allclose(changes, factors.values, rtol=1e-5)
     assert (np.diff(factors.values) <= 0).all()
@@ -47,7 +47,7 @@ def test_the_first_direction_changes_the_styles_most():
 
 def test_bad_weights_are_refused(generator):
     with pytest.raises(ValueError, match="one at least"):
-        sefa.factorise([])
+        sefa.factorize([])
     with pytest.raises(ValueError, match="must lie in 0 to 6"):
         sefa.affine_weights(generator, [7])
 

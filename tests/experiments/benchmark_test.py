@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import command_line
 from experiments.benchmarking import cases, rows, timing, workloads
+from experiments.launch import command_line
 from jax_encoder.ops import formulations
 
 ROOT = pathlib.Path(__file__).parents[2]

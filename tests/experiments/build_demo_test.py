@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from experiments import demo_assets, resources
+from experiments.demo_set import demo_assets
+from experiments.networks import resources
 from jax_encoder import io
 from jax_encoder.inversion import starts
 from jax_encoder.training import checkpoints

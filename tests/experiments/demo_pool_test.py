@@ -6,7 +6,8 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import demo_assets, resources
+from experiments.demo_set import demo_assets
+from experiments.networks import resources
 from jax_encoder.inversion import starts
 
 NUM = demo_assets.POOL_SIZE

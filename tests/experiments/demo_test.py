@@ -15,7 +15,7 @@ def test_the_demo_inverts_the_examples(tmp_path):
     subprocess.run(
         [*command, f"--output_dir={tmp_path / 'demo'}", "--compilation_cache_dir="],
         check=True,
-        # Optimised, as people run it.
+        # Optimized, as people run it.
         env={**os.environ, "XLA_FLAGS": ""},
     )
     summary = json.loads((tmp_path / "demo" / "summary.json").read_text())

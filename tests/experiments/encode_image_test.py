@@ -71,7 +71,8 @@ _SEVERAL = """
 import json, sys
 from absl import flags
 from absl.testing import flagsaver
-from experiments import command_line, encode_image
+from experiments import encode_image
+from experiments.launch import command_line
 
 command_line.enable_compilation_cache()
 results = []

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from experiments import encoding, jobs, resources
+from experiments.networks import resources
+from experiments.runs import encoding, jobs
 from jax_encoder.inversion import projector
 from jax_encoder.io import images
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import encoding, jobs, presets
+from experiments.runs import encoding, jobs, presets
 from jax_encoder.inversion import driver, starts
 from jax_encoder.metrics import pairs
 

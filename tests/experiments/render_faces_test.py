@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from absl.testing import flagsaver
 
-from experiments import command_line, render_faces
-from jax_encoder.data import face_attributes
+from experiments import render_faces
+from experiments.launch import command_line
+from jax_encoder.avatars import face_attributes
 from jax_encoder.io import images
 
 

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 import pytest
 
-from jax_encoder.data import face_attributes, faces
+from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.io import images
 
 # As people run it; the tests' own settings compile quickly and compute slowly.

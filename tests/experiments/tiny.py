@@ -30,7 +30,7 @@ LPIPS = lpips.LPIPSConfig(channels=((4,), (4,)))
 
 
 def make(kind, config, seed):
-    """A module with normal weights, without running its initialisers."""
+    """A module with normal weights, without running its initializers."""
     graphdef, state = nnx.split(nnx.eval_shape(lambda: kind(config, rngs=nnx.Rngs(0))))
     rng = np.random.default_rng(seed)
 

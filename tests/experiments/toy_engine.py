@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from experiments import engines
+from experiments.runs import engines
 
 NUM_WS, SIDE = 3, 4
 

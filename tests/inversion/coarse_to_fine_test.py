@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import presets
 from experiments.benchmarking import networks
+from experiments.runs import presets
 from jax_encoder.inversion import driver, projector, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics, styles

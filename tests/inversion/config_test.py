@@ -13,12 +13,12 @@ from jax_encoder.inversion.config import ProjectorConfig, Stage
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": "fixed"}, "\"optimise\", got 'fixed'"),
+        ({"noise": "fixed"}, "\"optimize\", got 'fixed'"),
         ({"keep": "first"}, "\"last\", got 'first'"),
         ({"space": "s"}, "'s'"),
         ({"num_steps": 0}, "must be positive, got 0"),
         ({"terms": ()}, "needs an objective"),
-        ({"optimizer": "adamx"}, "no optimiser 'adamx'"),
+        ({"optimizer": "adamx"}, "no optimizer 'adamx'"),
         ({"stages": (Stage(share=0.7, resolution=8),) * 2}, "exceed 1"),
     ],
 )
@@ -45,7 +45,7 @@ def test_only_p_n_needs_the_components():
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd", "lamb"])
-def test_optimisers_do_what_they_do_to_single_arrays(name):
+def test_optimizers_do_what_they_do_to_single_arrays(name):
     """Also those that divide by the norm of an array, as lamb does."""
     config = ProjectorConfig(
         terms=(terms.Pixel(),),

@@ -12,8 +12,8 @@ import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
 from jax.sharding import AxisType
-from experiments import projector_engine
-from jax_encoder.inversion import config, driver, projector, starts, state, terms
+from experiments.runs import projector_engine
+from jax_encoder.inversion import (config, driver, projector, starts, state, terms)
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
@@ -28,7 +28,7 @@ models = state.Models(
     statistics=statistics.estimate(generator, num_samples=100),
 )
 options = config.ProjectorConfig(
-    num_steps=20, noise="optimise", terms=(terms.Pixel(), terms.Perceptual())
+    num_steps=20, noise="optimize", terms=(terms.Pixel(), terms.Perceptual())
 )
 z = jax.random.normal(jax.random.key(1), (8, 8))
 targets = generator.synthesis(starts.from_z(models, "w+", z))

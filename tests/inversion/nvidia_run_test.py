@@ -31,7 +31,7 @@ def run(golden_path):
         terms=(terms.Perceptual(),),
         schedule=schedules.CosineRamps(),
         exploration=schedules.Exploration(),
-        noise="optimise",
+        noise="optimize",
         keep="last",
     )
     target = jnp.asarray(io["target_u8"].transpose(1, 2, 0)[None] / 127.5 - 1)

@@ -178,7 +178,7 @@ def test_histograms_count_pixels_in_bins():
         histograms[0, 1, [0, 1, 9]], [0.25, 0.5, 0.25], atol=0.01
     )
     np.testing.assert_allclose(histograms[1, 2, 3], 1, atol=0.03)
-    # From the bins 0, 1 and 9 to bin 3; the same in all three colours.
+    # From the bins 0, 1 and 9 to bin 3; the same in all three colors.
     emd = objectives.histogram_emd(histograms[:1], histograms[1:])
     np.testing.assert_allclose(emd, [3 * (0.25 * 3 + 0.5 * 2 + 0.25 * 6)], rtol=0.03)
 

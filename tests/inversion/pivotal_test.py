@@ -1,4 +1,4 @@
-"""Pivotal tuning: the locality regulariser, the loop, what is tuned."""
+"""Pivotal tuning: the locality regularizer, the loop, what is tuned."""
 
 import dataclasses
 

@@ -23,7 +23,7 @@ CONFIG = config_lib.ProjectorConfig(
     terms=(terms.Pixel(), terms.Perceptual()),
     schedule=schedules.CosineRamps(),
     exploration=schedules.Exploration(),
-    noise="optimise",
+    noise="optimize",
 )
 KEY = jax.random.key(7)
 
@@ -221,7 +221,7 @@ def test_errors_say_what_to_do(models, targets):
     values = starts.mean(models, "w+", 8)
     with pytest.raises(ValueError, match="the generator's resolution"):
         driver.project(models, targets[:, :4, :4], values, KEY, config=CONFIG)
-    with pytest.raises(ValueError, match="optax has no optimiser 'sdg'"):
+    with pytest.raises(ValueError, match="optax has no optimizer 'sdg'"):
         dataclasses.replace(CONFIG, optimizer="sdg")
     with pytest.raises(ValueError, match="`space` must be one of"):
         dataclasses.replace(CONFIG, space="w++")

@@ -1,4 +1,4 @@
-"""Starts, the pool of seeds, weight grids and colours."""
+"""Starts, the pool of seeds, weight grids and colors."""
 
 import dataclasses
 
@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jax_encoder.inversion import colours, schedules, starts, state, terms, weighting
+from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import config as config_lib
+from jax_encoder.inversion import schedules, starts, state, terms, weighting
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
@@ -107,15 +108,15 @@ def test_every_picture_gets_its_best_weights(models):
     assert new < old
 
 
-def test_colours_move_and_return():
+def test_colors_move_and_return():
     images = jax.random.uniform(jax.random.key(0), (3, 8, 8, 3)) * 0.3
-    own = colours.of_each(images)
-    wanted = colours.of_all(jax.random.normal(jax.random.key(1), (5, 8, 8, 3)))
-    moved = colours.move(images, own, wanted)
+    own = colors.of_each(images)
+    wanted = colors.of_all(jax.random.normal(jax.random.key(1), (5, 8, 8, 3)))
+    moved = colors.move(images, own, wanted)
     np.testing.assert_allclose(
-        colours.of_each(moved).mean, jnp.broadcast_to(wanted.mean, (3, 3)), atol=1e-5
+        colors.of_each(moved).mean, jnp.broadcast_to(wanted.mean, (3, 3)), atol=1e-5
     )
     np.testing.assert_allclose(
-        colours.of_each(moved).std, jnp.broadcast_to(wanted.std, (3, 3)), atol=1e-5
+        colors.of_each(moved).std, jnp.broadcast_to(wanted.std, (3, 3)), atol=1e-5
     )
-    np.testing.assert_allclose(colours.move(moved, wanted, own), images, atol=1e-5)
+    np.testing.assert_allclose(colors.move(moved, wanted, own), images, atol=1e-5)

@@ -25,7 +25,7 @@ def generator():
 @pytest.fixture(scope="module")
 def bundle(generator, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundles") / "generator"
-    io.save(generator, path, provenance={"licence": "CC0"})
+    io.save(generator, path, provenance={"license": "CC0"})
     return path
 
 
@@ -39,7 +39,7 @@ def test_save_and_load_is_the_identity(generator, bundle):
     for ours, theirs in zip(_leaves(loaded), _leaves(generator), strict=True):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype
-    assert bundles.describe(bundle)["provenance"] == {"licence": "CC0"}
+    assert bundles.describe(bundle)["provenance"] == {"license": "CC0"}
     assert [p.name for p in bundle.parent.iterdir()] == ["generator"]
 
 

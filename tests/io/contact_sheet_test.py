@@ -8,17 +8,17 @@ def flat(value, height=16, width=16):
     return np.full((height, width, 3), value, np.float32)
 
 
-def find(sheet, colour):
-    """Bounding box (top, left, bottom, right) of a colour."""
-    rows, columns = np.nonzero((sheet == np.array(colour, np.uint8)).all(-1))
+def find(sheet, color):
+    """Bounding box (top, left, bottom, right) of a color."""
+    rows, columns = np.nonzero((sheet == np.array(color, np.uint8)).all(-1))
     return rows.min(), columns.min(), rows.max() + 1, columns.max() + 1
 
 
 def test_pictures_stand_in_their_places_unchanged():
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
-    pictures = [np.full((16, 16, 3), c, np.uint8) for c in colours]
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    pictures = [np.full((16, 16, 3), c, np.uint8) for c in colors]
     sheet = contact_sheet.draw([pictures[:2], pictures[2:]])
-    boxes = [find(sheet, colour) for colour in colours]
+    boxes = [find(sheet, color) for color in colors]
     for top, left, bottom, right in boxes:
         assert (bottom - top, right - left) == (160, 160)
     assert boxes[0][0] == boxes[1][0] < boxes[2][0]
@@ -50,7 +50,7 @@ def test_long_texts_are_shortened_not_wider():
     assert (longer[:, -2:] == 255).all()
 
 
-def test_other_shapes_are_centred_and_none_stays_empty():
+def test_other_shapes_are_centered_and_none_stays_empty():
     wide = np.zeros((80, 160, 3), np.uint8)
     sheet = contact_sheet.draw([[wide, None]])
     top, left, bottom, right = find(sheet, (0, 0, 0))

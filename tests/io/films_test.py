@@ -12,7 +12,7 @@ from jax_encoder.io import files, films
 
 
 def frames(num=6, height=32, width=48):
-    """A grey ramp over time with a red left half."""
+    """A gray ramp over time with a red left half."""
     for index in range(num):
         frame = np.full((height, width, 3), -1.0 + 0.3 * index, np.float32)
         frame[:, : width // 2, 0] = 1.0

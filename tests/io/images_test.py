@@ -43,7 +43,7 @@ def test_to_uint8_rounds_halves_up_and_clamps():
     np.testing.assert_array_equal(images.to_uint8(values), expected)
 
 
-def test_grey(tmp_path):
+def test_gray(tmp_path):
     picture = Image.fromarray(np.array([[0, 51, 255]], np.uint8))
     image = images.read(save(picture, tmp_path / "a.png"))
     np.testing.assert_array_equal(levels(image)[0], [[0] * 3, [51] * 3, [255] * 3])
@@ -91,7 +91,7 @@ def test_alpha_is_composited_on_white(tmp_path):
     )
 
 
-def test_grey_with_alpha(tmp_path):
+def test_gray_with_alpha(tmp_path):
     picture = Image.fromarray(np.array([[[0, 255], [0, 0]]], np.uint8), "LA")
     image = images.read(save(picture, tmp_path / "a.png"))
     np.testing.assert_array_equal(levels(image)[0], [[0] * 3, [255] * 3])
@@ -107,7 +107,7 @@ def test_palette_with_alpha(tmp_path):
     )
 
 
-def test_palette_with_one_transparent_colour(tmp_path):
+def test_palette_with_one_transparent_color(tmp_path):
     picture = Image.new("P", (2, 1))
     picture.putpalette([10, 20, 30, 200, 100, 0])
     picture.putdata([0, 1])
@@ -118,10 +118,10 @@ def test_palette_with_one_transparent_colour(tmp_path):
 
 
 def test_cmyk_jpeg(tmp_path):
-    colours = np.zeros((16, 16, 3), np.uint8) + np.array([200, 60, 20], np.uint8)
-    cmyk = Image.fromarray(colours).convert("CMYK")
+    colors = np.zeros((16, 16, 3), np.uint8) + np.array([200, 60, 20], np.uint8)
+    cmyk = Image.fromarray(colors).convert("CMYK")
     image = images.read(save(cmyk, tmp_path / "a.jpg", quality=95))
-    assert np.abs(levels(image).astype(int) - colours).max() <= 4
+    assert np.abs(levels(image).astype(int) - colors).max() <= 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -231,7 +231,7 @@ def test_float_values_are_refused(tmp_path):
         images.read(path)
 
 
-def test_fit_crops_the_centre_as_the_nvidia_projector_does(photo):
+def test_fit_crops_the_center_as_the_nvidia_projector_does(photo):
     picture = Image.fromarray(photo)
     side = min(picture.size)
     box = ((20 - side) // 2, 0, (20 + side) // 2, side)

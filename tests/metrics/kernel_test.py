@@ -41,7 +41,7 @@ def test_precision_and_recall_equal_a_loop_over_all_pairs():
         reach = np.linalg.norm(probes[:, None] - points[None], axis=-1) <= radii[None]
         return reach.any(axis=1).mean()
 
-    found = manifold.precision_recall(real, generated, num_neighbours=2, block_size=16)
+    found = manifold.precision_recall(real, generated, num_neighbors=2, block_size=16)
     expected = share(real, generated), share(generated, real)
     np.testing.assert_allclose(found, expected)
     assert expected[1] < expected[0]

@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax_encoder.nn import stylegan1, stylegan2, stylegan3
+from jax_encoder.nn import (stylegan1, stylegan2, stylegan3)
 
 config = eval(sys.argv[1])
 module = sys.modules["jax_encoder.nn." + config.family]

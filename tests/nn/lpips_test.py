@@ -7,8 +7,8 @@ import pytest
 from flax import nnx
 
 import converters
-from converters import contents
-from converters import lpips as lpips_converter
+from converters.formats import lpips as lpips_converter
+from converters.readers import contents
 from jax_encoder.nn import lpips, vgg
 from tests import reference
 
@@ -53,7 +53,7 @@ def test_equals_the_reference_package(golden, name):
         np.testing.assert_allclose(got[which], expected, rtol=2e-6, atol=1e-6)
     for index, tap in enumerate(got["taps"]):
         fixture.check_tap(f"{name}.tap{index}", tap)
-        fixture.check(f"chmean/{name}.norm{index}", lpips.unit_normalise(tap))
+        fixture.check(f"chmean/{name}.norm{index}", lpips.unit_normalize(tap))
         expected = fixture[f"{name}/layer{index}"].ravel()
         np.testing.assert_allclose(got["contributions"][:, index], expected, atol=1e-6)
     fixture.check(f"{name}/spatial", got["spatial"][..., None])
@@ -74,11 +74,11 @@ def test_unit_vectors_have_the_gradient_of_a_division():
         lengths = jnp.sqrt(jnp.where(squares == 0, 1.0, squares))
         return features / jnp.where(squares == 0, lpips.EPSILON, lengths)
 
-    def gradient(normalise):
-        return jax.grad(lambda f: jnp.sum(normalise(f) * weights))(features)
+    def gradient(normalize):
+        return jax.grad(lambda f: jnp.sum(normalize(f) * weights))(features)
 
     with jax.enable_x64(True):
-        found, expected = gradient(lpips.unit_normalise), gradient(plain)
+        found, expected = gradient(lpips.unit_normalize), gradient(plain)
     np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
 
 

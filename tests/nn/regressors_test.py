@@ -28,8 +28,8 @@ def test_heads_on_descriptors_equal_the_reference(golden, name):
 def test_landmarks_of_pictures_equal_the_reference(golden):
     fixture = reference.Reference(golden / "net_ml1652")
     network = reference.convert(golden / "net_ml1652", "image_to_landmarks")
-    normalised = fixture["image64"].transpose(0, 2, 3, 1)
-    images = (normalised * DEVIATION[None, None, None] + MEAN[None, None, None]) * 2 - 1
+    normalized = fixture["image64"].transpose(0, 2, 3, 1)
+    images = (normalized * DEVIATION[None, None, None] + MEAN[None, None, None]) * 2 - 1
     # Compiled, since the fixture's picture leaves [-1, 1].
     got = jax.jit(lambda network, images: network(images))(network, images)
     fixture.check("image_to_landmarks", got)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from converters import encoders
+from converters.formats import encoders
 from jax_encoder.nn import style_encoder
 from tests import reference
 

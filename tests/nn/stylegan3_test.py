@@ -39,7 +39,7 @@ def render(generator, ws, transform=None):
 
 
 def test_a_picture_does_not_depend_on_its_batch(generator, ws):
-    # The scale of a neighbour's styles is what the official normalisation mixes in.
+    # The scale of a neighbor's styles is what the official normalization mixes in.
     ws = ws * jnp.array([1.0, 30.0, 0.1])[:, None, None]
     together = render(generator, ws)
     alone = jnp.concatenate([render(generator, ws[k : k + 1]) for k in range(3)])

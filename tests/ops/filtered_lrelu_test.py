@@ -123,7 +123,7 @@ def test_filters_pass_low_and_stop_high_frequencies():
         assert response[0, 12:32].max() < 0.02
 
 
-def test_odd_radial_filters_have_a_finite_centre():
+def test_odd_radial_filters_have_a_finite_center():
     taps = lowpass.design(5, cutoff=1.0, width=2.0, sampling_rate=8.0, radial=True)
     assert np.isfinite(taps).all()
     assert taps.argmax() == 12

@@ -20,7 +20,7 @@ def test_good_pictures_pass_unchanged():
         (GOOD[0], r"Add a batch axis"),
         (GOOD.transpose(0, 3, 1, 2), r"Move the channels last"),
         (np.zeros((1, 4, 4, 4), np.float32), r"Drop the alpha channel"),
-        (GOOD[..., :1], r"Repeat the grey channel"),
+        (GOOD[..., :1], r"Repeat the gray channel"),
         (GOOD[:0], r"must not be empty"),
         (GOOD.astype(np.uint8), r"images / 127.5 - 1"),
         (GOOD + np.nan, r"must be finite"),

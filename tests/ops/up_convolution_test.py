@@ -7,7 +7,7 @@ import pytest
 
 from jax_encoder.ops import convolution, formulations, up_convolution
 
-TAPS = (1.0, 2.0, 5.0, 3.0)  # Neither symmetric nor normalised.
+TAPS = (1.0, 2.0, 5.0, 3.0)  # Neither symmetric nor normalized.
 
 
 def _operands(shape=(2, 8, 6, 5), num_out=7):

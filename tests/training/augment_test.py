@@ -12,8 +12,8 @@ from jax_encoder.training import augment
 # Compiled as a whole: a few operations at a time are slow to compile one by one.
 ada = jax.jit(augment.ada, static_argnums=3)
 draw_geometry = jax.jit(augment.draw_geometry, static_argnums=(1, 2, 4))
-draw_colour = jax.jit(augment.draw_colour, static_argnums=(1, 3))
-recolour = jax.jit(augment.recolour)
+draw_color = jax.jit(augment.draw_color, static_argnums=(1, 3))
+recolor = jax.jit(augment.recolor)
 warp = jax.jit(augment.warp)
 
 OFF = augment.AugmentConfig(
@@ -82,7 +82,7 @@ def test_a_transformation_happens_as_often_as_asked(name):
     if name in ("flip", "scale"):
         matrices = draw_geometry(jax.random.key(3), 1000, 8, 0.4, config)
     else:
-        matrices = draw_colour(jax.random.key(3), 1000, 0.4, config)
+        matrices = draw_color(jax.random.key(3), 1000, 0.4, config)
     is_changed = np.abs(matrices - np.eye(matrices.shape[1])[None]) > 1e-5
     share = float(np.mean(np.any(is_changed, axis=(1, 2))))
     # A flip that is chosen is a real one half of the time.
@@ -113,39 +113,39 @@ def test_stretching_keeps_the_area_and_scaling_does_not():
         assert np.allclose(determinants, 1.0, atol=1e-5) == keeps
 
 
-def test_saturation_and_hue_keep_the_luma_and_grey():
+def test_saturation_and_hue_keep_the_luma_and_gray():
     config = dataclasses.replace(OFF, hue=1.0, saturation=1.0)
-    matrices = draw_colour(KEY, 20, 1.0, config)
-    colours = jax.random.uniform(KEY, (20, 4, 4, 3))
-    changed = recolour(colours, matrices)
+    matrices = draw_color(KEY, 20, 1.0, config)
+    colors = jax.random.uniform(KEY, (20, 4, 4, 3))
+    changed = recolor(colors, matrices)
     np.testing.assert_allclose(
-        changed.mean(axis=-1), colours.mean(axis=-1), rtol=1e-4, atol=1e-5
+        changed.mean(axis=-1), colors.mean(axis=-1), rtol=1e-4, atol=1e-5
     )
-    grey = jnp.full((20, 2, 2, 3), 0.3)
-    np.testing.assert_allclose(recolour(grey, matrices), grey, atol=1e-5)
-    assert float(jnp.abs(changed - colours).max()) > 0.1
+    gray = jnp.full((20, 2, 2, 3), 0.3)
+    np.testing.assert_allclose(recolor(gray, matrices), gray, atol=1e-5)
+    assert float(jnp.abs(changed - colors).max()) > 0.1
 
 
 def test_hue_by_a_third_of_a_turn_permutes_the_channels():
     rotation = augment._around_luma(jnp.asarray([2 * jnp.pi / 3]))[0]
-    colour = jnp.asarray([0.1, 0.5, 0.9])
-    np.testing.assert_allclose(rotation @ colour, [0.9, 0.1, 0.5], atol=1e-6)
+    color = jnp.asarray([0.1, 0.5, 0.9])
+    np.testing.assert_allclose(rotation @ color, [0.9, 0.1, 0.5], atol=1e-6)
 
 
 def test_luma_flip_reflects_the_lightness():
     config = dataclasses.replace(OFF, luma_flip=1.0)
-    matrices = draw_colour(KEY, 40, 1.0, config)
+    matrices = draw_color(KEY, 40, 1.0, config)
     images = jnp.full((40, 1, 1, 3), 0.4)
-    values = np.unique(np.round(recolour(images, matrices), 4))
+    values = np.unique(np.round(recolor(images, matrices), 4))
     np.testing.assert_allclose(values, [-0.4, 0.4], atol=1e-4)
 
 
 def test_brightness_and_contrast_have_their_strengths():
     config = dataclasses.replace(OFF, brightness=1.0)
-    matrices = draw_colour(KEY, 2000, 1.0, config)
+    matrices = draw_color(KEY, 2000, 1.0, config)
     assert float(jnp.std(matrices[:, 0, 3])) == pytest.approx(0.2, rel=0.1)
     config = dataclasses.replace(OFF, contrast=1.0)
-    matrices = draw_colour(KEY, 2000, 1.0, config)
+    matrices = draw_color(KEY, 2000, 1.0, config)
     octaves = jnp.log2(matrices[:, 0, 0])
     assert float(jnp.std(octaves)) == pytest.approx(0.5, rel=0.1)
 

@@ -9,8 +9,9 @@ import pytest
 
 import jax_encoder
 from jax_encoder import io
-from jax_encoder.data import face_attributes, faces
-from jax_encoder.training import attributes, perceptual
+from jax_encoder.avatars import attribute_network as attributes
+from jax_encoder.avatars import distance_lessons as perceptual
+from jax_encoder.avatars import face_attributes, faces
 
 ASSETS = pathlib.Path(jax_encoder.__file__).parent / "assets"
 NUM = 128

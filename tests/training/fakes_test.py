@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 from jax_encoder.nn import stylegan2
-from jax_encoder.training import fakes, regression
+from jax_encoder.training import fakes, pyramid
 
 _NUM = 4
 
@@ -42,7 +42,7 @@ def test_one_parent_is_the_lessons(generator, lesson):
     assert drawn.is_single.all()
     np.testing.assert_allclose(drawn.w, generator.mapping(lesson.z), atol=1e-5)
     error = fakes.lesson_error(drawn, lesson)
-    expected = regression.distance(drawn.images, lesson.targets)
+    expected = pyramid.distance(drawn.images, lesson.targets)
     np.testing.assert_allclose(error, expected, rtol=1e-6)
     assert error > 0.1
 
@@ -62,7 +62,7 @@ def test_only_the_single_ones_feel_it(generator, lesson):
     slope = jax.grad(lambda images: _error(drawn, images, lesson))(drawn.images)
     np.testing.assert_array_equal(jnp.any(slope != 0, axis=(1, 2, 3)), drawn.is_single)
     single = drawn.is_single
-    alone = regression.distance(drawn.images[single], lesson.targets[single])
+    alone = pyramid.distance(drawn.images[single], lesson.targets[single])
     error = fakes.lesson_error(drawn, lesson)
     np.testing.assert_allclose(error, alone * jnp.mean(single), rtol=1e-5)
 

@@ -137,11 +137,11 @@ def test_the_generator_may_have_its_own_learning_rate():
     weights = {"x": np.ones(2, np.float32)}
     for rate, expected in ((None, 0.002), (0.0005, 0.0005)):
         config = gan.GanConfig(generator_learning_rate=rate, path_interval=0)
-        opt = gan._generator_optimiser(config).init(weights)
+        opt = gan._generator_optimizer(config).init(weights)
         start = dataclasses.replace(state, generator=weights, generator_opt=opt)
         after = gan._update_generator(start, {"x": np.ones(2, np.float32)}, config)
         np.testing.assert_allclose(1.0 - after.generator["x"], expected, rtol=1e-3)
-    adam = gan.optimiser(dataclasses.replace(config, r1_interval=0), 0)
+    adam = gan.optimizer(dataclasses.replace(config, r1_interval=0), 0)
     params = {"x": np.ones(1, np.float32)}
     update, _ = adam.update({"x": np.ones(1, np.float32)}, adam.init(params))
     np.testing.assert_allclose(update["x"], -0.002, rtol=1e-4)  # D's stays
@@ -219,11 +219,11 @@ def test_the_averaged_generator_carries_the_mean_latent(trained):
     np.testing.assert_array_equal(weight, average)
 
 
-def test_lazy_regularisation_slows_adam_as_published():
+def test_lazy_regularization_slows_adam_as_published():
     """A step of Adam from rest has the length of the learning rate."""
     config = gan.GanConfig(learning_rate=0.002)
     for interval, ratio in ((0, 1.0), (4, 0.8), (16, 16 / 17)):
-        adam = gan.optimiser(config, interval)
+        adam = gan.optimizer(config, interval)
         params = {"x": np.ones(1, np.float32)}
         update, _ = adam.update({"x": np.ones(1, np.float32)}, adam.init(params))
         np.testing.assert_allclose(update["x"], -0.002 * ratio, rtol=1e-4)

@@ -45,12 +45,12 @@ def test_path_lengths_of_a_linear_generator(variant):
     num, num_ws, w_dim, side = 4, 3, 5, 8
     basis = jax.random.normal(jax.random.key(0), (num_ws, w_dim, side, side, 3))
 
-    def synthesise(ws):
+    def synthesize(ws):
         return jnp.einsum("nlk,lkhwc->nhwc", ws, basis)
 
     ws = jax.random.normal(jax.random.key(1), (num, num_ws, w_dim))
     key = jax.random.key(2)
-    lengths = variant(lambda ws: losses.path_lengths(synthesise, ws, key))(ws)
+    lengths = variant(lambda ws: losses.path_lengths(synthesize, ws, key))(ws)
     y = jax.random.normal(key, (num, side, side, 3)) / side
     gradient = np.einsum("nhwc,lkhwc->nlk", y, basis)
     wanted = np.sqrt(np.mean(np.sum(np.square(gradient), axis=2), axis=1))
@@ -61,12 +61,12 @@ def test_path_lengths_do_not_depend_on_the_resolution_of_a_flat_picture():
     """A picture that shows w everywhere moves as far per pixel at any resolution."""
 
     def mean_square(side):
-        def synthesise(ws):
+        def synthesize(ws):
             shape = (ws.shape[0], side, side, 1)
             return jnp.broadcast_to(ws[:, :1, :1, None], shape)
 
         ws = jnp.zeros((20_000, 1, 1))
-        lengths = losses.path_lengths(synthesise, ws, jax.random.key(0))
+        lengths = losses.path_lengths(synthesize, ws, jax.random.key(0))
         return float(jnp.mean(jnp.square(lengths)))
 
     np.testing.assert_allclose(mean_square(2), 1.0, rtol=0.05)

@@ -38,10 +38,10 @@ def start():
 
 
 def reals(step):
-    """Returns the real pictures of a step: two-coloured flags."""
+    """Returns the real pictures of a step: two-colored flags."""
     key = jax.random.fold_in(jax.random.key(11), step)
-    colours = jax.random.uniform(key, (8, 2, 1, 3), minval=-1.0)
-    return jnp.repeat(jnp.repeat(colours, 4, axis=1), 8, axis=2)
+    colors = jax.random.uniform(key, (8, 2, 1, 3), minval=-1.0)
+    return jnp.repeat(jnp.repeat(colors, 4, axis=1), 8, axis=2)
 
 
 def run(state, networks, num_steps, sharding=None):

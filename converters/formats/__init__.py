@@ -1,0 +1,1 @@
+"""Layouts of checkpoints: foreign names and axis orders to our modules."""

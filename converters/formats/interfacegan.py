@@ -1,0 +1,103 @@
+"""StyleGAN1 generators of InterFaceGAN and its heirs (genforce): `.pth`.
+
+A flat state dict. `synthesis.layer{k}` takes row k of W+. A fused upsampling layer
+keeps its kernel in TensorFlow's axis order, under a name without "conv".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from converters import errors
+from converters.formats import base, names, stylegan1
+from jax_encoder.nn import stylegan1 as networks
+
+_MARK = "synthesis.layer0.first_layer"
+_BLUR = np.outer([1, 2, 1], [1, 2, 1]) / 16
+# Computed by the code that reads the file, or used through `Settings`.
+_DERIVED = r"truncation\.truncation|synthesis\.lod|synthesis\.layer\d+\.blur\.kernel"
+_RULES = (
+    (r"^truncation\.w_avg$", "w_avg"),
+    (r"^synthesis\.layer0\.first_layer$", "synthesis.const"),
+    (r"\.epilogue\.apply_noise\.noise$", ".noise_const"),
+    (r"\.epilogue\.apply_noise\.weight$", ".noise_weight"),
+    (r"\.epilogue\.style_mod\.dense\.", ".style_mod."),
+    (r"\.epilogue\.bias$", ".bias"),
+    (r"\.linear\.weight$", ".weight"),
+    (r"\.wscale\.bias$", ".bias"),
+    (r"\.conv\.weight$", ".weight"),
+)
+
+
+def _recognize(tree: Any) -> bool:
+    return names.is_state_dict(tree) and _MARK in tree
+
+
+def _build(tree: Any, part: str | None) -> networks.Generator:
+    del part
+    _check_blur(tree)
+    arrays = {
+        names.rename(name, _RULES): _our_axes(name, value)
+        for name, value in names.without(tree, _DERIVED).items()
+    }
+    settings = stylegan1.Settings(fused_scale=_fused_scale(tree), lod=_lod(tree))
+    return stylegan1.generator(arrays, settings)
+
+
+def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
+    try:
+        if name == _MARK:
+            return np.transpose(names.check_rank(value, 4)[0], (1, 2, 0))
+        if name.endswith(".noise"):
+            return names.check_rank(value, 4)[0, 0]
+        if name.endswith(".conv.weight"):
+            return names.hwio(value)
+        return names.dense(value) if name.endswith(".linear.weight") else value
+    except errors.ConversionError as error:
+        raise error.within("", name) from None
+
+
+def _lod(tree: Mapping[str, np.ndarray]) -> float:
+    lod = np.asarray(tree.get("synthesis.lod", 0.0))
+    if lod.size != 1:
+        raise errors.ConversionError("a scalar was wanted", entry="synthesis.lod")
+    return float(lod.reshape(()))
+
+
+def _fused_scale(tree: Mapping[str, np.ndarray]) -> bool | str:
+    """Which upsampling layers are fused, as their names tell."""
+    fused = set()
+    for name in tree:
+        if match := re.fullmatch(r"synthesis\.layer(\d{1,2})\.weight", name):
+            fused.add(int(match[1]))
+    num_layers = names.count(tree, "synthesis.layer{}.epilogue.bias")
+    up_layers = range(2, num_layers, 2)
+    if fused == {k for k in up_layers if 4 << (k // 2) >= networks.FUSED_FROM}:
+        return "auto"
+    if fused in (set(up_layers), set()):
+        return bool(fused)
+    raise errors.ConversionError(
+        f"fused upsampling in layers {sorted(fused)}: neither all, nor none, nor those"
+        f" from {networks.FUSED_FROM} pixels on"
+    )
+
+
+def _check_blur(tree: Mapping[str, np.ndarray]) -> None:
+    for name, value in tree.items():
+        if name.endswith(".blur.kernel"):
+            kernel = np.asarray(value, np.float64)
+            if kernel.shape[-2:] != (3, 3) or not np.allclose(kernel, _BLUR, atol=1e-4):
+                raise errors.ConversionError(
+                    "a blur other than [1, 2, 1] x [1, 2, 1] / 16", entry=name
+                )
+
+
+KIND = base.Kind(
+    name="interfacegan_stylegan1",
+    description="StyleGAN1 .pth of InterFaceGAN (genforce)",
+    recognize=_recognize,
+    parts=lambda tree: ("G_ema",),
+    build=_build,
+)

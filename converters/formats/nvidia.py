@@ -1,0 +1,132 @@
+"""NVIDIA's pickles: stylegan2-ada-pytorch, and StyleGAN2 from the stylegan3 code.
+
+The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one generator.
+"""
+
+from typing import Any
+
+from converters import errors
+from converters.formats import base, persistence, stylegan2
+from converters.readers.records import Record
+from jax_encoder.nn import stylegan2 as networks
+from jax_encoder.nn import stylegan2_discriminator
+
+PARTS = ("G_ema", "G", "D")
+
+
+def modules(tree: Any) -> dict[str, Record]:
+    """The networks of a pickle by part, the averaged generator first."""
+    if persistence.is_module(tree):
+        return {"D" if tree.class_name == "Discriminator" else "G_ema": tree}
+    if not isinstance(tree, dict):
+        return {}
+    return {part: tree[part] for part in PARTS if persistence.is_module(tree.get(part))}
+
+
+def _recognize(tree: Any) -> bool:
+    found = modules(tree)
+    generators = [found[part] for part in ("G_ema", "G") if part in found]
+    if generators:
+        synthesis = persistence.submodules(generators[0]).get("synthesis")
+        return synthesis is not None and "b4" in persistence.submodules(synthesis)
+    return "D" in found
+
+
+def _build(tree: Any, part: str | None) -> Any:
+    found = modules(tree)
+    part = part or next(iter(found))
+    return discriminator(found[part]) if part == "D" else generator(found[part])
+
+
+def generator(record: Record) -> networks.Generator:
+    """Makes a StyleGAN2 generator out of the pickled one.
+
+    Raises:
+      ConversionError: it does not fit.
+    """
+    arrays = persistence.state_dict(record)
+    _check_activations(record, ("mapping", "synthesis"))
+    clamp = top_clamp(persistence.submodule(record, "synthesis"), "conv1")
+    return stylegan2.generator(
+        arrays,
+        stylegan2.GeneratorSettings(
+            conv_clamp=clamp,
+            lr_multiplier=lr_multiplier(persistence.submodule(record, "mapping")),
+            taps=stylegan2.taps(arrays.get("synthesis.b8.conv0.resample_filter")),
+        ),
+    )
+
+
+def discriminator(record: Record) -> stylegan2_discriminator.Discriminator:
+    """Makes a StyleGAN2 discriminator out of the pickled one (also StyleGAN3's).
+
+    Raises:
+      ConversionError: it does not fit.
+    """
+    arrays = persistence.state_dict(record)
+    inner = persistence.submodules(record)
+    _check_activations(record, tuple(inner))
+    epilogue = persistence.submodules(persistence.submodule(record, "b4"))
+    group_size: int | None = 4
+    if "mbstd" in epilogue:
+        group_size = persistence.setting(
+            epilogue["mbstd"], "group_size", (int, type(None)), 4
+        )
+    return stylegan2.discriminator(
+        arrays,
+        stylegan2.DiscriminatorSettings(
+            conv_clamp=top_clamp(record, "conv0"),
+            taps=stylegan2.taps(arrays.get("b8.conv1.resample_filter")),
+            group_size=group_size,
+            mapping_lr_multiplier=(
+                lr_multiplier(inner["mapping"]) if "mapping" in inner else 0.01
+            ),
+        ),
+    )
+
+
+def lr_multiplier(mapping: Record) -> float:
+    """The learning rate multiplier of a mapping network: its layers' bias gain."""
+    layers = persistence.submodules(mapping)
+    if "fc0" not in layers:
+        return 0.01
+    return float(persistence.setting(layers["fc0"], "bias_gain", (int, float), 0.01))
+
+
+def top_clamp(network: Record, layer: str) -> float | None:
+    """The clamp of a layer in the block of the highest resolution."""
+    blocks = persistence.submodules(network)
+    sides = [int(name[1:]) for name in blocks if name[1:].isdecimal() and len(name) < 7]
+    if not sides:
+        raise errors.ConversionError("the network has no blocks")
+    found = persistence.submodule(network, f"b{max(sides)}.{layer}")
+    clamp = persistence.setting(found, "conv_clamp", (int, float, type(None)), None)
+    return None if clamp is None else float(clamp)
+
+
+def _check_activations(record: Record, paths: tuple[str, ...]) -> None:
+    """Refuses networks trained with an activation other than leaky ReLU."""
+    waiting = [persistence.submodule(record, path) for path in paths]
+    for _ in range(10_000):
+        if not waiting:
+            return
+        module = waiting.pop()
+        activation = module.get("activation", "lrelu")
+        if not isinstance(activation, str) or activation not in ("lrelu", "linear"):
+            shown = activation[:40] if isinstance(activation, str) else "?"
+            raise errors.ConversionError(
+                f"activation {shown!r} of a {module.class_name}; only 'lrelu' is known"
+            )
+        waiting += persistence.submodules(module).values()
+        if len(waiting) > 10_000:
+            break
+    raise errors.ConversionError("the modules hold each other")
+
+
+KIND = base.Kind(
+    name="nvidia_stylegan2",
+    description="StyleGAN2 pickle of stylegan2-ada-pytorch or stylegan3 (NVIDIA)",
+    recognize=_recognize,
+    parts=lambda tree: tuple(modules(tree)) or PARTS,
+    build=_build,
+)

@@ -1,0 +1,164 @@
+"""Image-to-latent regressors and the heads on face descriptors."""
+
+import re
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from converters import errors
+from converters.formats import assign, base, names, torch_layers
+from jax_encoder.nn import regressors
+
+_TRUNK_RULES = (
+    (r"^resnet\.0\.", "resnet.conv1."),
+    (r"^resnet\.1\.", "resnet.bn1."),
+    *((rf"^resnet\.{k + 3}\.(\d+)\.", rf"resnet.layer{k}_\1.") for k in range(1, 5)),
+    *torch_layers.DOWNSAMPLE_RULES,
+)
+_W_DIM = 512
+
+
+def _build_image_to_latent(tree: Any, part: str | None) -> regressors.ImageToLatent:
+    del part
+    weight = names.check_rank(tree["dense1.weight"], 2)
+    channels = names.check_rank(tree["conv2d.weight"], 4).shape[0]
+    side = torch_layers.side_of(weight.shape[1], channels)
+    config = regressors.ImageToLatentConfig(
+        num_ws=_rows(tree["dense2.weight"]),
+        w_dim=_W_DIM,
+        input_size=side * 32,
+        num_channels=channels,
+        hidden_size=weight.shape[0],
+    )
+    arrays = torch_layers.translate(tree, _TRUNK_RULES)
+    arrays["dense1.weight"] = names.dense_from_chw(weight, channels, side, side)
+    return assign.build(
+        lambda: regressors.ImageToLatent(config, rngs=nnx.Rngs(0)), arrays
+    )
+
+
+def _rows(weight: np.ndarray) -> int:
+    outputs = names.check_rank(weight, 2).shape[0]
+    if outputs % _W_DIM:
+        raise errors.ConversionError(f"{outputs} outputs are no rows of {_W_DIM}")
+    return outputs // _W_DIM
+
+
+def _build_descriptor_to_latent(
+    tree: Any, part: str | None
+) -> regressors.DescriptorToLatent:
+    del part
+    hidden, inputs = names.check_rank(tree["dense1.weight"], 2).shape
+    rows = _rows(tree["dense3.weight"])
+    config = regressors.DescriptorToLatentConfig(
+        num_inputs=inputs,
+        hidden_size=hidden,
+        num_ws=0 if rows == 1 else rows,
+        w_dim=_W_DIM,
+    )
+    arrays = torch_layers.translate(tree)
+    return assign.build(
+        lambda: regressors.DescriptorToLatent(config, rngs=nnx.Rngs(0)), arrays
+    )
+
+
+def _build_head(tree: Any, part: str | None) -> regressors.DescriptorHead:
+    del part
+    if "dense4.weight" in tree:
+        tree = _pose_layers(tree)
+    number = names.count({**tree, "dense0.weight": 0}, "dense{}.weight")
+    sizes = [
+        names.check_rank(tree[f"dense{k}.weight"], 2).shape for k in range(1, number)
+    ]
+    if not sizes:
+        raise errors.ConversionError("missing", entry="dense1.weight")
+    num_outputs = sizes[-1][0]
+    config = regressors.DescriptorHeadConfig(
+        num_inputs=sizes[0][1],
+        hidden_sizes=tuple(shape[0] for shape in sizes[:-1]),
+        num_outputs=num_outputs,
+        has_output_norm=f"bn{number - 1}.weight" in tree,
+        has_sigmoid=num_outputs == 1,
+    )
+    arrays = torch_layers.translate(tree)
+    return assign.build(
+        lambda: regressors.DescriptorHead(config, rngs=nnx.Rngs(0)), arrays
+    )
+
+
+def _pose_layers(tree: Any) -> dict[str, np.ndarray]:
+    """The layers that the pose head runs: the first and the fourth.
+
+    The second one is stored but its `forward` passes it by.
+    """
+    used = names.without(tree, r"(dense2|bn2)\..*")
+    return {re.sub(r"^dense4\.", "dense2.", name): v for name, v in used.items()}
+
+
+def _build_landmarks(tree: Any, part: str | None) -> regressors.ImageToLandmarks:
+    del part
+    number = names.count({**tree, "conv0.weight": 0}, "conv{}.weight")
+    channels = tuple(
+        names.check_rank(tree[f"conv{k}.weight"], 4).shape[0] for k in range(1, number)
+    )
+    weight = names.check_rank(tree["dense1.weight"], 2)
+    side = torch_layers.side_of(weight.shape[1], channels[-1])
+    config = regressors.ImageToLandmarksConfig(
+        channels=channels,
+        hidden_size=weight.shape[0],
+        num_outputs=names.check_rank(tree["dense2.weight"], 2).shape[0],
+        input_size=side * 2 ** len(channels),
+        has_norm="bn1.weight" in tree,
+    )
+    arrays = torch_layers.translate(tree)
+    arrays["dense1.weight"] = names.dense_from_chw(weight, channels[-1], side, side)
+    return assign.build(
+        lambda: regressors.ImageToLandmarks(config, rngs=nnx.Rngs(0)), arrays
+    )
+
+
+def _has(tree: Any, present: tuple[str, ...], absent: tuple[str, ...] = ()) -> bool:
+    return (
+        names.is_state_dict(tree)
+        and set(present) <= tree.keys()
+        and not set(absent) & tree.keys()
+    )
+
+
+KINDS = (
+    base.Kind(
+        name="image_to_latent",
+        description="ImageToLatent: ResNet-50 to W+",
+        recognize=lambda tree: _has(tree, ("resnet.0.weight", "conv2d.weight")),
+        parts=lambda tree: ("regressor",),
+        build=_build_image_to_latent,
+    ),
+    base.Kind(
+        name="vgg_to_latent",
+        description="VGGToLatent: face descriptors to W+ or z",
+        recognize=lambda tree: _has(
+            tree, ("dense1.weight", "dense3.weight"), ("bn1.weight", "conv1.weight")
+        ),
+        parts=lambda tree: ("regressor",),
+        build=_build_descriptor_to_latent,
+    ),
+    base.Kind(
+        name="descriptor_head",
+        description="attribute, landmark or pose head on face descriptors",
+        recognize=lambda tree: _has(
+            tree, ("dense1.weight", "bn1.weight", "dense2.weight"), ("conv1.weight",)
+        ),
+        parts=lambda tree: ("head",),
+        build=_build_head,
+    ),
+    base.Kind(
+        name="image_to_landmarks",
+        description="ImageToLandmarks: pictures to 68 landmarks",
+        recognize=lambda tree: _has(
+            tree, ("conv1.weight", "conv5.weight", "dense1.weight", "dense2.weight")
+        ),
+        parts=lambda tree: ("landmarks",),
+        build=_build_landmarks,
+    ),
+)

@@ -1,0 +1,225 @@
+"""The globals that a checkpoint may name, each as an inert stand-in.
+
+Everything else is refused by name. Nothing here imports or calls what the file names.
+"""
+
+from typing import Any
+
+from converters import errors
+from converters.readers import pickles, records, tensors, torch_streams
+
+Symbol = pickles.Symbol
+Unpickler = pickles.Unpickler
+
+
+def _mapping(unpickler: Unpickler, *args: Any) -> dict[Any, Any]:
+    """OrderedDict, defaultdict and the like: a plain dict."""
+    items = next((arg for arg in args if isinstance(arg, dict | list | tuple)), ())
+    unpickler.budget.step(len(items))
+    pairs = items.items() if isinstance(items, dict) else items
+    return {pickles.check_key(key): value for key, value in pairs}
+
+
+def _set(unpickler: Unpickler, items: Any = ()) -> set[Any]:
+    unpickler.budget.step(len(items))
+    return {pickles.check_key(item) for item in items}
+
+
+def _list(unpickler: Unpickler, items: Any = ()) -> list[Any]:
+    unpickler.budget.step(len(items))
+    return list(items)
+
+
+def _tuple(unpickler: Unpickler, items: Any = ()) -> tuple[Any, ...]:
+    return tuple(_list(unpickler, items))
+
+
+def _complex(unpickler: Unpickler, real: float, imaginary: float) -> complex:
+    return complex(real, imaginary)
+
+
+def _encode(unpickler: Unpickler, text: str, encoding: str = "latin1") -> bytes:
+    """`_codecs.encode`: how protocol 2 of Python 3 writes bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
+        raise TypeError("bytes in an unknown encoding")
+    unpickler.budget.copy(len(text))
+    return text.encode(encoding)
+
+
+def _empty_bytes(unpickler: Unpickler, *args: Any) -> bytes:
+    """`bytes()` and `bytearray(bytes)`."""
+    data = args[0] if args else b""
+    if not isinstance(data, bytes | memoryview):
+        raise TypeError("no bytes")
+    return data  # type: ignore[return-value]
+
+
+def _path(unpickler: Unpickler, *parts: str) -> str:
+    return "/".join(parts)
+
+
+def _first(unpickler: Unpickler, data: Any, *_: Any) -> Any:
+    """`torch._utils._rebuild_parameter`: the tensor itself."""
+    return data
+
+
+def _rebuild_from_type(
+    unpickler: Unpickler, function: Any, _type: Any, args: Any, _state: Any
+) -> Any:
+    """`torch._tensor._rebuild_from_type_v2`: a tensor with Python attributes."""
+    if not isinstance(function, Symbol) or function.call is None:
+        raise TypeError("a tensor without a function to rebuild it")
+    if function.call is _rebuild_from_type:
+        raise TypeError("nested tensor types")
+    return function.call(unpickler, *args)
+
+
+def _reconstructor(unpickler: Unpickler, kind: Any, _base: Any, _state: Any) -> Any:
+    """`copyreg._reconstructor`, for the inert classes only."""
+    if not isinstance(kind, Symbol) or kind.call is None:
+        raise TypeError("an object without a class")
+    return kind.call(unpickler)
+
+
+def _persistent_object(unpickler: Unpickler, meta: Any) -> records.Record:
+    """NVIDIA's persistence: the source text in `module_src` is left alone."""
+    if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str):
+        raise TypeError("no class name")
+    return records.Record(_PERSISTENT, meta["class_name"], meta.get("state"))
+
+
+_PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
+
+
+def _record(kind: str) -> Symbol:
+    name = kind.rpartition(".")[2]
+    return Symbol(kind, lambda unpickler, *_: records.Record(kind, name, {}))
+
+
+def _load_from_bytes(unpickler: Unpickler, data: Any) -> tensors.Storage:
+    """`torch.storage._load_from_bytes`: a nested stream that holds one storage."""
+    storage = torch_streams.read_legacy(
+        tensors.raw_bytes(data), symbols=find_storage, budget=unpickler.budget
+    )
+    if not isinstance(storage, tensors.Storage):
+        raise TypeError("no storage")
+    return storage
+
+
+_STORAGES: dict[str, Symbol] = {
+    f"{module}.{name}": torch_streams.StorageType(f"{module}.{name}", dtype)
+    for name, dtype in tensors.STORAGE_DTYPES.items()
+    for module in ("torch", "torch.cuda", "torch.storage")
+}
+
+_TORCH: dict[str, Any] = {
+    "torch._utils._rebuild_tensor": tensors.rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": tensors.rebuild_tensor,
+    "torch._utils._rebuild_tensor_v3": tensors.rebuild_tensor_v3,
+    "torch._utils._rebuild_parameter": _first,
+    "torch._utils._rebuild_parameter_with_state": _first,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch.storage._load_from_bytes": _load_from_bytes,
+    "torch.Size": _tuple,
+    "torch.device": lambda unpickler, *parts: ":".join(map(str, parts)),
+}
+
+_NUMPY: dict[str, Any] = {
+    "numpy.dtype": tensors.make_dtype,
+    **{
+        f"numpy.{core}.{name}": call
+        for core in ("core", "_core")
+        for name, call in {
+            "multiarray._reconstruct": lambda unpickler, *_: tensors.PendingArray(),
+            "multiarray.scalar": tensors.scalar,
+            "numeric._frombuffer": tensors.from_buffer,
+        }.items()
+    },
+}
+
+_PYTHON: dict[str, Any] = {
+    "collections.OrderedDict": _mapping,
+    "collections.defaultdict": _mapping,
+    "collections.Counter": _mapping,
+    "dnnlib.util.EasyDict": _mapping,
+    "easydict.EasyDict": _mapping,
+    "_codecs.encode": _encode,
+    **{
+        f"{module}.{name}": call
+        for module in ("builtins", "__builtin__")
+        for name, call in {
+            "set": _set,
+            "frozenset": _set,
+            "list": _list,
+            "tuple": _tuple,
+            "dict": _mapping,
+            "complex": _complex,
+            "bytes": _empty_bytes,
+            "bytearray": _empty_bytes,
+        }.items()
+    },
+    "copyreg._reconstructor": _reconstructor,
+    "copy_reg._reconstructor": _reconstructor,
+    "pathlib.PosixPath": _path,
+    "pathlib.PurePosixPath": _path,
+    "pathlib.WindowsPath": _path,
+    _PERSISTENT: _persistent_object,
+}
+
+_RECORDS = (
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "dnnlib.tflib.network.Network",
+)
+
+# Values that are named but never called.
+_VALUES = (
+    "numpy.ndarray",
+    "torch.Tensor",
+    "torch.nn.parameter.Parameter",
+    "builtins.object",
+    "__builtin__.object",
+    "builtins.int",
+    "builtins.float",
+)
+
+_TABLE: dict[str, Any] = {
+    **_STORAGES,
+    **{name: Symbol(name, call) for name, call in (_TORCH | _NUMPY | _PYTHON).items()},
+    **{name: _record(name) for name in _RECORDS},
+    **{name: Symbol(name) for name in _VALUES},
+    **{
+        f"torch.{name}": records.Record("torch.dtype", name)
+        for name in tensors.TORCH_DTYPES
+    },
+}
+
+
+def find(module: str, name: str) -> Any:
+    """The stand-in for a global.
+
+    Raises:
+      ConversionError: the global is not on the list.
+    """
+    full = f"{module}.{name}"
+    if full not in _TABLE:
+        raise errors.ConversionError(
+            f"refused: the pickle names {full[:200]!r}, which no known checkpoint needs"
+            " and which could run code. Nothing was run. Save the weights alone (a"
+            " state dict) with the program that wrote the file"
+        )
+    return _TABLE[full]
+
+
+def find_storage(module: str, name: str) -> Any:
+    """The stand-in for a storage type, the only global inside a nested stream.
+
+    Raises:
+      ConversionError: the global is something else.
+    """
+    full = f"{module}.{name}"
+    if full not in _STORAGES:
+        raise errors.ConversionError(
+            f"refused: a tensor's own stream names {full[:200]!r}; nothing was run"
+        )
+    return _STORAGES[full]

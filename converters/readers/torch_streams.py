@@ -1,0 +1,213 @@
+"""The two containers of `torch.save`, read without torch.
+
+- zip, torch 1.6 and later: `<name>/data.pkl`, and the storages as `<name>/data/<key>`;
+- the legacy stream: five pickles (magic number, protocol, system, object, keys), then
+  every storage as its length and its bytes. NVIDIA's pickles hold one such stream per
+  storage.
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from converters import errors
+from converters.readers import budget as budgets
+from converters.readers import pickles, tensors, zips
+
+MAGIC = 0x1950A86A20F9469CFC6C
+MAGIC_BYTES = b"\x8a\n" + MAGIC.to_bytes(10, "little")
+_PROTOCOL = 1001
+
+Symbols = Callable[[str, str], Any]
+
+
+class StorageType(pickles.Symbol):
+    """A global such as `torch.FloatStorage`.
+
+    Attributes:
+      dtype: of the elements.
+    """
+
+    def __init__(self, name: str, dtype: np.dtype):
+        super().__init__(name)
+        self.dtype = dtype
+
+
+def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget) -> Any:
+    """Reads the object of a zip archive.
+
+    Args:
+      archive: of `torch.save`.
+      symbols: the stand-ins for globals.
+      budget: what reading may cost.
+
+    Raises:
+      ConversionError: damaged, or not to be read without running code.
+    """
+    root = _root(archive)
+    order = "little"
+    if f"{root}byteorder" in archive.members:
+        order = bytes(archive.read(f"{root}byteorder")).decode("ascii", "replace")
+    storages: dict[str, tensors.Storage] = {}
+
+    def persistent(identifier: Any) -> tensors.Storage:
+        kind, key, numel, _ = _parse(identifier)
+        dtype = _ordered(kind.dtype, order)
+        if key not in storages:
+            content = archive.read(f"{root}data/{key}")
+            if numel * dtype.itemsize > len(content):
+                raise errors.ConversionError(
+                    f"a storage of {numel} elements in {len(content)} bytes",
+                    entry=f"{root}data/{key}",
+                )
+            storages[key] = tensors.Storage(dtype, numel, content)
+        if storages[key].dtype != dtype or storages[key].numel != numel:
+            raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
+        return storages[key]
+
+    name = f"{root}data.pkl"
+    reader = pickles.Unpickler(
+        archive.read(name), symbols=symbols, budget=budget, persistent=persistent
+    )
+    try:
+        return reader.load()
+    except errors.ConversionError as error:
+        raise error.within("", name) from None
+
+
+def _root(archive: zips.Archive) -> str:
+    names = [name for name in archive.members if name.split("/")[1:] == ["data.pkl"]]
+    if len(names) != 1:
+        raise errors.ConversionError("the archive holds no single data.pkl")
+    root = names[0].removesuffix("data.pkl")
+    if any(name.startswith(f"{root}code/") for name in archive.members):
+        raise errors.ConversionError(
+            "the file is a TorchScript program, not weights; use the state dict of the"
+            " same network"
+        )
+    return root
+
+
+def _ordered(dtype: np.dtype, order: str) -> np.dtype:
+    if order == "little":
+        return dtype
+    if order == "big" and dtype.kind != "V":
+        return dtype.newbyteorder(">")
+    raise errors.ConversionError(f"storages in the byte order {order!r:.20}")
+
+
+def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -> Any:
+    """Reads the object of a legacy stream.
+
+    The object comes before the storages that its tensors view. So it is interpreted
+    twice: once to learn where the storages lie, once to make the tensors.
+
+    Args:
+      data: the stream.
+      symbols: the stand-ins for globals.
+      budget: what reading may cost.
+
+    Raises:
+      ConversionError: damaged, or not to be read without running code.
+    """
+    position = 0
+    header = []
+    for _ in range(3):
+        reader = pickles.Unpickler(
+            data, symbols=_no_symbols, budget=budget, position=position
+        )
+        header.append(reader.load())
+        position = reader.position
+    if header[0] != MAGIC or header[1] != _PROTOCOL:
+        raise errors.ConversionError("not a legacy torch file of a known version")
+    if isinstance(header[2], dict) and header[2].get("little_endian") is False:
+        raise errors.ConversionError("a torch file in big-endian order; save it again")
+    declared: dict[str, tensors.Storage] = {}
+    reader = pickles.Unpickler(
+        data,
+        symbols=symbols,
+        budget=budget,
+        position=position,
+        persistent=lambda identifier: _declare(identifier, declared),
+    )
+    reader.load()
+    keys_at = reader.position
+    storages = _storages(data, keys_at, declared, budget)
+    reader = pickles.Unpickler(
+        data,
+        symbols=symbols,
+        budget=budget,
+        position=position,
+        persistent=lambda identifier: _declare(identifier, storages),
+    )
+    return reader.load()
+
+
+def _no_symbols(module: str, name: str) -> Any:
+    raise errors.ConversionError(f"refused: {module}.{name} in the header of the file")
+
+
+def _declare(identifier: Any, storages: dict[str, tensors.Storage]) -> tensors.Storage:
+    """The storage of a persistent identifier; a part of it where it says so."""
+    kind, key, numel, part = _parse(identifier)
+    storage = storages.get(key)
+    if storage is None:
+        storage = storages[key] = tensors.Storage(kind.dtype, numel, None)
+    if storage.dtype != kind.dtype or storage.numel != numel:
+        raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
+    if part is None:
+        return storage
+    _, offset, size = part
+    if not tensors.is_count(offset) or not tensors.is_count(size):
+        raise errors.ConversionError("a view of a storage without sizes")
+    return storage.part(offset, size)
+
+
+def _parse(identifier: Any) -> tuple[StorageType, str, int, Any]:
+    """Takes ("storage", type, key, location, numel[, part]) apart."""
+    if (
+        not isinstance(identifier, tuple)
+        or len(identifier) not in (5, 6)
+        or identifier[0] not in ("storage", b"storage")
+        or not isinstance(identifier[1], StorageType)
+        or not isinstance(identifier[2], str)
+        or not tensors.is_count(identifier[4])
+    ):
+        raise errors.ConversionError("a tensor's reference to its storage is damaged")
+    return identifier[1], identifier[2], identifier[4], (*identifier, None)[5]
+
+
+def _storages(
+    data: memoryview,
+    position: int,
+    declared: dict[str, tensors.Storage],
+    budget: budgets.Budget,
+) -> dict[str, tensors.Storage]:
+    """Reads the list of keys at `position`, and the storages behind it."""
+    reader = pickles.Unpickler(
+        data, symbols=_no_symbols, budget=budget, position=position
+    )
+    keys = reader.load()
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise errors.ConversionError("the list of storages is damaged")
+    if set(keys) != declared.keys() or len(set(keys)) != len(keys):
+        raise errors.ConversionError("the storages are not those that the tensors name")
+    position, found = reader.position, {}
+    for key in keys:
+        dtype, numel = declared[key].dtype, declared[key].numel
+        length = bytes(data[position : position + 8])
+        start, end = position + 8, position + 8 + numel * dtype.itemsize
+        if len(length) != 8 or end > len(data):
+            raise errors.ConversionError(
+                f"the file ends within a storage of {numel} elements: it was cut short",
+                entry=f"storage {key}"[:60],
+            )
+        if struct.unpack("<q", length)[0] != numel:
+            raise errors.ConversionError(
+                "a storage with another length than declared", entry=f"storage {key}"
+            )
+        found[key] = tensors.Storage(dtype, numel, data[start:end])
+        position = end
+    return found

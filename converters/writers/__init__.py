@@ -1,0 +1,1 @@
+"""Our modules as files of other programs."""

@@ -1,0 +1,1 @@
+"""The published checkpoints: where they lie and whose license they carry."""

@@ -1,0 +1,162 @@
+"""What an evaluation leaves for people: JSON, a table, plots."""
+
+import csv
+import io
+import pathlib
+
+import numpy as np
+
+from experiments.comparing import evaluation
+from jax_encoder.io import contact_sheet, files, images, plots
+
+# 1 where a larger value is better.
+_BETTER = {"psnr": 1, "ssim": 1, "ms_ssim": 1, "identity": 1, "lpips": -1, "mse": -1}
+_CAPTIONS = {"lpips": "LPIPS {:.3f}", "psnr": "PSNR {:.1f} dB", "ssim": "SSIM {:.3f}"}
+_LABELS = {"lpips": "LPIPS (lower is better)", "psnr": "PSNR in dB (higher is better)"}
+_NUM_SHOWN = 5
+_NUM_COLUMNS = 8
+
+
+def table(report: evaluation.Report) -> str:
+    """The report as lines of text."""
+    blocks = [_pair_lines(report)] if report.rows else []
+    if report.sets:
+        num = report.about["num"]
+        head = f"{num['pictures']} pictures, {num['references']} references"
+        lines = [f"{head}, by the features of {report.about['features']}"]
+        lines += [f"{name:18}{value:12.5f}" for name, value in report.sets.items()]
+        blocks.append(lines)
+    if report.lengths is not None:
+        options = report.about["path_length"]
+        where = (
+            f"{options['space']}, {options['sampling']}, {len(report.lengths)} paths"
+        )
+        blocks.append([f"path length {options['mean']:.4f} ({where})"])
+    if report.failures:
+        lines = [f"{len(report.failures)} pictures could not be read"]
+        blocks.append(lines + [f"  {reason}" for reason in report.failures.values()])
+    if report.notes:
+        blocks.append([f"Note: {note}." for note in report.notes])
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _pair_lines(report: evaluation.Report) -> list[str]:
+    lines = [f"{len(report.rows)} pairs"]
+    head = ("", "mean", "median", "best", "worst", "worst picture")
+    lines.append("{:10}{:>11}{:>11}{:>11}{:>11}  {}".format(*head))
+    for name, values in report.measures().items():
+        order = _order(name, values)
+        numbers = np.mean(values), np.median(values), values[order[0]]
+        text = "".join(f"{x:11.4f}" for x in (*numbers, values[order[-1]]))
+        lines.append(f"{name:10}{text}  {report.rows[order[-1]]['name']}")
+    return lines
+
+
+def _order(name: str, values: np.ndarray) -> np.ndarray:
+    """Indices from the best to the worst."""
+    return np.argsort(-_BETTER[name] * values, kind="stable")
+
+
+def write(output: pathlib.Path, report: evaluation.Report) -> None:
+    """Writes `evaluation.json`, `evaluation.txt`, of pairs `pairs.csv`, and plots.
+
+    Args:
+      output: directory, made if missing.
+      report: what was found.
+
+    Raises:
+      ImportError: the `plot` extra is not installed.
+      WriteError: the disk is full or read-only.
+    """
+    files.make_directory(output)
+    measures = {
+        name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
+        for name, values in report.measures().items()
+    }
+    content = {
+        **report.about,
+        "num_pairs": len(report.rows),
+        "num_failed": len(report.failures),
+        "measures": measures,
+        "sets": report.sets,
+        "notes": report.notes,
+        "failures": report.failures,
+        "pairs": report.rows,
+    }
+    files.write_json(output / "evaluation.json", content)
+    files.write_bytes(output / "evaluation.txt", f"{table(report)}\n".encode())
+    if report.rows:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(report.rows[0]))
+        writer.writeheader()
+        writer.writerows(report.rows)
+        files.write_bytes(output / "pairs.csv", text.getvalue().encode())
+        _draw_histograms(output, report)
+        _draw_pairs(output, report)
+    if report.sets:
+        _draw_sets(output, report)
+    if report.lengths is not None:
+        label = "squared perceptual distance per squared step"
+        _draw_histogram(output, "path_length", report.lengths, label)
+
+
+def _draw_histogram(output: pathlib.Path, name: str, values, label: str) -> None:
+    path, num = output / f"histogram_{name}.png", len(values)
+    num_bins = int(np.clip(2 * num**0.5, 8, 60))
+    shown = {name.replace("_", " "): values}
+    plots.histogram(path, shown, title=f"{num} values", xlabel=label, num_bins=num_bins)
+
+
+def _draw_histograms(output: pathlib.Path, report: evaluation.Report) -> None:
+    measures = report.measures()
+    for name, label in _LABELS.items():
+        if name in measures:
+            _draw_histogram(output, name, measures[name], label)
+
+
+def _draw_pairs(output: pathlib.Path, report: evaluation.Report) -> None:
+    measures = report.measures()
+    key = "lpips" if "lpips" in measures else "psnr"
+    order = _order(key, measures[key])
+    reader = evaluation.Reader(report, report.about["resolution"])
+    num = min(_NUM_SHOWN, -(-len(order) // 2))
+    rows, captions = [], []
+    for worst, best in zip(order[::-1][:num], order[:num], strict=True):
+        row, texts = [], []
+        for index in (worst, best) if worst != best else (best,):
+            found, target = map(reader.read, report.matches[index])
+            if found is None or target is None:
+                continue  # moved away since
+            difference = np.clip(2 * np.abs(found - target) - 1, -1, 1)
+            row += [target, found, difference]
+            texts += [report.rows[index]["name"], _caption(report.rows[index]), ""]
+        if row:
+            rows.append(row)
+            captions.append(texts)
+    if not rows:
+        return
+    columns = ("reference", "picture", "difference x 2")
+    names = ("worst: ", "best: ") if len(order) > 1 else ("",)
+    labels = [text for name in names for text in (name + columns[0], *columns[1:])]
+    sheet = contact_sheet.draw(
+        rows,
+        captions=captions,
+        column_labels=labels[: max(map(len, rows))],
+        title=f"Worst and best of {len(order)} pairs by {key.upper()}",
+    )
+    images.write(output / "worst_and_best.png", sheet)
+
+
+def _caption(row: dict) -> str:
+    known = [form.format(row[key]) for key, form in _CAPTIONS.items() if key in row]
+    return "  ".join(known[:2])
+
+
+def _draw_sets(output: pathlib.Path, report: evaluation.Report) -> None:
+    rows, labels = [], []
+    for name, shown in report.shown.items():
+        for start in range(0, len(shown), _NUM_COLUMNS):
+            rows.append(shown[start : start + _NUM_COLUMNS])
+            labels.append("" if start else name)
+    sheet = contact_sheet.draw(rows, row_labels=labels, side=128)
+    images.write(output / "sets.png", sheet)

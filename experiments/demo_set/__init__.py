@@ -1,0 +1,1 @@
+"""The parts of the embedded demo set: assets, cards, likeness."""

@@ -1,0 +1,1 @@
+"""What every binary does at its start."""

@@ -1,0 +1,1 @@
+"""Generators and other networks, wherever they come from."""

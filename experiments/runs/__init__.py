@@ -1,0 +1,1 @@
+"""An inversion run: from the pictures' names to the files."""

@@ -1,0 +1,176 @@
+"""The flags of an inversion, and the job that they describe."""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from experiments.launch import command_line
+from experiments.runs import batches, jobs, presets
+from jax_encoder.inversion.config import Stage
+from jax_encoder.io import films
+from jax_encoder.latents import spaces
+
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "Bundle, checkpoint or name of the zoo; default: the demo's."
+)
+_MODEL_TYPE = flags.DEFINE_string("model_type", None, "Another name of --generator.")
+_PRESET = flags.DEFINE_enum(
+    "preset",
+    "default",
+    [preset.name for preset in presets.PRESETS],
+    "The method and its constants.",
+)
+_SPACE = flags.DEFINE_enum(
+    "space", None, spaces.SPACES, "Where to search; default: the preset's."
+)
+_START = flags.DEFINE_string(
+    "start",
+    "",
+    "mean, zeros, random, seeds, seeds:NUMBER, a file with a code, a directory with a"
+    " code of each picture, or an encoder or regressor;"
+    " default: the preset's.",
+)
+_ITERATIONS = flags.DEFINE_integer(
+    "iterations", None, "Gradient steps; default: the preset's.", 1
+)
+_TUNING_STEPS = flags.DEFINE_integer(
+    "tuning_steps", None, "Of pivotal tuning (pti), at most; default: the preset's.", 1
+)
+_LEARNING_RATE = flags.DEFINE_float(
+    "learning_rate", None, "Default: the preset's.", 0.0
+)
+_VGG_LAYER = flags.DEFINE_string(
+    "vgg_layer", None, "Name or torchvision index of the layer, where one is compared."
+)
+_NOISE = flags.DEFINE_enum(
+    "noise", None, ["const", "none", "optimize"], "Noise maps; default: the preset's."
+)
+_LPIPS = flags.DEFINE_string("lpips", None, "Perceptual network; default: the demo's.")
+_VGG = flags.DEFINE_string("vgg", None, "Feature network; default: the demo's.")
+_IDENTITY = flags.DEFINE_string(
+    "identity", None, "Identity network; default: the demo's."
+)
+_STATISTICS = flags.DEFINE_string(
+    "statistics", None, "Latent statistics; default: the bundle's, or an estimate."
+)
+_CLASS = flags.DEFINE_integer("class_index", None, "Of a conditional generator.", 0)
+_USE_FINDER = flags.DEFINE_boolean(
+    "use_latent_finder", False, "Start from --image_to_latent_path's prediction."
+)
+_FINDER = flags.DEFINE_string("image_to_latent_path", None, "A regressor or encoder.")
+_SAVE_FREQUENCY = flags.DEFINE_integer(
+    "save_frequency", 10, "Steps between the frames of a film.", 1
+)
+_STAGES = flags.DEFINE_string(
+    "stages",
+    None,
+    "From coarse to fine (StyleGAN2 with skips): SHARE:RESOLUTION,... of the first"
+    " steps; default: the preset's.",
+)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", None, ["float32", "bfloat16"], "Of the generator's convolutions."
+)
+_MICRO_BATCH = flags.DEFINE_integer(
+    "micro_batch",
+    None,
+    "Pictures rendered at once; default: one on a CPU, elsewhere as many as fit.",
+    1,
+)
+_REMAT_FROM = flags.DEFINE_integer(
+    "remat_from",
+    None,
+    "Maps of this side and above are computed twice instead of kept: less memory.",
+    4,
+)
+_FPS = flags.DEFINE_float("fps", 10.0, "Frames per second of the films.", 0.1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures at a time.", 1)
+_CHUNK = flags.DEFINE_integer("chunk", 50, "Steps between two saved states.", 1)
+_CROP = flags.DEFINE_enum("crop", "center", ["center", "none"], "To make square.")
+_NORMALIZE = flags.DEFINE_boolean(
+    "normalize_colors",
+    False,
+    "Give each picture the mean and deviation of the generator's own pictures, channel"
+    " by channel, and its reconstruction those of the picture.",
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.")
+_RESUME = flags.DEFINE_boolean("resume", False, "Go on with an interrupted run.")
+
+
+def job(
+    paths: Sequence[pathlib.Path],
+    output: pathlib.Path,
+    film: str,
+    *,
+    has_reports: bool = True,
+) -> jobs.Job:
+    """The flags as a job.
+
+    Args:
+      paths: the pictures.
+      output: the directory to write to.
+      film: "" or the extension of the films, such as ".mp4".
+      has_reports: write a summary, a contact sheet and loss curves.
+
+    Returns:
+      The job.
+
+    Raises:
+      UsageError: flags that make no sense together.
+    """
+    if _GENERATOR.value and _MODEL_TYPE.value:
+        raise command_line.UsageError("--model_type is --generator: give one.")
+    if _USE_FINDER.value and not _FINDER.value:
+        raise command_line.UsageError(
+            "--use_latent_finder needs --image_to_latent_path."
+        )
+    try:
+        films.check(f"film{film or '.gif'}")
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    layer = _VGG_LAYER.value
+    return jobs.Job(
+        paths=paths,
+        output=output,
+        preset=_PRESET.value,
+        overrides={
+            "space": _SPACE.value,
+            "num_steps": _ITERATIONS.value,
+            "learning_rate": _LEARNING_RATE.value,
+            "vgg_layer": int(layer) if layer and layer.isdecimal() else layer,
+            "noise": _NOISE.value,
+            "stages": _stages(),
+            "dtype": _DTYPE.value,
+            "micro_batch": _MICRO_BATCH.value,
+            "remat_from": _REMAT_FROM.value,
+        },
+        start=(_FINDER.value if _USE_FINDER.value else _START.value) or "",
+        generator=_GENERATOR.value or _MODEL_TYPE.value,
+        networks={
+            "lpips": _LPIPS.value,
+            "vgg": _VGG.value,
+            "identity": _IDENTITY.value,
+        },
+        statistics=_STATISTICS.value,
+        class_index=_CLASS.value,
+        normalize_colors=_NORMALIZE.value,
+        tuning_steps=_TUNING_STEPS.value,
+        has_reports=has_reports,
+        seed=_SEED.value,
+        chunk=_SAVE_FREQUENCY.value if film else _CHUNK.value,
+        options=batches.Options(
+            batch_size=_BATCH_SIZE.value,
+            film=film,
+            fps=_FPS.value,
+            crop=_CROP.value,
+            resume=_RESUME.value,
+        ),
+    )
+
+
+def _stages() -> tuple[Stage, ...] | None:
+    """None for the preset's; empty text for none."""
+    if _STAGES.value is None:
+        return None
+    pairs = command_line.parse_stages(_STAGES.value)
+    return tuple(Stage(share=share, resolution=side) for share, side in pairs)

@@ -1,0 +1,1 @@
+"""What trainings leave behind, and their stages."""

@@ -1,0 +1,256 @@
+"""The stages of `experiments.train_gan`; each resumes from its checkpoints."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+from flax import nnx
+
+from experiments.networks import resources
+from experiments.training import training_log, training_measures
+from jax_encoder import io
+from jax_encoder.avatars import faces, mapping_lessons, regression, rendered
+from jax_encoder.io import bundles, files
+from jax_encoder.latents import statistics
+from jax_encoder.nn import stylegan2, stylegan2_discriminator
+from jax_encoder.training import checkpoints, evaluation, fakes, gan, presets, sources
+
+_NUM_SHOWN = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train; see the flags of `experiments.train_gan`."""
+
+    output: pathlib.Path
+    data: str = "faces"
+    preset: str = "auto"
+    resolution: int = 64
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    start: str | None = None
+    mapping_steps: int = 45_000
+    bootstrap_steps: int = 0
+    num_steps: int = 10_000
+    checkpoint_every: int = 500
+    log_every: int = 50
+    measure_every: int | None = None
+    num_fid: int = 2000
+    networks: training_measures.Networks = training_measures.Networks()
+    seed: int = 0
+
+
+def run(job: Job) -> stylegan2.Generator:
+    """Runs the stages that are not done, and writes the bundle `generator`."""
+    preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
+    preset = dataclasses.replace(
+        preset, training=dataclasses.replace(preset.training, **job.changes)
+    )
+    key = jax.random.key(job.seed)
+    source = _source(job, key)
+    judge = training_measures.Judge(
+        job.networks, source, job.resolution, num=job.num_fid
+    )
+    generator = _initial(job, preset)
+    if job.bootstrap_steps:
+        generator = _bootstrap(job, generator, preset, key, judge)
+    if job.num_steps:
+        generator = _adversarial(job, generator, preset, key, source, judge)
+    io.save(generator, job.output / "generator", provenance=_provenance(job))
+    if job.num_fid:
+        measures = judge.latest or judge.measure(generator)
+        files.write_json(job.output / "measures.json", measures)
+        print(measures, flush=True)
+    return generator
+
+
+def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
+    if job.start is None:
+        return stylegan2.Generator(preset.generator, rngs=nnx.Rngs(job.seed))
+    generator = resources.load(job.start).network
+    if not isinstance(generator, stylegan2.Generator):
+        raise ValueError(f"{job.start} is no StyleGAN2 generator.")
+    if generator.config.resolution != job.resolution:
+        raise ValueError(
+            f"{job.start} makes pictures of {generator.config.resolution} pixels: give"
+            f" --resolution={generator.config.resolution}."
+        )
+    return generator
+
+
+def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
+    """Teaches the mapping, then the synthesis coarse to fine."""
+    config = regression.RegressionConfig(
+        batch_size=preset.training.batch_size,
+        num_steps=job.bootstrap_steps,
+        num_cooldown=job.bootstrap_steps // 4,
+    )
+    root = job.output / "bootstrap"
+    taught = root / "mapping"
+    if bundles.is_bundle(taught):
+        generator = io.load(taught)
+    elif job.mapping_steps:
+        generator, errors = mapping_lessons.teach(
+            generator,
+            key,
+            num_steps=job.mapping_steps,
+            num_people=min(131_072, 256 * job.mapping_steps),
+        )
+        error = float(errors[-100:].mean())
+        print(f"The mapping's error: {error:.4f}", flush=True)
+        io.save(generator, taught, provenance={"error": error})
+    state = regression.init(generator, config)
+    if checkpoints.steps(root / "checkpoints"):
+        state = checkpoints.restore(root / "checkpoints", state)
+    graphdef, _, rest = nnx.split(generator, nnx.Param, ...)
+    step = jax.jit(
+        regression.step,
+        static_argnames=("config", "resolution"),
+        donate_argnames="state",
+    )
+    draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
+    log = training_log.TrainingLog(root, int(state.step))
+    while (done := int(state.step)) < config.num_steps:
+        z, cutoff, attributes = draw(
+            jax.random.fold_in(key, done),
+            config.batch_size,
+            generator.config.z_dim,
+            config.mixing_probability,
+        )
+        targets = faces.render(attributes, job.resolution)
+        side = _side(done / config.num_steps, job.resolution)
+        state, loss = step(
+            state, generator, z, cutoff, targets, config=config, resolution=side
+        )
+        log.add({"loss/regression": loss}, config.batch_size)
+        shown = functools.partial(nnx.merge, graphdef, state.average, rest)
+        _note(job, log, judge, state, shown, config.num_steps)
+    log.close()
+    generator = nnx.clone(nnx.merge(graphdef, state.average, rest))
+    generator.w_avg[...] = statistics.estimate(generator, num_samples=100_000).w_avg
+    return generator
+
+
+def _side(progress: float, resolution: int) -> int:
+    """Coarse to fine: a quarter of the side, then half, then all of it."""
+    if progress < 0.1:
+        return max(resolution // 4, 8)
+    return max(resolution // 2, 8) if progress < 0.3 else resolution
+
+
+def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Generator:
+    discriminator = stylegan2_discriminator.Discriminator(
+        preset.discriminator, rngs=nnx.Rngs(job.seed + 1)
+    )
+    config = preset.training
+    root = job.output / "adversarial"
+    state, networks = gan.init(generator, discriminator, config)
+    state, networks, sharding = gan.distribute(state, networks)
+    if checkpoints.steps(root / "checkpoints"):
+        state = checkpoints.restore(root / "checkpoints", state)
+    lesson = _lessons(job, generator, config, key, sharding)
+    log = training_log.TrainingLog(root, int(state.step))
+    is_start_known = bool(job.start or job.bootstrap_steps)
+    if int(state.step) == 0 and is_start_known and _is_measured(job, 0, False):
+        _measure(log, judge, generator, 0)
+    while (done := int(state.step)) < job.num_steps:
+        images = jax.device_put(source(done, config.batch_size), sharding)
+        state, report = gan.train_step(
+            state, networks, images, key, config, sharding, lesson(done)
+        )
+        log.add(report, config.batch_size)
+        shown = functools.partial(gan.averaged_generator, state, networks)
+        _note(job, log, judge, state, shown, job.num_steps)
+    log.close()
+    return gan.averaged_generator(state, networks)
+
+
+def _lessons(
+    job, generator, config: gan.GanConfig, key, sharding
+) -> Callable[[int], fakes.Lesson | None]:
+    """Returns what draws the lesson of a step, or None where none is given."""
+    shape = (config.batch_size, generator.config.z_dim)
+    people = jax.jit(regression.people)
+    # Apart from those that the steps of the training derive from `key` themselves.
+    lesson_key = jax.random.split(key)[1]
+
+    def lesson(step):
+        if not config.lesson_weight or step < config.head_start:
+            return None
+        z = jax.random.normal(jax.random.fold_in(lesson_key, step), shape)
+        targets = faces.render(people(z), job.resolution)
+        return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
+
+    return lesson
+
+
+def _note(job, log, judge, state, generator, num_steps) -> None:
+    """Logs, draws, measures and saves where it is time to.
+
+    The checkpoint comes last: what a resumed training does not repeat, it has logged.
+    """
+    done = int(state.step)
+    is_last = done == num_steps
+    judge.latest = None
+    if done % job.log_every == 0 or is_last:
+        print(log.flush(done), flush=True)
+    with log.paused():
+        if _is_measured(job, done, is_last):
+            _measure(log, judge, generator(), done)
+        if done % job.checkpoint_every == 0 or is_last:
+            pictures = evaluation.samples(
+                generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
+            )
+            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
+            log.curves()
+            checkpoints.save(log.directory / "checkpoints", done, state)
+
+
+def _measure(log, judge, generator, step: int) -> None:
+    if judge.note():
+        return
+    found = judge.measure(generator)
+    shown = {name: found[name] for name in ("fid", "fid_real", "ppl")}
+    print(log.measures(step, shown), flush=True)
+
+
+def _is_measured(job: Job, done: int, is_last: bool) -> bool:
+    every = job.measure_every
+    if every is None:
+        every = 4 * job.checkpoint_every
+    return bool(job.num_fid and every) and (done % every == 0 or is_last)
+
+
+def _source(job: Job, key: jax.Array) -> sources.Source:
+    if job.data == "faces":
+        return rendered.source(jax.random.fold_in(key, 17), job.resolution)
+    return sources.folder(job.data, job.resolution, seed=job.seed)
+
+
+def _provenance(job: Job) -> dict[str, Any]:
+    made = dataclasses.asdict(job)
+    for name in ("output", "networks", "measure_every", "num_fid"):
+        made.pop(name)
+    for name in ("data", "start"):  # Not where they lay.
+        made[name] = made[name] and pathlib.Path(made[name]).name
+    return {
+        "made_by": "experiments.train_gan",
+        "command": _command(made),
+        "job": made,
+        "license": "Apache-2.0",
+    }
+
+
+def _command(made: dict[str, Any]) -> str:
+    """The flags that decide what comes out."""
+    names = ("preset", "resolution", "mapping_steps", "bootstrap_steps", "num_steps")
+    named = {name: made[name] for name in (*names, "seed")} | made["changes"]
+    if made["data"] != "faces":
+        named["data"] = made["data"]
+    if made["start"]:
+        named["generator"] = made["start"]
+    options = " ".join(f"--{name}={value}" for name, value in named.items())
+    return f"python -m experiments.train_gan --output_dir=runs/generator {options}"

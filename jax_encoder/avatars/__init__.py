@@ -1,0 +1,1 @@
+"""The procedural world: its renderer, networks and lessons."""

@@ -1,1 +1,0 @@
-"""Pictures as arrays: procedural faces, datasets, augmentation."""
