@@ -46,8 +46,8 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
     """Writes a rosinality `.pt`: `{"g_ema": state dict, "latent_avg": [w_dim]}`.
 
     In torch: `Generator(size, style_dim, n_mlp).load_state_dict(ckpt["g_ema"])`.
-    Activations are not clamped there; a generator with `conv_clamp` is written with a
-    warning.
+    Activations are not clamped there, and its table of channels is fixed; a generator
+    with `conv_clamp` or other channels is written with a warning.
 
     Args:
       generator: an unconditional StyleGAN2 generator with output skips.
@@ -69,6 +69,13 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
     if unmet:
         raise errors.ConversionError(
             f"rosinality's generator needs {', '.join(unmet)}; export the NVIDIA layout"
+        )
+    if not _has_their_channels(config):
+        warnings.warn(
+            "rosinality's generator cannot have the channels"
+            f" {dict(zip(config.resolutions, config.channels, strict=True))}: its table"
+            " `self.channels` must be edited to these before the file is loaded.",
+            stacklevel=2,
         )
     if config.conv_clamp is not None:
         warnings.warn(
@@ -105,6 +112,16 @@ def nvidia_arrays(generator: networks.Generator) -> Arrays:
             if not owner or f"{block}{owner}.weight" in found:
                 found[f"{block}{owner}.resample_filter"] = kernel
     return found
+
+
+def _has_their_channels(config: networks.GeneratorConfig) -> bool:
+    """Whether `Generator(size, ..., channel_multiplier=m)` has this table for an m."""
+    sides = config.resolutions
+    return sides[-1] <= 1024 and any(
+        config.channels
+        == tuple(512 if side <= 32 else 16384 * m // side for side in sides)
+        for m in range(1, 9)
+    )
 
 
 def _check(generator: object) -> None:

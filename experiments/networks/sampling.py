@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -60,33 +60,45 @@ class Sampler:
         """`[N, num_ws, w_dim]`; a seed's z is the one that NVIDIA's scripts draw."""
         config = self.generator.config
         z = [np.random.RandomState(seed).randn(1, config.z_dim) for seed in seeds]
-        z = jnp.asarray(np.concatenate(z), jnp.float32)
-        if config.c_dim:
-            if self.label is None or not 0 <= self.label < config.c_dim:
-                raise command_line.UsageError(
-                    f"This generator has {config.c_dim} classes: give --label=0 to"
-                    f" {config.c_dim - 1}."
-                )
-            labels = jax.nn.one_hot(jnp.full(len(seeds), self.label), config.c_dim)
-            w = self.generator.mapping(z, labels)
-        else:
-            w = self.generator.mapping(z)
-        ws = styles.broadcast(w, config.num_ws)
+        z = np.concatenate(z).astype(np.float32)
+        if config.c_dim and self.label not in range(config.c_dim):
+            raise command_line.UsageError(
+                f"This generator has {config.c_dim} classes: give --label=0 to"
+                f" {config.c_dim - 1}."
+            )
+        w = np.concatenate(list(self._batches(functools.partial(_map, self.label), z)))
+        ws = styles.broadcast(jnp.asarray(w), config.num_ws)
         psi, cutoff = self.truncation_psi, self.truncation_cutoff
         return np.asarray(styles.truncate(ws, self.generator.w_avg[...], psi, cutoff))
 
     def render(self, ws: np.ndarray) -> Iterator[np.ndarray]:
-        """Yields pictures `[H, W, 3]` in [-1, 1], one per row of `ws`."""
-        size = min(self.batch_size, len(ws))
-        for start in range(0, len(ws), size):
-            batch = ws[start : start + size]
-            padding = [(0, size - len(batch)), (0, 0), (0, 0)]
-            rendered = _render(self.generator, np.pad(batch, padding), self.noise)
-            yield from np.asarray(rendered)[: len(batch)]
+        """Yields pictures `[H, W, C]` in [-1, 1], one per row of `ws`."""
+        for batch in self._batches(functools.partial(_render, self.noise), ws):
+            yield from batch
+
+    def _batches(self, run: Callable, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """What `run` makes of `rows`, always `batch_size` at a time.
+
+        One program serves any number of seeds, so that a seed's picture does not
+        depend, in its last bits, on how many others are asked for.
+        """
+        for start in range(0, len(rows), self.batch_size):
+            batch = rows[start : start + self.batch_size]
+            padding = [(0, self.batch_size - len(batch))] + [(0, 0)] * (rows.ndim - 1)
+            padded = np.pad(batch, padding, mode="edge")
+            yield np.asarray(run(self.generator, padded))[: len(batch)]
 
 
-@functools.partial(jax.jit, static_argnames="noise")
-def _render(generator, ws, noise):
+@functools.partial(jax.jit, static_argnums=0)
+def _map(label, generator, z):
+    if not generator.config.c_dim:
+        return generator.mapping(z)
+    labels = jax.nn.one_hot(jnp.full(len(z), label), generator.config.c_dim)
+    return generator.mapping(z, labels)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _render(noise, generator, ws):
     if generator.config.family == "stylegan3":  # has no noise
         return generator.synthesis(ws)
     return generator.synthesis(ws, noise)

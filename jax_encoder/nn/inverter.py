@@ -9,6 +9,7 @@ from flax import nnx
 
 from jax_encoder.nn import style_encoder, stylegan2
 from jax_encoder.nn.variables import Buffer
+from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
 
 
@@ -90,6 +91,10 @@ class Inverter(nnx.Module):
         Returns:
           `[num_steps, N, num_ws, w_dim]`.
         """
+        images = images_lib.check_images(images)
+        length = self.config.num_steps if num_steps is None else num_steps
+        if length < 1:
+            raise ValueError(f"`num_steps` must be positive: got {num_steps}.")
         start = jnp.zeros_like(self.latent_avg[...])
         if self.config.is_relative:
             start = self.latent_avg[...]
@@ -111,9 +116,6 @@ class Inverter(nnx.Module):
             ws = ws + self.encoder(images, reconstructions)
             return (ws, self.reconstruct(ws)), ws
 
-        length = self.config.num_steps if num_steps is None else num_steps
-        if length < 1:
-            raise ValueError(f"`num_steps` must be positive: got {num_steps}.")
         _, steps = jax.lax.scan(refine, (ws, average), length=length)
         return steps
 

@@ -119,8 +119,15 @@ class DiscriminatorBlock(nnx.Module):
             num_in, num_out, 3, activation="lrelu", down=True, **shared
         )
         if config.architecture == "resnet":
+            # The reference clamps activations, not the residual connection.
             self.skip = layers.Conv2d(
-                num_in, num_out, 1, use_bias=False, down=True, **shared
+                num_in,
+                num_out,
+                1,
+                use_bias=False,
+                down=True,
+                taps=config.taps,
+                rngs=rngs,
             )
 
     def __call__(

@@ -64,7 +64,8 @@ def _shape_remedy(shape: tuple[int, ...], channels: int) -> str:
 
 
 def _check_values(images: jax.Array, name: str) -> None:
-    low, high = float(np.min(images)), float(np.max(images))
+    with jax.ensure_compile_time_eval():  # values that a traced body closes over
+        low, high = float(jnp.min(images)), float(jnp.max(images))
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(
             f"`{name}` must be finite: the range is [{low}, {high}]. Look at where the"

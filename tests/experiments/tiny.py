@@ -43,6 +43,11 @@ def make(kind, config, seed):
     return nnx.merge(graphdef, jax.tree_util.tree_map_with_path(fill, state))
 
 
+def pure_state(module):
+    """A module's arrays as nested dicts."""
+    return nnx.to_pure_dict(nnx.state(module))
+
+
 def make_generator():
     return make(stylegan2.Generator, GENERATOR, 0)
 

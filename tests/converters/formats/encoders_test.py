@@ -118,6 +118,20 @@ def test_restyle_file_refines_from_the_average_picture(decoder_state, images):
         np.testing.assert_allclose(step, ws, rtol=1e-3, atol=1e-4)
 
 
+def test_restyle_file_runs_as_it_is_called_too(decoder_state, images):
+    tree = _file(decoder_state, "BackboneEncoder", 6, n_iters_per_batch=1)
+    network = converters.convert(tree)
+    compiled = jax.jit(lambda network, x: network(x))(network, images)
+    np.testing.assert_allclose(network(images), compiled, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(
+        network(jax.numpy.asarray(images)), compiled, rtol=1e-3, atol=1e-4
+    )
+    with pytest.raises(ValueError, match=r"must lie in \[-1, 1\]"):
+        network(images * 255)
+    with pytest.raises(ValueError, match="must be positive"):
+        network(images, num_steps=0)
+
+
 def test_parts_of_a_file(decoder_state):
     tree = _file(decoder_state, "GradualStyleEncoder")
     rng = np.random.default_rng(0)

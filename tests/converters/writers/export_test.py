@@ -24,7 +24,8 @@ def equal(left, right):
 def test_rosinality(golden, tmp_path):
     source = golden / "sg2_rosinality_r32" / "checkpoint.pt"
     generator = converters.load(source)
-    export.rosinality(generator, tmp_path / "x.pt")
+    with pytest.warns(UserWarning, match=r"cannot have the channels \{4: "):
+        export.rosinality(generator, tmp_path / "x.pt")
     equal(converters.load(tmp_path / "x.pt"), generator)
     ours = contents.read(tmp_path / "x.pt").tree
     theirs = contents.read(source).tree
@@ -73,8 +74,11 @@ def test_what_rosinality_cannot_do_is_refused(tmp_path):
         export.rosinality(make(architecture="resnet", c_dim=2), tmp_path / "x.pt")
     with pytest.raises(converters.ConversionError, match="only StyleGAN2"):
         export.nvidia(object(), tmp_path / "x.safetensors")
-    with pytest.warns(UserWarning, match="clamp"):
+    with pytest.warns(UserWarning) as warned:
         export.rosinality(make(conv_clamp=256.0), tmp_path / "x.pt")
+    texts = [str(warning.message) for warning in warned]
+    assert "cannot have the channels {4: 4, 8: 4}" in texts[0]
+    assert "does not clamp activations at 256.0" in texts[1]
     assert [path.name for path in tmp_path.iterdir()] == ["x.pt"]
 
 
@@ -104,7 +108,8 @@ def test_torch_reads_both(golden, tmp_path):
 
     source = golden / "sg2_rosinality_r32" / "checkpoint.pt"
     generator = converters.load(source)
-    export.rosinality(generator, tmp_path / "x.pt")
+    with pytest.warns(UserWarning, match="cannot have the channels"):
+        export.rosinality(generator, tmp_path / "x.pt")
     export.nvidia(generator, tmp_path / "x.safetensors")
     ours = torch.load(tmp_path / "x.pt", weights_only=True)
     theirs = torch.load(source, weights_only=True)

@@ -97,6 +97,14 @@ def test_seeds_are_drawn_alone_as_in_a_batch(tmp_path):
     assert np.max(np.abs(got.astype(int) - wanted)) <= 1
 
 
+def test_a_seed_is_the_same_picture_in_every_company(tmp_path):
+    sampler = sampling.Sampler(generator=tiny.make_generator(), batch_size=4)
+    sampling.write_seeds(sampler, [3], tmp_path / "alone")
+    sampling.write_seeds(sampler, list(range(9)), tmp_path / "many")
+    alone, many = (tmp_path / name / "seed0003.png" for name in ("alone", "many"))
+    assert alone.read_bytes() == many.read_bytes()
+
+
 def test_style_mixing_takes_rows_of_w_from_the_column(tmp_path):
     sampler = sampling.Sampler(generator=tiny.make_generator(), batch_size=3)
     assert sampling.write_mixes(sampler, [1, 2], [3], [0, 1], tmp_path) == 2
