@@ -1,0 +1,1 @@
+"""From landmarks to an aligned crop, and from a rendering back into the photograph."""
