@@ -84,7 +84,7 @@ def ffhq(
         (size, size), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR
     )
     if options.output_size < size:
-        picture = picture.resize((options.output_size,) * 2, _LANCZOS)
+        picture = picture.resize((options.output_size, options.output_size), _LANCZOS)
     return np.asarray(picture), actual
 
 
@@ -155,7 +155,7 @@ def vggface(
     whole, actual = ffhq(photograph, quad)
     left, upper, right, lower = (round(1024 * edge) for edge in quads.VGGFACE_BOX)
     face = Image.fromarray(whole[upper:lower, left:right])
-    face = face.resize((output_size,) * 2, Image.Resampling.BILINEAR)
+    face = face.resize((output_size, output_size), Image.Resampling.BILINEAR)
     left, upper, right, lower = quads.VGGFACE_BOX
     spots = [[left, upper], [left, lower], [right, lower], [right, upper]]
     return np.asarray(face), frames.apply(frames.unit_homography(actual), spots)
@@ -200,7 +200,7 @@ def cut(
         coefficients,
         Image.Resampling.BICUBIC,
     )
-    return np.asarray(sampled.resize((output_size,) * 2, _LANCZOS))
+    return np.asarray(sampled.resize((output_size, output_size), _LANCZOS))
 
 
 def check_photograph(photograph: np.ndarray) -> tuple[int, int]:
