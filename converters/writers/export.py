@@ -3,13 +3,14 @@
 import json
 import os
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 from flax import nnx
 
 from converters import errors
 from converters.formats import names
-from converters.writers import safetensors_writer, torch_writer
+from converters.writers import torch_writer
 from jax_encoder.io import files
 from jax_encoder.nn import stylegan2 as networks
 
@@ -28,6 +29,7 @@ def nvidia(generator: networks.Generator, path: str | os.PathLike[str]) -> None:
 
     Raises:
       ConversionError: it is no StyleGAN2 generator.
+      ImportError: the `convert` extra is not installed.
     """
     _check(generator)
     config = generator.config
@@ -39,7 +41,19 @@ def nvidia(generator: networks.Generator, path: str | os.PathLike[str]) -> None:
     metadata = {"format": "pt", "jax_encoder": json.dumps(settings)}
     arrays = nvidia_arrays(generator)
     with files.writing(path) as file:
-        safetensors_writer.write(file, arrays, metadata)
+        file.write(_safetensors(arrays, metadata))
+
+
+def _safetensors(arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    try:
+        from safetensors import numpy as safetensors_numpy
+    except ImportError as error:
+        raise ImportError(
+            "Writing safetensors needs the package safetensors:"
+            " pip install 'jax_encoder[convert]'."
+        ) from error
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    return safetensors_numpy.save(whole, metadata)
 
 
 def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> None:

@@ -6,6 +6,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import stats
 
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
@@ -123,7 +124,10 @@ def _distances(distance, pairs, others):
     unrelated = face_attributes.sample(others, 2 * _NUM)
     rendered = faces.render(unrelated, 64)
     apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
-    correlation = perceptual.rank_correlation
+
+    def correlation(distances, truth):
+        return float(stats.spearmanr(distances, truth).statistic)
+
     return {
         "spearman": correlation(channels.sum(axis=1), truth),
         "plain": correlation(unweighted.sum(axis=1), truth),

@@ -12,7 +12,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 import optax
 from flax import nnx
 
@@ -198,15 +197,6 @@ def with_weights(distance: lpips.LPIPS, weights: jax.Array) -> lpips.LPIPS:
     for index, part in enumerate(jnp.split(weights, ends[:-1])):
         setattr(calibrated.heads, f"lin{index}", nnx.Param(part))
     return calibrated
-
-
-def rank_correlation(a: npt.ArrayLike, b: npt.ArrayLike) -> float:
-    """Spearman's rank correlation of two arrays `[N]` without ties."""
-    first, second = (
-        ranks - ranks.mean()
-        for ranks in (np.argsort(np.argsort(np.asarray(x))) for x in (a, b))
-    )
-    return float(np.sum(first * second) / np.sqrt(np.sum(first**2) * np.sum(second**2)))
 
 
 @functools.partial(jax.jit, static_argnames="resolution")

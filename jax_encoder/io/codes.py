@@ -244,7 +244,7 @@ def _read(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
         if "allow_pickle" in str(error):
             raise CodeError(
                 f"{path}: holds pickled objects, which could run code; read it with"
-                " `converters.formats.latent_codes.load`, which runs none."
+                " `converters.load_codes`, which runs none."
             ) from None
         raise CodeError(f"{path}: damaged ({error}); get a whole copy.") from error
     raise CodeError(f"{path}: neither .npy nor .npz; see `converters.load_codes`.")

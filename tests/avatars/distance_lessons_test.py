@@ -78,14 +78,6 @@ def test_fit_recovers_weights():
     assert losses[-1] < 1e-3 < losses[0]
 
 
-def test_rank_correlation():
-    a = np.array([0.1, 3.0, 2.0, 5.0])
-    assert perceptual.rank_correlation(a, np.exp(a)) == pytest.approx(1.0)
-    assert perceptual.rank_correlation(a, -a) == pytest.approx(-1.0)
-    swapped = perceptual.rank_correlation(a, np.array([0.1, 2.0, 3.0, 5.0]))
-    assert swapped == pytest.approx(0.8)
-
-
 def test_batches_must_fit():
     with pytest.raises(ValueError, match="multiple"):
         perceptual.CalibrationConfig(num_pairs=10, batch_size=4)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 import jax_encoder
 from jax_encoder import io
@@ -51,7 +52,7 @@ def test_distance_grows_with_attribute_distance(pairs, pictures):
     distance = io.load(ASSETS / "avatar_lpips")
     found = distance(*jnp.split(pictures, 2))
     truth = perceptual.attribute_distance(*pairs)
-    assert perceptual.rank_correlation(found, truth) > 0.85
+    assert stats.spearmanr(found, truth).statistic > 0.85
     for index in range(len(distance.config.widths)):
         assert (getattr(distance.heads, f"lin{index}")[...] >= 0.0).all()
 
