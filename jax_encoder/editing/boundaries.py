@@ -147,6 +147,7 @@ def linear_interpolate(
     start: float = -3.0,
     stop: float = 3.0,
     num_steps: int = 10,
+    positions: np.ndarray | None = None,
 ) -> np.ndarray:
     """Moves a code along a boundary's normal, in equal steps.
 
@@ -158,6 +159,7 @@ def linear_interpolate(
         from the code.
       stop: the last position.
       num_steps: positions.
+      positions: `[num_steps]` instead of equal steps.
 
     Returns:
       `[num_steps, D]` or `[num_steps, num_ws, D]`.
@@ -165,20 +167,14 @@ def linear_interpolate(
     Raises:
       ValueError: the shapes do not fit.
     """
-    if (
-        code.ndim not in (2, 3)
-        or len(code) != 1
-        or boundary.shape
-        != (
-            1,
-            code.shape[-1],
-        )
-    ):
+    is_code = code.ndim in (2, 3) and len(code) == 1
+    if not is_code or boundary.shape != (1, code.shape[-1]):
         raise ValueError(
             "`code` must be [1, D] or [1, num_ws, D] and `boundary` [1, D]: got"
             f" {code.shape} and {boundary.shape}."
         )
-    positions = np.linspace(start, stop, num_steps)
+    if positions is None:
+        positions = np.linspace(start, stop, num_steps)
     if code.ndim == 2:
         offsets = positions - float(np.sum(code * boundary))
         return code + (offsets[:, None] * boundary).astype(code.dtype)

@@ -1,48 +1,147 @@
-"""Moves in W+ along directions."""
+"""Directions of a latent space that change one attribute, with what is known of them.
 
-from collections.abc import Sequence
+A direction says in which space it lives, how far one unit of strength goes, which rows
+it moves and where it came from; a published file says only the first numbers.
+"""
 
-import jax
-import jax.numpy as jnp
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+SPACES = ("z", "w", "w+")
 
 
-def move(
-    ws: jax.Array,
-    direction: jax.Array,
-    strength: jax.Array | float,
-    rows: Sequence[int] | None = None,
-) -> jax.Array:
-    """Adds a multiple of a direction to latents.
+class DirectionError(ValueError):
+    """A direction cannot be used; the message says what to do."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Direction:
+    """One unit of strength along an attribute.
+
+    Attributes:
+      name: of the attribute, such as "smile".
+      vector: `[D]`, or `[num_ws, D]` with a move of its own for every row. One unit of
+        strength adds it to a code.
+      space: "z", "w" or "w+", the space of the codes it was made for. A direction of
+        "w" moves rows of "w+" as well.
+      unit: what one unit of strength is: "length", one of the latent space, as
+        published boundaries have it, or "sd", one standard deviation of the attribute.
+      scale: the standard deviation in the attribute's own unit; 1 where unknown.
+      rows: first row and the one after the last that move; None: all.
+      provenance: JSON values: method, samples, measured effect, source file...
+    """
+
+    name: str
+    vector: np.ndarray
+    space: str = "w"
+    unit: str = "length"
+    scale: float = 1.0
+    rows: tuple[int, int] | None = None
+    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        vector = np.asarray(self.vector)
+        if self.space not in SPACES:
+            raise DirectionError(
+                f"The space of a direction is one of {SPACES}, got {self.space!r}."
+            )
+        if vector.ndim not in (1, 2) or (vector.ndim == 2 and self.space != "w+"):
+            raise DirectionError(
+                f"Direction {self.name!r} must be [D], or [num_ws, D] in w+: got"
+                f" {vector.shape} in {self.space}."
+            )
+        if not np.isfinite(vector).all() or not vector.any():
+            raise DirectionError(
+                f"Direction {self.name!r} is zero or not finite; make it again."
+            )
+        if self.rows is not None and not 0 <= self.rows[0] < self.rows[1]:
+            raise DirectionError(
+                f"`rows` must be (first, end) with 0 <= first < end, got {self.rows}."
+            )
+
+    @property
+    def width(self) -> int:
+        """D, the length of a code's row."""
+        return self.vector.shape[-1]
+
+    @property
+    def normal(self) -> np.ndarray:
+        """The direction at unit length, `[D]` or `[num_ws, D]`."""
+        return self.vector / np.linalg.norm(self.vector)
+
+    def check(self, *, width: int, num_ws: int) -> None:
+        """Tells whether a generator's codes can move along this direction.
+
+        Args:
+          width: of the rows of the codes.
+          num_ws: rows that the synthesis network takes.
+
+        Raises:
+          DirectionError: another width, other rows, or a row range beyond the last.
+        """
+        if self.width != width:
+            raise DirectionError(
+                f"Direction {self.name!r} has {self.width} entries per row, the codes"
+                f" of this generator {width}: it belongs to another generator."
+            )
+        if self.vector.ndim == 2 and self.vector.shape[0] != num_ws:
+            raise DirectionError(
+                f"Direction {self.name!r} has {self.vector.shape[0]} rows, this"
+                f" generator takes {num_ws}: it belongs to another resolution."
+            )
+        if self.rows is not None and self.rows[1] > num_ws:
+            raise DirectionError(
+                f"Direction {self.name!r} moves the rows {self.rows[0]} to"
+                f" {self.rows[1] - 1}; this generator has 0 to {num_ws - 1}."
+            )
+
+    def layered(self, num_ws: int) -> np.ndarray:
+        """The move of every row for one unit of strength, `[num_ws, D]`."""
+        rows = np.broadcast_to(self.vector, (num_ws, self.width)).astype(np.float32)
+        if self.rows is None:
+            return rows
+        is_moved = np.zeros((num_ws, 1), np.float32)
+        is_moved[slice(*self.rows)] = 1.0
+        return rows * is_moved
+
+
+def find(directions: Mapping[str, Direction], name: str) -> Direction:
+    """Finds a direction by name.
 
     Args:
-      ws: `[N, num_ws, w_dim]`.
-      direction: `[w_dim]`, `[1, w_dim]` or, with a move for every row,
-        `[num_ws, w_dim]`.
-      strength: a number, or `[N]`, one per latent.
-      rows: which rows move; default: all. Coarse rows change pose and shape, fine ones
-        color.
+      directions: by name.
+      name: any case; spaces and hyphens count as underscores.
 
     Returns:
-      `[N, num_ws, w_dim]`.
+      The direction.
 
     Raises:
-      ValueError: the shapes do not fit or there is no such row.
+      DirectionError: there is none of this name; suggests the nearest names.
     """
-    direction, strength = jnp.asarray(direction), jnp.asarray(strength)
-    num, num_ws, w_dim = ws.shape
-    if direction.ndim == 1:
-        direction = direction[None]
-    if direction.shape not in ((1, w_dim), (num_ws, w_dim)):
-        raise ValueError(
-            f"`direction` must be [{w_dim}] or [{num_ws}, {w_dim}] for `ws`"
-            f" {ws.shape}: got {direction.shape}."
-        )
-    if strength.shape not in ((), (num,)):
-        raise ValueError(f"`strength` must be a number or [{num}]: {strength.shape}.")
-    if rows is not None:
-        if any(not 0 <= row < num_ws for row in rows):
-            raise ValueError(f"`rows` must lie in 0 to {num_ws - 1}: got {rows}.")
-        moves = jnp.zeros(num_ws).at[jnp.asarray(rows, int)].set(1.0)
-        direction = direction * moves[:, None]
-    scale = jnp.broadcast_to(strength, (num,))[:, None, None]
-    return ws + scale * direction[None]
+    wanted = _plain(name)
+    for known, direction in directions.items():
+        if _plain(known) == wanted:
+            return direction
+    raise DirectionError(f"There is no direction {name!r}. {suggest(name, directions)}")
+
+
+def suggest(name: str, known: Mapping[str, Any]) -> str:
+    """A sentence with the names nearest to one that is unknown.
+
+    Args:
+      name: what was asked for.
+      known: by name.
+    """
+    plain = {_plain(other): other for other in known}
+    near = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(plain[other] for other in near)}?"
+    return f"There are: {', '.join(known) or 'none'}."
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")

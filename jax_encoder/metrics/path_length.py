@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.latents import styles
+from jax_encoder.latents import paths, styles
 from jax_encoder.ops import resize
 
 Distance = Callable[[Any, jax.Array, jax.Array], jax.Array]
@@ -44,26 +44,6 @@ class PathLengthConfig:
             raise ValueError(f"`epsilon` must be positive: got {self.epsilon}.")
 
 
-def slerp(a: jax.Array, b: jax.Array, t: jax.Array) -> jax.Array:
-    """Goes along the great circle from `a` to `b`.
-
-    Args:
-      a: `[..., D]`; its length does not matter.
-      b: of the same shape.
-      t: `[..., 1]`, 0 at `a` and 1 at `b`.
-
-    Returns:
-      `[..., D]` of unit length.
-    """
-    a, b = _unit(a), _unit(b)
-    cosine = jnp.sum(a * b, axis=-1, keepdims=True)
-    angle = t * jnp.arccos(jnp.clip(cosine, -1.0, 1.0))
-    tangent = b - cosine * a
-    length = jnp.linalg.norm(tangent, axis=-1, keepdims=True)
-    tangent = tangent / jnp.where(length == 0, 1.0, length)
-    return _unit(a * jnp.cos(angle) + tangent * jnp.sin(angle))
-
-
 @functools.partial(jax.jit, static_argnames=("distance", "config"))
 def path_lengths(
     generator: Any,
@@ -96,7 +76,7 @@ def path_lengths(
     start = jnp.zeros_like(t) if config.sampling == "end" else t
     places = start[:, None], start[:, None] + config.epsilon
     if config.space == "z":
-        ws = [generator.mapping(slerp(*z, place), labels) for place in places]
+        ws = [generator.mapping(paths.slerp(*z, place), labels) for place in places]
     else:
         ends = [generator.mapping(end, labels) for end in z]
         ws = [ends[0] + (ends[1] - ends[0]) * place for place in places]
@@ -200,10 +180,6 @@ def within_percentiles(values: np.ndarray) -> np.ndarray:
     low = np.percentile(values, 1, method="lower")
     high = np.percentile(values, 99, method="higher")
     return values[(values >= low) & (values <= high)]
-
-
-def _unit(x: jax.Array) -> jax.Array:
-    return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
 
 
 def _compared(images: jax.Array, config: PathLengthConfig) -> jax.Array:

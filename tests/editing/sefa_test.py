@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import converters
-from jax_encoder.editing import directions, sefa
+from jax_encoder.editing import moves, sefa
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +55,16 @@ def test_bad_weights_are_refused(generator):
 def test_moves_add_up_and_keep_to_their_rows():
     ws = np.random.default_rng(1).standard_normal((2, 4, 3)).astype(np.float32)
     direction = np.float32([1, 0, 2])
-    moved = directions.move(ws, direction, np.float32([1.0, -2.0]), rows=[0, 3])
+    moved = moves.move(ws, direction, np.float32([1.0, -2.0]), rows=[0, 3])
     expected = ws.copy()
     expected[0, [0, 3]] += direction
     expected[1, [0, 3]] -= 2 * direction
     np.testing.assert_allclose(moved, expected, rtol=1e-6)
-    back = directions.move(moved, direction, np.float32([-1.0, 2.0]), rows=[0, 3])
+    back = moves.move(moved, direction, np.float32([-1.0, 2.0]), rows=[0, 3])
     np.testing.assert_allclose(back, ws, atol=1e-6)
     per_row = np.tile(direction, (4, 1)) * np.float32([[1], [0], [0], [1]])
     np.testing.assert_allclose(
-        directions.move(ws, per_row, 1.0)[0], expected[0], rtol=1e-6
+        moves.move(ws, per_row, 1.0)[0], expected[0], rtol=1e-6
     )
 
 
@@ -76,4 +76,4 @@ def test_bad_moves_are_refused():
         "rows": (np.zeros(3), 1.0, [4]),
     }.items():
         with pytest.raises(ValueError, match=match):
-            directions.move(ws, *arguments)
+            moves.move(ws, *arguments)
