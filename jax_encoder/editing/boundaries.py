@@ -147,7 +147,6 @@ def linear_interpolate(
     start: float = -3.0,
     stop: float = 3.0,
     num_steps: int = 10,
-    positions: np.ndarray | None = None,
 ) -> np.ndarray:
     """Moves a code along a boundary's normal, in equal steps.
 
@@ -159,7 +158,6 @@ def linear_interpolate(
         from the code.
       stop: the last position.
       num_steps: positions.
-      positions: `[num_steps]` instead of equal steps.
 
     Returns:
       `[num_steps, D]` or `[num_steps, num_ws, D]`.
@@ -173,8 +171,7 @@ def linear_interpolate(
             "`code` must be [1, D] or [1, num_ws, D] and `boundary` [1, D]: got"
             f" {code.shape} and {boundary.shape}."
         )
-    if positions is None:
-        positions = np.linspace(start, stop, num_steps)
+    positions = np.linspace(start, stop, num_steps)
     if code.ndim == 2:
         offsets = positions - float(np.sum(code * boundary))
         return code + (offsets[:, None] * boundary).astype(code.dtype)

@@ -32,6 +32,8 @@ class Direction:
         published boundaries have it, or "sd", one standard deviation of the attribute.
       scale: the standard deviation in the attribute's own unit; 1 where unknown.
       rows: first row and the one after the last that move; None: all.
+      origin: `[D]` from where distances along it are measured; None: from zero, as
+        InterFaceGAN does.
       provenance: JSON values: method, samples, measured effect, source file...
     """
 
@@ -41,6 +43,7 @@ class Direction:
     unit: str = "length"
     scale: float = 1.0
     rows: tuple[int, int] | None = None
+    origin: np.ndarray | None = None
     provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -68,10 +71,26 @@ class Direction:
         """D, the length of a code's row."""
         return self.vector.shape[-1]
 
-    @property
-    def normal(self) -> np.ndarray:
-        """The direction at unit length, `[D]` or `[num_ws, D]`."""
-        return self.vector / np.linalg.norm(self.vector)
+    def position(self, codes: np.ndarray) -> np.ndarray:
+        """How many units codes lie from the hyperplane that the direction stands on.
+
+        Args:
+          codes: `[N, D]`.
+
+        Returns:
+          `[N]`; for a direction of unit length the signed distance.
+
+        Raises:
+          DirectionError: the direction has a move of its own for every row.
+        """
+        vector = np.asarray(self.vector, np.float64)
+        if vector.ndim != 1:
+            raise DirectionError(
+                f"Direction {self.name!r} moves every row in its own way and stands on"
+                " no hyperplane: give offsets instead of distances."
+            )
+        origin = 0.0 if self.origin is None else self.origin
+        return (codes - origin) @ vector / np.sum(vector * vector)
 
     def check(self, *, width: int, num_ws: int) -> None:
         """Tells whether a generator's codes can move along this direction.

@@ -86,9 +86,9 @@ def walk(
       values: `[N, D]` codes of Z or W, or `[N, num_ws, D]` of W+.
       edit: of the same space; an edit of W moves every row of W+.
       positions: `[S]`, multiples of the edit.
-      meaning: "offset" adds `position * edit`. "distance" goes to this signed distance,
-        in latent units, from the hyperplane through the origin that the edit's
-        direction stands on; for codes of Z and W, and one direction.
+      meaning: "offset" adds `position * edit`. "distance" goes to this many units from
+        the hyperplane that the edit's only direction stands on. Of a code of W+ the
+        first row tells where it is, as encoder4editing has it.
 
     Returns:
       `[N, S, D]` or `[N, S, num_ws, D]`.
@@ -97,7 +97,7 @@ def walk(
       DirectionError: codes of another space or width, or a distance that has no
         meaning.
     """
-    values, positions = np.asarray(values, np.float32), np.asarray(positions, float)
+    values = np.asarray(values, np.float32)
     is_layered = values.ndim == 3
     if edit.space == "w+" and not is_layered:
         raise DirectionError(
@@ -107,27 +107,27 @@ def walk(
     num_ws = values.shape[1] if is_layered else 1
     for direction, _ in edit.parts:
         direction.check(width=values.shape[-1], num_ws=num_ws)
+    offsets = np.broadcast_to(
+        np.asarray(positions, float), (len(values), len(positions))
+    )
     if meaning == "distance":
-        return _to_distances(values, edit, positions)
+        first = values[:, 0] if is_layered else values
+        offsets = offsets - _position(edit, first)[:, None]
     change = edit.change(num_ws)
     if is_layered:
         change = np.broadcast_to(change, values.shape[1:])
-    steps = positions.reshape(-1, *(1,) * change.ndim) * change[None]
-    return (values[:, None] + steps[None]).astype(np.float32)
+    steps = offsets.reshape(*offsets.shape, *(1,) * change.ndim) * change[None, None]
+    return (values[:, None] + steps).astype(np.float32)
 
 
-def _to_distances(values, edit, positions):
-    if values.ndim != 2 or len(edit.parts) != 1:
+def _position(edit: Edit, codes: np.ndarray) -> np.ndarray:
+    if len(edit.parts) != 1:
         raise DirectionError(
-            f"{edit.name}: a distance from a hyperplane is defined for codes of Z or W"
-            " and a single direction; give offsets for W+ and for sums."
+            f"{edit.name}: the distance from a hyperplane is defined for one direction;"
+            " give offsets for a sum of several."
         )
-    normal = edit.parts[0][0].normal[None]
-    moved = [
-        boundaries.linear_interpolate(code[None], normal, positions=positions)
-        for code in values
-    ]
-    return np.stack(moved).astype(np.float32)
+    direction, amount = edit.parts[0]
+    return direction.position(codes) / amount
 
 
 def conditional(primal: Direction, others: Sequence[Direction]) -> Direction:

@@ -95,7 +95,9 @@ def difference(
             f"{name}: needs codes with the tag and codes without; {int(has_tag.sum())}"
             f" of {len(scores)} scores reach {threshold}, for {len(codes)} codes."
         )
-    means = [codes[group].mean(axis=0, dtype=np.float64) for group in (has_tag, ~has_tag)]
+    means = [
+        codes[group].mean(axis=0, dtype=np.float64) for group in (has_tag, ~has_tag)
+    ]
     vector = means[0] - means[1]
     distance = float(np.linalg.norm(vector))
     provenance = {
@@ -178,7 +180,9 @@ def regress(
     }
 
 
-def decoupled(slopes: np.ndarray, covariance: np.ndarray, *, reach: float) -> np.ndarray:
+def decoupled(
+    slopes: np.ndarray, covariance: np.ndarray, *, reach: float
+) -> np.ndarray:
     """Solves for the moves of `regress`, given the slopes.
 
     Minimizes `|S d|^2 + reach d' C^-1 d` for `S_k d = 1`, S the slopes and C the

@@ -93,7 +93,7 @@ def schedule(name: str, num_ws: int, *, overlap: float = 0.5) -> np.ndarray:
         return np.tile([0.0, 1.0], (num_ws, 1))
     if name not in ("coarse-first", "fine-first"):
         raise ValueError(
-            "A schedule is together, coarse-first or fine-first; got" f" {name!r}."
+            f"A schedule is together, coarse-first or fine-first; got {name!r}."
         )
     starts = np.linspace(0.0, 1.0 - overlap, num_ws)
     starts = starts if name == "coarse-first" else starts[::-1]

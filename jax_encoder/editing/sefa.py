@@ -55,13 +55,15 @@ def factorize(weights: Sequence[np.ndarray], *, normalize: bool = True) -> Facto
 
 
 def affine_weights(
-    generator: Any, layers: Sequence[int] | None = None
+    generator: Any, layers: Sequence[int] | None = None, *, with_rgb: bool = False
 ) -> list[np.ndarray]:
-    """The weights of a generator's affine layers, coarse to fine, without RGB's.
+    """The weights of a generator's affine layers, coarse to fine.
 
     Args:
       generator: a StyleGAN 1, 2 or 3 generator.
       layers: which; default: all. StyleGAN3's Fourier input is not counted.
+      with_rgb: the layers that make RGB count too, each after the convolutions of its
+        block (StyleGAN1's take no style). The publications leave them out.
 
     Returns:
       `[w_dim, C]` each.
@@ -69,7 +71,7 @@ def affine_weights(
     Raises:
       ValueError: there is no such layer.
     """
-    affines = _affines(generator.synthesis)
+    affines = _affines(generator.synthesis, with_rgb)
     layers = range(len(affines)) if layers is None else layers
     if any(not 0 <= layer < len(affines) for layer in layers):
         raise ValueError(
@@ -78,19 +80,20 @@ def affine_weights(
     return [np.asarray(affines[layer].weight[...]) for layer in layers]
 
 
-def _affines(synthesis: Any) -> list[Any]:
+def _affines(synthesis: Any, with_rgb: bool) -> list[Any]:
     config = synthesis.config
     if config.family == "stylegan1":
         layers = [getattr(synthesis, f"layer{k}") for k in range(config.num_ws)]
         return [layer.style_mod for layer in layers]
     if config.family == "stylegan3":
-        specs = [spec for spec in config.layers if not spec.is_torgb]
+        specs = [spec for spec in config.layers if with_rgb or not spec.is_torgb]
         return [getattr(synthesis, spec.name).affine for spec in specs]
     blocks = [getattr(synthesis, f"b{side}") for side in config.resolutions]
-    convolutions = [
+    names = ("conv0", "conv1", "torgb") if with_rgb else ("conv0", "conv1")
+    found = [
         getattr(block, name)
         for block in blocks
-        for name in ("conv0", "conv1")
+        for name in names
         if hasattr(block, name)
     ]
-    return [layer.affine for layer in convolutions]
+    return [layer.affine for layer in found]

@@ -142,7 +142,7 @@ def load(
     path = pathlib.Path(path)
     if space is not None and space not in SPACES:
         raise ValueError(f"`space` must be one of {SPACES}, got {space!r}.")
-    arrays = _read(path)
+    arrays = read_arrays(path)
     metadata: dict[str, Any] = {}
     if isinstance(arrays, np.ndarray):
         return from_array(arrays, source=path, space=space, num_ws=num_ws)
@@ -225,8 +225,12 @@ def _guess_space(path: pathlib.Path, array: np.ndarray, num_ws: int | None) -> s
     )
 
 
-def _read(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
-    """The arrays of a `.npy` or `.npz`, recognized by content; never unpickles."""
+def read_arrays(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
+    """The arrays of a `.npy` or `.npz`, recognized by content; never unpickles.
+
+    Raises:
+      CodeError: no such file, another one, a damaged one, or one that is too large.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(6)

@@ -107,7 +107,7 @@ def fit(samples: Any) -> Gaussian:
     samples = np.asarray(samples, np.float64)
     mean = samples.mean(axis=0)
     centered = samples - mean
-    return _from_moments(mean, centered.T @ centered / (len(samples) - 1))
+    return from_moments(mean, centered.T @ centered / (len(samples) - 1))
 
 
 def estimate(
@@ -134,8 +134,8 @@ def estimate(
       The statistics.
     """
     random = np.random.RandomState(seed)
-    moments = _Moments(generator.config.w_dim)
-    p_moments = _Moments(generator.config.w_dim) if with_p else None
+    moments = Moments(generator.config.w_dim)
+    p_moments = Moments(generator.config.w_dim) if with_p else None
     for start in range(0, num_samples, _BATCH):
         count = min(_BATCH, num_samples - start)
         z = np.zeros((_BATCH, generator.config.z_dim), np.float32)
@@ -149,7 +149,7 @@ def estimate(
     return LatentStatistics(
         w_avg=jnp.asarray(mean, jnp.float32),
         w_std=jnp.asarray(np.sqrt(np.trace(covariance) * biased), jnp.float32),
-        p=_from_moments(*p_moments.finish()) if p_moments is not None else None,
+        p=from_moments(*p_moments.finish()) if p_moments is not None else None,
     )
 
 
@@ -161,8 +161,11 @@ def _map(generator, z, labels):
     return generator.mapping(z)
 
 
-class _Moments:
-    """Running mean and covariance on the host, shifted to keep the digits."""
+class Moments:
+    """Running mean and covariance on the host, shifted to keep the digits.
+
+    Samples are added in batches `[n, dim]` and not kept, however many they are.
+    """
 
     def __init__(self, dim: int):
         self.count = 0
@@ -171,6 +174,7 @@ class _Moments:
         self.products = np.zeros((dim, dim))
 
     def add(self, rows: np.ndarray) -> None:
+        """Takes samples `[n, dim]` in."""
         if self.shift is None:
             self.shift = rows.mean(axis=0)
         rows = rows - self.shift
@@ -186,7 +190,8 @@ class _Moments:
         return self.shift + mean, products / (self.count - 1)
 
 
-def _from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
+def from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
+    """The principal components of a mean `[D]` and a covariance `[D, D]`."""
     variances, vectors = np.linalg.eigh(covariance)
     components = vectors.T[::-1]
     peaks = np.take_along_axis(

@@ -63,9 +63,7 @@ def test_moves_add_up_and_keep_to_their_rows():
     back = moves.move(moved, direction, np.float32([-1.0, 2.0]), rows=[0, 3])
     np.testing.assert_allclose(back, ws, atol=1e-6)
     per_row = np.tile(direction, (4, 1)) * np.float32([[1], [0], [0], [1]])
-    np.testing.assert_allclose(
-        moves.move(ws, per_row, 1.0)[0], expected[0], rtol=1e-6
-    )
+    np.testing.assert_allclose(moves.move(ws, per_row, 1.0)[0], expected[0], rtol=1e-6)
 
 
 def test_bad_moves_are_refused():

@@ -1,0 +1,214 @@
+"""Directions on disk: this project's files, boundaries, GANSpace's components.
+
+| file | directions |
+|---|---|
+| `.npz` of `save` | any number, each with all that is known of it |
+| `.npy` `[1, D]`, `[D]` (InterFaceGAN's boundaries) | one |
+| `.npy` `[1, num_ws, D]`, `[num_ws, D]` | one, with a move for every row |
+| `.npz` with `lat_comp`, `lat_mean`, `lat_stdev` (GANSpace) | one per component |
+
+Files of PyTorch are read by `converters.formats.directions`, which understands their
+content with `from_tree`.
+"""
+
+import json
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jax_encoder.editing.directions import Direction, DirectionError
+from jax_encoder.io import codes, files
+
+_FORMAT = "directions 1"
+_METADATA = "metadata"
+_FIELDS = ("space", "unit", "scale", "rows", "provenance")
+_ORIGIN = "origin:"
+# Names of components, mean and deviations: GANSpace's own, and encoder4editing's.
+_COMPONENTS = (("lat_comp", "lat_mean", "lat_stdev"), ("comp", "mean", "std"))
+
+
+def save(
+    path: str | os.PathLike[str],
+    directions: Mapping[str, Direction],
+    *,
+    generator_sha256: str | None = None,
+    **details: Any,
+) -> None:
+    """Writes directions into one `.npz`, whole or not at all.
+
+    Args:
+      path: with extension.
+      directions: by name.
+      generator_sha256: of the generator that they belong to.
+      **details: further JSON values.
+
+    Raises:
+      WriteError: the disk is full or read-only.
+    """
+    about = {
+        name: {field: getattr(direction, field) for field in _FIELDS}
+        for name, direction in directions.items()
+    }
+    metadata = {"format": _FORMAT, "generator_sha256": generator_sha256, **details}
+    arrays: dict[str, Any] = {k: d.vector for k, d in directions.items()}
+    for name, direction in directions.items():
+        if direction.origin is not None:
+            arrays[_ORIGIN + name] = direction.origin
+    text = json.dumps(metadata | {"directions": about})
+    with files.writing(path) as file:
+        np.savez(file, allow_pickle=False, **{_METADATA: np.array(text)}, **arrays)
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, Direction]:
+    """Reads directions from a `.npz` or `.npy`.
+
+    Args:
+      path: the file; the table above says what it may hold.
+
+    Returns:
+      By name.
+
+    Raises:
+      DirectionError: no directions, or a damaged file.
+    """
+    path = pathlib.Path(path)
+    try:
+        tree = codes.read_arrays(path)
+    except codes.CodeError as error:
+        raise DirectionError(str(error)) from error
+    return from_tree(tree, path)
+
+
+def owner(path: str | os.PathLike[str]) -> str | None:
+    """The SHA-256 of the generator that a file of `save` names; None if none."""
+    try:
+        tree = codes.read_arrays(pathlib.Path(path))
+        return json.loads(tree[_METADATA].item()).get("generator_sha256")  # type: ignore[call-overload]
+    except (ValueError, KeyError, IndexError, AttributeError, TypeError):
+        return None
+
+
+def from_tree(tree: Any, source: str | os.PathLike[str]) -> dict[str, Direction]:
+    """Understands an array, or a table of arrays.
+
+    Args:
+      tree: what a file holds.
+      source: the file: for names and messages.
+
+    Returns:
+      By name.
+
+    Raises:
+      DirectionError: it holds no directions.
+    """
+    path = pathlib.Path(source)
+    if isinstance(tree, np.ndarray):
+        direction = _from_array(tree, path)
+        return {direction.name: direction}
+    if isinstance(tree, Mapping):
+        if isinstance(tree.get(_METADATA), np.ndarray):
+            return _own(tree, path)
+        for names in _COMPONENTS:
+            if all(isinstance(tree.get(name), np.ndarray) for name in names):
+                return _components(*(tree[name] for name in names), path)
+        if isinstance(tree.get("eigvec"), np.ndarray):
+            return _factors(tree["eigvec"], path)
+    raise DirectionError(
+        f"{path}: holds no directions; those are an array [1, D] or [num_ws, D],"
+        " GANSpace's components (comp, mean, std), or what `find_directions` writes."
+    )
+
+
+def _from_array(array: np.ndarray, path: pathlib.Path) -> Direction:
+    """One direction; InterFaceGAN's file names tell the space."""
+    if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3:
+        raise DirectionError(f"{path}: {array.dtype} {array.shape} is no direction.")
+    vector = array.astype(np.float32)
+    if vector.ndim == 3 and len(vector) == 1:
+        vector = vector[0]
+    vector = vector[0] if vector.ndim == 2 and len(vector) == 1 else vector
+    if vector.ndim > 2:
+        raise DirectionError(
+            f"{path}: shape {array.shape}; one direction is [1, D] or [1, num_ws, D]."
+        )
+    name, space = _published_name(path.stem)
+    return Direction(
+        name=name,
+        vector=vector,
+        space="w+" if vector.ndim == 2 else space,
+        provenance={"source": path.name},
+    )
+
+
+def _published_name(stem: str) -> tuple[str, str]:
+    """Name and space out of "stylegan_ffhq_age_w_boundary" and the like."""
+    found = re.fullmatch(
+        r"(?:(?:stylegan\d?|pggan)_[a-z0-9]+_)?(.+?)(_w)?_boundary", stem.lower()
+    )
+    if found is None:
+        return stem, "w"
+    return found[1], "w" if found[2] else "z"
+
+
+def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
+    try:
+        metadata = json.loads(tree[_METADATA].item())
+        if metadata.get("format") != _FORMAT:
+            raise DirectionError(
+                f"{path}: its format {metadata.get('format')!r} is none of directions."
+            )
+        found = {}
+        for name, fields in metadata["directions"].items():
+            rows = fields.pop("rows")
+            found[name] = Direction(
+                name=name,
+                vector=tree[name],
+                rows=None if rows is None else (int(rows[0]), int(rows[1])),
+                origin=tree.get(_ORIGIN + name),
+                **fields,
+            )
+        return found
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise DirectionError(f"{path}: damaged ({error!r}).") from error
+
+
+def _components(comp, mean, std, path: pathlib.Path) -> dict[str, Direction]:
+    """GANSpace's principal components; one unit is a standard deviation."""
+    comp = np.asarray(comp, np.float32)
+    comp = comp.reshape(len(comp), -1)
+    mean, std = np.ravel(mean).astype(np.float32), np.ravel(std).astype(np.float32)
+    if len(std) != len(comp) or mean.shape[-1:] != comp.shape[1:]:
+        raise DirectionError(
+            f"{path}: {len(comp)} components of {comp.shape[1]}, but {len(std)}"
+            f" deviations and a mean of {len(mean)}."
+        )
+    return {
+        f"pc{k:02}": Direction(
+            name=f"pc{k:02}",
+            vector=comp[k] * std[k],
+            unit="sd",
+            origin=mean,
+            provenance={"source": path.name, "method": "pca", "component": k},
+        )
+        for k in range(len(comp))
+    }
+
+
+def _factors(eigenvectors, path: pathlib.Path) -> dict[str, Direction]:
+    """The columns of the closed-form factors that rosinality's script writes."""
+    columns = np.asarray(eigenvectors, np.float32)
+    if columns.ndim != 2:
+        raise DirectionError(f"{path}: eigvec has the shape {columns.shape}.")
+    return {
+        f"factor{k:02}": Direction(
+            name=f"factor{k:02}",
+            vector=column,
+            provenance={"source": path.name, "method": "sefa", "component": k},
+        )
+        for k, column in enumerate(columns.T)
+        if column.any()
+    }
