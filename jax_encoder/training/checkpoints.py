@@ -1,14 +1,12 @@
 """Checkpoints of a training: whole or not at all, resumed exactly.
 
-A checkpoint is an Orbax tree of the state's leaves in a directory `step-N`. Orbax
-writes beside it and renames at the end, so that a training that is killed leaves the
-last whole checkpoint to resume from.
+A checkpoint is an Orbax tree of the state's leaves in a directory `step_N`, kept by
+Orbax's `CheckpointManager`: it writes beside the directory and renames at the end, so
+that a training that is killed leaves the last whole checkpoint to resume from.
 """
 
 import os
 import pathlib
-import re
-import shutil
 from typing import Any, TypeVar
 
 import jax
@@ -17,7 +15,6 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 State = TypeVar("State")
-_NAME = re.compile(r"step-(\d+)")
 
 
 class CheckpointError(ValueError):
@@ -26,9 +23,11 @@ class CheckpointError(ValueError):
 
 def steps(directory: str | os.PathLike[str]) -> list[int]:
     """Returns the steps of the whole checkpoints in a directory, oldest first."""
-    root = pathlib.Path(directory)
-    found = [_NAME.fullmatch(path.name) for path in root.glob("step-*")]
-    return sorted(int(match[1]) for match in found if match)
+    root = pathlib.Path(directory).absolute()
+    if not root.is_dir():
+        return []
+    with _manager(root, read_only=True) as manager:
+        return sorted(manager.all_steps())
 
 
 def save(
@@ -44,10 +43,10 @@ def save(
     """
     root = pathlib.Path(directory).absolute()
     root.mkdir(parents=True, exist_ok=True)
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        checkpointer.save(_path(root, step), _named(state), force=True)
-    for old in steps(root)[:-num_kept]:
-        shutil.rmtree(_path(root, old))
+    with _manager(root, max_to_keep=num_kept) as manager:
+        if step in manager.all_steps():
+            manager.delete(step)
+        manager.save(step, args=ocp.args.PyTreeSave(_named(state)), force=True)
 
 
 def restore(
@@ -70,16 +69,10 @@ def restore(
     found = steps(root)
     if not found or (step is not None and step not in found):
         raise CheckpointError(f"{root} has no checkpoint {step or ''}; has: {found}.")
+    step = found[-1] if step is None else step
     wanted = _named(like)
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        path = _path(root, found[-1] if step is None else step)
-        stored = checkpointer.restore(
-            path,
-            restore_args=jax.tree.map(
-                lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
-                dict(checkpointer.metadata(path).item_metadata),
-            ),
-        )
+    with _manager(root, read_only=True) as manager:
+        stored = _read(manager, step)
     problems = [f"missing: {name}" for name in sorted(wanted.keys() - stored.keys())]
     problems += [f"unused: {name}" for name in sorted(stored.keys() - wanted.keys())]
     problems += [
@@ -89,15 +82,35 @@ def restore(
     ]
     if problems:
         raise CheckpointError(
-            f"{path} is of another training; name another directory:\n  "
+            f"{_path(root, step)} is of another training; name another directory:\n  "
             + "\n  ".join(problems[:20])
         )
     leaves = [_placed(stored[name], leaf) for name, leaf in wanted.items()]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def _manager(root: pathlib.Path, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(
+        root,
+        options=ocp.CheckpointManagerOptions(
+            step_prefix="step", enable_async_checkpointing=False, **options
+        ),
+        item_handlers=ocp.PyTreeCheckpointHandler(),
+    )
+
+
+def _read(manager: ocp.CheckpointManager, step: int) -> dict[str, np.ndarray]:
+    """All leaves of a checkpoint as arrays, whatever they are."""
+    metadata: Any = manager.item_metadata(step)
+    as_arrays = jax.tree.map(
+        lambda _: ocp.RestoreArgs(restore_type=np.ndarray), dict(metadata)
+    )
+    args: Any = ocp.args.PyTreeRestore(restore_args=as_arrays)
+    return manager.restore(step, args=args)
+
+
 def _path(root: pathlib.Path, step: int) -> pathlib.Path:
-    return root / f"step-{step}"
+    return root / f"step_{step}"
 
 
 def _named(state: Any) -> dict[str, Any]:

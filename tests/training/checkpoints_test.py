@@ -83,5 +83,5 @@ def test_a_kill_while_writing_leaves_the_last_whole_checkpoint(tmp_path):
 
 def _is_writing(directory):
     names = {path.name for path in directory.iterdir()}
-    whole = {f"step-{step}" for step in checkpoints.steps(directory)}
+    whole = {f"step_{step}" for step in checkpoints.steps(directory)}
     return bool(names - whole)
