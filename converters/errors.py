@@ -1,4 +1,9 @@
-"""The one error of this package."""
+"""The one error of this package, and the one guard that makes it of all others."""
+
+import contextlib
+from collections.abc import Iterator
+
+from jax_encoder.nn import checks
 
 
 class ConversionError(ValueError):
@@ -11,6 +16,7 @@ class ConversionError(ValueError):
     """
 
     def __init__(self, reason: str, *, source: str = "", entry: str = ""):
+        entry = entry if len(entry) <= 200 else f"{entry[:200]}..."
         where = ": ".join(part for part in (source, entry) if part)
         super().__init__(f"{where}: {reason}" if where else reason)
         self.reason = reason
@@ -22,3 +28,33 @@ class ConversionError(ValueError):
         return ConversionError(
             self.reason, source=self.source or source, entry=self.entry or entry
         )
+
+
+@contextlib.contextmanager
+def guard(source: str = "", entry: str = "", doing: str = "damaged") -> Iterator[None]:
+    """Turns whatever goes wrong over foreign content into a ConversionError.
+
+    Args:
+      source: the file, where it is known.
+      entry: the part of the file at work.
+      doing: begins the reason of an error that nobody foresaw.
+
+    Raises:
+      ConversionError: instead of any other exception; names file and entry.
+    """
+    try:
+        yield
+    except ConversionError as error:
+        raise error.within(source, entry) from error.__cause__
+    except (MemoryError, RecursionError):
+        raise ConversionError(
+            "its content nests too deep, or needs too much memory",
+            source=source,
+            entry=entry,
+        ) from None
+    except OSError as error:
+        reason = error.strerror or checks.failure(error)
+        raise ConversionError(reason, source=source, entry=entry) from error
+    except Exception as error:
+        reason = f"{doing} ({checks.failure(error)})"
+        raise ConversionError(reason, source=source, entry=entry) from error

@@ -11,9 +11,9 @@ import numpy as np
 from converters.formats import kinds
 from converters.readers import contents
 from converters.readers.records import Record
+from jax_encoder.nn.checks import describe
 
 _MAX_ENTRIES = 20_000
-_MAX_TEXT = 60
 _TORCH_TABLES = ("_parameters", "_buffers", "_modules")
 
 
@@ -90,7 +90,7 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
 def _parts(recognized: tuple[kinds.Kind, ...], tree: Any) -> tuple[str, ...]:
     try:
         return recognized[0].parts(tree) if recognized else ()
-    except (LookupError, TypeError, ValueError):  # a tree of another shape
+    except Exception:  # a tree of another shape may fail in any way
         return ()
 
 
@@ -121,7 +121,7 @@ def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
     if isinstance(value, Record):
         state = value.state if isinstance(value.state, dict) else {"state": value.state}
         if not isinstance(state.get("_parameters"), dict):
-            return [(f"<{value.class_name}>", state)] if state else []
+            return [(f"<{_brief(value.class_name)}>", state)] if state else []
         tables = [state.get(name) for name in _TORCH_TABLES]
         tables = [table for table in tables if isinstance(table, dict)]
         return itertools.chain.from_iterable(table.items() for table in tables)
@@ -157,8 +157,7 @@ def _leaf(name: str, value: Any) -> Entry:
 def _brief(value: Any) -> str:
     """A few characters of a scalar; the type of anything else."""
     if isinstance(value, str):
-        text = value.split("\n")[0][:_MAX_TEXT]
-        return text.encode("ascii", "backslashreplace").decode()
-    if value is None or isinstance(value, bool | int | float | np.generic):
-        return repr(value)[:_MAX_TEXT]
+        return describe(value.split("\n", 1)[0] if len(value) < 256 else value)[1:-1]
+    if value is None or isinstance(value, bool | int | float | complex | np.generic):
+        return describe(value)
     return f"<{type(value).__name__}>"

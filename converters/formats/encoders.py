@@ -103,6 +103,11 @@ def _option(tree: Any, name: str, default: Any) -> Any:
     return default
 
 
+def _text(value: Any) -> str:
+    """A foreign value if it is a text; the text of others may be endless."""
+    return value if isinstance(value, str) else ""
+
+
 def _state(tree: Any) -> dict[str, Any]:
     state = tree.get("state_dict", tree)
     if not isinstance(state, dict) or _MARK not in state:
@@ -127,7 +132,7 @@ def _build(tree: Any, part: str | None, is_progressive: bool) -> Any:
     decoder_state = names.under(state, "decoder.")
     if part == "G_ema":
         return rosinality.generator(decoder_state, tree.get("latent_avg"))
-    is_car = "car" in str(_option(tree, "dataset_type", ""))
+    is_car = "car" in _text(_option(tree, "dataset_type", ""))
     found = encoder(
         names.under(state, "encoder."),
         is_progressive=is_progressive,
@@ -194,7 +199,7 @@ def _recognize(tree: Any, is_progressive: bool, in_channels: int) -> bool:
     stem = "conv1" if "encoder.conv1.weight" in state else "input_layer.0"
     if state[f"encoder.{stem}.weight"].shape[1] != in_channels:
         return False
-    told = _PROGRESSIVE.get(str(_option(tree, "encoder_type", "")))
+    told = _PROGRESSIVE.get(_text(_option(tree, "encoder_type", "")))
     return told is None or told == is_progressive
 
 

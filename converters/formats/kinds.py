@@ -58,9 +58,7 @@ def recognize(tree: Any) -> tuple[Kind, ...]:
 def _is(kind: Kind, tree: Any) -> bool:
     try:
         return bool(kind.recognize(tree))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        return False  # a tree of another shape
-    except RecursionError:
+    except Exception:  # a tree of another shape may fail in any way
         return False
 
 
@@ -113,7 +111,7 @@ def convert(
     Raises:
       ConversionError: says what is wrong, in which file, at which entry.
     """
-    try:
+    with errors.guard(source, doing="unexpected content"):
         chosen = choose(tree, kind)
         parts = chosen.parts(tree)
         if part is not None and part not in parts:
@@ -123,10 +121,3 @@ def convert(
                 f"there is no part {part!r}; the parts: {', '.join(map(repr, parts))}"
             )
         return chosen.build(tree, part)
-    except errors.ConversionError as error:
-        raise error.within(source) from None
-    except Exception as error:  # a file may hold anything where a number must stand
-        raise errors.ConversionError(
-            f"unexpected content: {type(error).__name__}: {str(error)[:300]}",
-            source=source,
-        ) from error

@@ -30,7 +30,11 @@ def submodules(record: Record) -> dict[str, Record]:
     found = found if isinstance(found, dict) else {}
     if len(found) > _MAX_INNER:
         raise errors.ConversionError(f"{len(found)} modules in one")
-    return {str(name): value for name, value in found.items() if is_module(value)}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(name, str) and is_module(value)
+    }
 
 
 def submodule(record: Record, path: str) -> Record:

@@ -15,6 +15,7 @@ from converters.formats import assign, base, names, nvidia, persistence
 from converters.readers.records import Record
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan3, stylegan3_config
+from jax_encoder.nn.checks import describe
 
 # Arguments of the official constructors (layers' included), their types and our fields.
 _ARGUMENTS: Mapping[str, tuple[type, ...]] = {
@@ -118,7 +119,7 @@ def _arguments(synthesis: Record) -> dict[str, Any]:
             isinstance(value, bool) and bool not in kinds
         ):
             raise errors.ConversionError(
-                f"the setting {name!r} of the SynthesisNetwork is {value!r:.40}"
+                f"the setting {name!r} of the SynthesisNetwork is {describe(value)}"
             )
         found[name] = float(value) if float in kinds and value is not None else value
     return found
@@ -147,11 +148,22 @@ def _check_layers(config: stylegan3_config.GeneratorConfig, synthesis: Record) -
         }
         for name, value in wanted.items():
             got = layer.get(name, value)
-            if not np.array_equal(np.asarray(got), np.asarray(value)):
+            if not _is_equal(got, value):
                 raise errors.ConversionError(
-                    f"{name!r} of the layer is {got!r:.60}; {value} was expected",
+                    f"{name!r} of the layer is {describe(got)}; {value} was expected",
                     entry=f"synthesis.{spec.name}",
                 )
+
+
+def _is_equal(got: Any, value: Any) -> bool:
+    """Whether a foreign value is a number, or a few, that equal ours."""
+    if isinstance(got, list | tuple):
+        wanted = value if isinstance(value, list) else []
+        return len(got) == len(wanted) and all(map(_is_equal, got, wanted))
+    if isinstance(got, np.ndarray):
+        return got.size <= 4 and np.array_equal(got, np.asarray(value))
+    is_scalar = got is None or isinstance(got, int | float | np.generic)
+    return is_scalar and not isinstance(value, list) and got == value
 
 
 def _our_name(name: str) -> str:

@@ -11,6 +11,7 @@ KIND = "dnnlib.tflib.network.Network"
 PARTS = ("G_ema", "G", "D")
 _MAX_NETWORKS = 64
 _MAX_VARIABLES = 10_000
+_MAX_NAME = 500
 
 
 def is_network(value: Any) -> bool:
@@ -69,7 +70,7 @@ def variables(network: Record) -> dict[str, np.ndarray]:
         found |= _own_variables(inner, prefix)
         components = inner.get("components")
         components = components if isinstance(components, dict) else {}
-        if len(components) > _MAX_NETWORKS:
+        if len(components) > _MAX_NETWORKS or len(prefix) > _MAX_NAME:
             break
         waiting += [(f"{prefix}{name}/", c) for name, c in components.items()]
     raise errors.ConversionError("the components of the network hold each other")
@@ -91,5 +92,6 @@ def _is_variable(item: Any) -> bool:
         isinstance(item, tuple | list)
         and len(item) == 2
         and isinstance(item[0], str)
+        and len(item[0]) <= _MAX_NAME
         and isinstance(item[1], np.ndarray | np.generic)
     )

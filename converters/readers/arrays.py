@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import struct
 from typing import Any
 
@@ -11,11 +10,15 @@ import numpy as np
 
 from converters import errors
 from converters.readers import budget as budgets
-from converters.readers import tensors, zips
+from converters.readers import zips
+from jax_encoder.nn.checks import describe, failure
 
 NPY_MAGIC = b"\x93NUMPY"
 METADATA = "__metadata__"
 _MAX_HEADER = 8 << 20
+_MAX_NPY_HEADER = 10_000
+DAMAGED = "the description of the tensor is damaged"
+_NPY_KINDS = "biufcSUV"
 
 SAFETENSORS_DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"),
@@ -40,34 +43,30 @@ def read_npy(data: memoryview, budget: budgets.Budget) -> np.ndarray:
     Raises:
       ConversionError: damaged, or an array of objects.
     """
-    header = io.BytesIO(bytes(data[:65_536]))
-    try:
+    header = io.BytesIO(bytes(data[: 2 * _MAX_NPY_HEADER]))
+    # The header is parsed as Python, within limits: anything may happen.
+    with errors.guard(doing="the header of the array is damaged"):
         version = np.lib.format.read_magic(header)
         if version == (1, 0):
-            parsed = np.lib.format.read_array_header_1_0(header)
+            parsed = np.lib.format.read_array_header_1_0(header, _MAX_NPY_HEADER)
         else:
-            parsed = np.lib.format.read_array_header_2_0(header)
-    except Exception as error:  # the header is parsed as Python: anything may happen
-        raise errors.ConversionError(
-            f"the header of the array is damaged: {str(error)[:200]}"
-        ) from None
+            parsed = np.lib.format.read_array_header_2_0(header, _MAX_NPY_HEADER)
     shape, is_fortran, dtype = parsed
-    if dtype.hasobject or dtype.names or not dtype.itemsize:
+    if dtype.hasobject or dtype.names:
         raise errors.ConversionError(
             "refused: an array of Python objects, whose pickle could run code; save"
             " plain numbers"
         )
-    tensors.check_shape(shape)
-    start, size = header.tell(), math.prod(shape) * dtype.itemsize
+    if dtype.kind not in _NPY_KINDS or dtype.subdtype or not dtype.itemsize:
+        raise errors.ConversionError("an array of no plain numbers or texts")
+    shape = budget.shape(shape)
+    start, size = header.tell(), budget.size(shape, dtype)
     if start + size > len(data):
         raise errors.ConversionError(
-            f"an array of {size} bytes in a file of {len(data)}: it was cut short"
+            f"an array of {describe(size)} bytes in a file of {len(data)}: it was cut"
+            " short"
         )
-    if not size:
-        return np.zeros(shape, dtype)
-    budget.view(size)
-    order = "F" if is_fortran else "C"
-    return np.ndarray(shape, dtype, data[start : start + size], order=order)
+    return budget.array(data[start : start + size], dtype, shape, is_fortran=is_fortran)
 
 
 def read_npz(archive: zips.Archive, budget: budgets.Budget) -> dict[str, np.ndarray]:
@@ -80,11 +79,9 @@ def read_npz(archive: zips.Archive, budget: budgets.Budget) -> dict[str, np.ndar
     for name in archive.members:
         if not name.endswith(".npy"):
             raise errors.ConversionError("a member that is no array", entry=name)
-        content = archive.read(name, allow_deflated=True)
-        try:
+        with errors.guard(entry=name):
+            content = archive.read(name, allow_deflated=True)
             result[name.removesuffix(".npy")] = read_npy(content, budget)
-        except errors.ConversionError as error:
-            raise error.within("", name) from None
     return result
 
 
@@ -105,12 +102,13 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
     """
     length = struct.unpack("<Q", data[:8])[0]
     if length > min(_MAX_HEADER, len(data) - 8):
-        raise errors.ConversionError(f"a header of {length} bytes")
+        raise errors.ConversionError(f"a header of {describe(length)} bytes")
+    budget.copy(length)
     try:
         header = json.loads(bytes(data[8 : 8 + length]))
     except (ValueError, RecursionError) as error:
         raise errors.ConversionError(
-            f"the header is damaged: {str(error)[:200]}"
+            f"the header is damaged: {failure(error)}"
         ) from None
     if not isinstance(header, dict):
         raise errors.ConversionError("the header is no table of tensors")
@@ -129,20 +127,15 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
 def _safetensor(
     name: str, entry: Any, body: memoryview, budget: budgets.Budget
 ) -> np.ndarray:
-    try:
+    with errors.guard(entry=name, doing=DAMAGED):
         dtype = SAFETENSORS_DTYPES[entry["dtype"]]
-        shape, (start, end) = entry["shape"], entry["data_offsets"]
-        if not all(tensors.is_count(count) for count in (*shape, start, end)):
-            raise ValueError
-        if not start <= end <= len(body):
-            raise ValueError
-        if math.prod(shape) * dtype.itemsize != end - start or len(shape) > 32:
-            raise ValueError
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise errors.ConversionError(
-            f"the description of the tensor is damaged: {str(entry)[:120]}", entry=name
-        ) from None
-    budget.view(end - start)
-    if start == end:
-        return np.zeros(shape, dtype)
-    return np.ndarray(shape, dtype, body[start:end])
+        shape = budget.shape(entry["shape"])
+        start, end = budget.items(entry["data_offsets"], limit=2)
+        is_inside = budgets.is_count(start) and budgets.is_count(end)
+        if not is_inside or not start <= end <= len(body):
+            raise errors.ConversionError(
+                f"{DAMAGED}: its bytes are not inside of the file"
+            )
+        if budget.size(shape, dtype) != end - start:
+            raise errors.ConversionError(f"{DAMAGED}: its shape and its bytes differ")
+        return budget.array(body[start:end], dtype, shape)

@@ -48,19 +48,10 @@ def read(path: str | os.PathLike[str]) -> Contents:
     Raises:
       ConversionError: it cannot be read safely; says which file, where and why.
     """
-    source = str(path)
-    try:
+    source = os.fspath(path)
+    with errors.guard(source):
         data = _map(pathlib.Path(path))
         container, tree = parse(data)
-    except errors.ConversionError as error:
-        raise error.within(source) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise errors.ConversionError(reason, source=source) from None
-    except (MemoryError, RecursionError):
-        raise errors.ConversionError(
-            "the file needs too much memory to read", source=source
-        ) from None
     return Contents(source, container, tree)
 
 
@@ -91,8 +82,11 @@ def parse(data: memoryview) -> tuple[str, Any]:
     Raises:
       ConversionError: unknown, damaged or refused.
     """
-    head = bytes(data[:512])
-    budget = budgets.Budget(len(data))
+    with errors.guard():
+        return _parse(data, bytes(data[:512]), budgets.Budget(len(data)))
+
+
+def _parse(data: memoryview, head: bytes, budget: budgets.Budget) -> tuple[str, Any]:
     if head.startswith(b"PK\x03\x04"):
         archive = zips.Archive(data)
         if any(name.endswith("data.pkl") for name in archive.members):

@@ -13,10 +13,13 @@ from typing import Any
 from converters import errors
 from converters.readers import budget as budgets
 from converters.readers import records
+from jax_encoder.nn.checks import describe, failure
 
 _VIEW_FROM = 1024  # byte strings from this length on stay views of the file
 _MAX_TEXT = 16 << 20
 _MAX_LINE = 512
+_MAX_KEY = 4096
+MAX_ARGUMENTS = 32
 _KEY_TYPES = (str, bytes, int, float, bool, type(None))
 _MARK = object()
 
@@ -37,7 +40,7 @@ class Symbol:
         self.call = call
 
     def __repr__(self) -> str:
-        return f"<{self.name}>"
+        return f"<{self.name:s}>"
 
 
 class Pending:
@@ -98,15 +101,16 @@ class Unpickler:
                 raise
             except (IndexError, struct.error):
                 raise errors.ConversionError(
-                    f"the pickle is damaged or cut short at byte {start}"
+                    f"the pickle is damaged or cut short at byte {start:d}"
                 ) from None
             except KeyError:
+                code = f"{data[start]:#04x}"
                 raise errors.ConversionError(
-                    f"the pickle is damaged: opcode {data[start]:#04x} at byte {start}"
+                    f"the pickle is damaged: opcode {code:s} at byte {start:d}"
                 ) from None
             except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
                 raise errors.ConversionError(
-                    f"the pickle is damaged at byte {start}: {str(error)[:200]}"
+                    f"the pickle is damaged at byte {start:d} ({failure(error)})"
                 ) from None
 
     # Reading.
@@ -115,7 +119,8 @@ class Unpickler:
         end = self.position + count
         if count < 0 or end > len(self._data):
             raise errors.ConversionError(
-                f"the pickle ends within {count} bytes declared at {self.position}"
+                f"the pickle ends within {describe(count)} bytes declared at"
+                f" {self.position:d}"
             )
         piece = self._data[self.position : end]
         self.position = end
@@ -134,10 +139,8 @@ class Unpickler:
 
     def _text(self, size: int, encoding: str) -> None:
         if size > _MAX_TEXT:
-            raise ValueError(f"a text of {size} bytes")
-        self.budget.copy(size)
-        errors_mode = "surrogatepass" if encoding == "utf-8" else "strict"
-        self._stack.append(str(self._take(size), encoding, errors_mode))
+            raise ValueError(f"a text of {describe(size)} bytes")
+        self._stack.append(self.budget.decode(self._take(size), encoding))
 
     def _bytes(self, size: int) -> None:
         piece = self._take(size)
@@ -148,7 +151,7 @@ class Unpickler:
 
     def _long(self, size: int) -> None:
         if not 0 <= size <= 1024:
-            raise ValueError(f"an integer of {size} bytes")
+            raise ValueError(f"an integer of {describe(size)} bytes")
         self._stack.append(int.from_bytes(self._take(size), "little", signed=True))
 
     # The stack and the memo.
@@ -185,35 +188,35 @@ class Unpickler:
 
     def _get(self, index: int) -> None:
         if index not in self._memo:
-            raise ValueError(f"nothing is stored as number {index}")
+            raise ValueError(f"nothing is stored as number {index:d}")
         value = self._memo[index]
         is_built = isinstance(value, Pending) and value.value is not None
         self._stack.append(value.value if is_built else value)
 
     def _collect(self, count: int) -> None:
-        items = tuple(self._pop() for _ in range(count))
-        self._stack.append(items[::-1])
+        items = [self._pop() for _ in range(count)]
+        self._stack.append((*items[::-1],))
 
     # Containers.
 
     def _set_items(self, items: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, dict) or len(items) % 2:
-            raise TypeError(f"items for a {type(target).__name__}")
+            raise TypeError(f"items for {describe(target)}")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[check_key(key)] = value
+            target[check_key(key, self.budget)] = value
 
     def _append(self, items: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, list):
-            raise TypeError(f"elements for a {type(target).__name__}")
+            raise TypeError(f"elements for {describe(target)}")
         target.extend(items)
 
     def _add(self, items: list[Any]) -> None:
         target = self._top()
         if not isinstance(target, set):
-            raise TypeError(f"members for a {type(target).__name__}")
-        target.update(check_key(item) for item in items)
+            raise TypeError(f"members for {describe(target)}")
+        target.update(check_key(item, self.budget) for item in items)
 
     # Globals and objects.
 
@@ -225,16 +228,11 @@ class Unpickler:
     def _call(self, symbol: Any, args: Any) -> None:
         if not isinstance(symbol, Symbol) or symbol.call is None:
             raise TypeError(f"a call of {_brief(symbol)}")
-        if not isinstance(args, tuple):
-            raise TypeError(f"arguments of {symbol.name} are no tuple")
-        try:
+        if not isinstance(args, tuple) or len(args) > MAX_ARGUMENTS:
+            raise TypeError(f"arguments of {_brief(symbol)} that are {describe(args)}")
+        # Hostile arguments fail in any way.
+        with errors.guard(doing=f"unusable arguments for {_brief(symbol)}"):
             self._stack.append(symbol.call(self, *args))
-        except errors.ConversionError:
-            raise
-        except Exception as error:  # hostile arguments fail in any way
-            raise errors.ConversionError(
-                f"unusable arguments for {symbol.name}: {str(error)[:200]}"
-            ) from None
 
     def _build(self) -> None:
         state = self._pop()
@@ -253,24 +251,33 @@ class Unpickler:
         self._stack.append(self._persistent(identifier))
 
 
-def check_key(key: Any) -> Any:
-    """Refuses keys whose hash could take long or run code.
+def check_key(key: Any, budget: budgets.Budget) -> Any:
+    """Refuses keys whose hash or comparison could take long or run code.
+
+    Args:
+      key: a foreign value.
+      budget: charged with the comparison of long texts.
+
+    Returns:
+      The key.
 
     Raises:
       TypeError: `key` is no scalar, or an integer beyond 64 bits. (Large integers and
         tuples can be made to collide, which takes time that grows with the square.)
     """
     if not isinstance(key, _KEY_TYPES):
-        raise TypeError(f"a key that is a {type(key).__name__}")
+        raise TypeError(f"a key that is {describe(key)}")
     if isinstance(key, int) and not -(1 << 63) <= key < 1 << 63:
         raise TypeError("a key that is a very large integer")
+    if isinstance(key, str | bytes):
+        if len(key) > _MAX_KEY:
+            raise TypeError(f"a key of {len(key)} characters")
+        budget.step(len(key) // 256)
     return key
 
 
 def _brief(value: Any) -> str:
-    if isinstance(value, Symbol):
-        return value.name
-    return f"a {type(value).__name__}"
+    return value.name if isinstance(value, Symbol) else describe(value)
 
 
 def _frame(u: Unpickler) -> None:
@@ -280,7 +287,7 @@ def _frame(u: Unpickler) -> None:
 def _proto(u: Unpickler) -> None:
     version = u._take(1)[0]
     if version > 5:
-        raise ValueError(f"pickle protocol {version}; 2 to 5 are known")
+        raise ValueError(f"pickle protocol {version:d}; 2 to 5 are known")
 
 
 def _stack_global(u: Unpickler) -> None:
@@ -322,7 +329,7 @@ def _dict_from_mark(u: Unpickler) -> None:
 
 
 def _frozenset_from_mark(u: Unpickler) -> None:
-    u._push(frozenset(check_key(item) for item in u._pop_mark()))
+    u._push(frozenset(check_key(item, u.budget) for item in u._pop_mark()))
 
 
 def _bytearray(u: Unpickler) -> None:
@@ -365,7 +372,7 @@ _HANDLERS: dict[int, Callable[[Unpickler], Any]] = {
     0x85: lambda u: u._collect(1),
     0x86: lambda u: u._collect(2),
     0x87: lambda u: u._collect(3),
-    ord("t"): lambda u: u._push(tuple(u._pop_mark())),
+    ord("t"): lambda u: u._push((*u._pop_mark(),)),
     ord("]"): lambda u: u._push([]),
     ord("l"): lambda u: u._push(u._pop_mark()),
     ord("a"): _append_one,

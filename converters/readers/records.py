@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+from jax_encoder.nn.checks import describe
+
 
 @dataclasses.dataclass(eq=False, repr=False)
 class Record:
@@ -22,7 +24,7 @@ class Record:
     state: Any = None
 
     def __repr__(self) -> str:
-        return f"Record({self.kind!r}, {self.class_name!r})"
+        return f"Record({describe(self.kind)}, {describe(self.class_name)})"
 
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute of the object, or `default`."""

@@ -7,42 +7,52 @@ from typing import Any
 
 from converters import errors
 from converters.readers import pickles, records, tensors, torch_streams
+from jax_encoder.nn.checks import describe
 
 Symbol = pickles.Symbol
 Unpickler = pickles.Unpickler
+_MAX_ARGUMENTS = pickles.MAX_ARGUMENTS
+_MAX_NAME = 400
 
 
 def _mapping(unpickler: Unpickler, *args: Any) -> dict[Any, Any]:
     """OrderedDict, defaultdict and the like: a plain dict."""
     items = next((arg for arg in args if isinstance(arg, dict | list | tuple)), ())
-    unpickler.budget.step(len(items))
+    budget = unpickler.budget
+    budget.step(len(items))
     pairs = items.items() if isinstance(items, dict) else items
-    return {pickles.check_key(key): value for key, value in pairs}
+    found = {}
+    for pair in pairs:
+        key, value = budget.items(pair, limit=2)
+        found[pickles.check_key(key, budget)] = value
+    return found
 
 
 def _set(unpickler: Unpickler, items: Any = ()) -> set[Any]:
-    unpickler.budget.step(len(items))
-    return {pickles.check_key(item) for item in items}
+    budget = unpickler.budget
+    return {pickles.check_key(item, budget) for item in budget.items(items)}
 
 
 def _list(unpickler: Unpickler, items: Any = ()) -> list[Any]:
-    unpickler.budget.step(len(items))
-    return list(items)
+    return [*unpickler.budget.items(items)]
 
 
 def _tuple(unpickler: Unpickler, items: Any = ()) -> tuple[Any, ...]:
-    return tuple(_list(unpickler, items))
+    return unpickler.budget.items(items)
 
 
-def _complex(unpickler: Unpickler, real: float, imaginary: float) -> complex:
+def _complex(unpickler: Unpickler, real: Any, imaginary: Any) -> complex:
+    if not isinstance(real, int | float) or not isinstance(imaginary, int | float):
+        raise TypeError("a complex number of no numbers")
     return complex(real, imaginary)
 
 
-def _encode(unpickler: Unpickler, text: str, encoding: str = "latin1") -> bytes:
+def _encode(unpickler: Unpickler, text: Any, encoding: Any = "latin1") -> bytes:
     """`_codecs.encode`: how protocol 2 of Python 3 writes bytes."""
-    if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8"):
+    is_text = isinstance(text, str) and isinstance(encoding, str)
+    if not is_text or encoding not in ("latin1", "latin-1", "utf-8"):
         raise TypeError("bytes in an unknown encoding")
-    unpickler.budget.copy(len(text))
+    unpickler.budget.copy(len(text) * (4 if encoding == "utf-8" else 1))
     return text.encode(encoding)
 
 
@@ -54,8 +64,12 @@ def _empty_bytes(unpickler: Unpickler, *args: Any) -> bytes:
     return data  # type: ignore[return-value]
 
 
-def _path(unpickler: Unpickler, *parts: str) -> str:
-    return "/".join(parts)
+def _path(unpickler: Unpickler, *parts: Any) -> str:
+    return unpickler.budget.join("/", parts, limit=_MAX_ARGUMENTS)
+
+
+def _device(unpickler: Unpickler, *parts: Any) -> str:
+    return unpickler.budget.join(":", parts, limit=2)
 
 
 def _first(unpickler: Unpickler, data: Any, *_: Any) -> Any:
@@ -71,7 +85,7 @@ def _rebuild_from_type(
         raise TypeError("a tensor without a function to rebuild it")
     if function.call is _rebuild_from_type:
         raise TypeError("nested tensor types")
-    return function.call(unpickler, *args)
+    return function.call(unpickler, *unpickler.budget.items(args, limit=_MAX_ARGUMENTS))
 
 
 def _reconstructor(unpickler: Unpickler, kind: Any, _base: Any, _state: Any) -> Any:
@@ -83,9 +97,12 @@ def _reconstructor(unpickler: Unpickler, kind: Any, _base: Any, _state: Any) -> 
 
 def _persistent_object(unpickler: Unpickler, meta: Any) -> records.Record:
     """NVIDIA's persistence: the source text in `module_src` is left alone."""
-    if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str):
-        raise TypeError("no class name")
-    return records.Record(_PERSISTENT, meta["class_name"], meta.get("state"))
+    if not isinstance(meta, dict):
+        raise TypeError("no table of the object")
+    name = unpickler.budget.characters(
+        meta.get("class_name"), _MAX_NAME, "the name of a class"
+    )
+    return records.Record(_PERSISTENT, name, meta.get("state"))
 
 
 _PERSISTENT = "torch_utils.persistence._reconstruct_persistent_obj"
@@ -99,7 +116,9 @@ def _record(kind: str) -> Symbol:
 def _load_from_bytes(unpickler: Unpickler, data: Any) -> tensors.Storage:
     """`torch.storage._load_from_bytes`: a nested stream that holds one storage."""
     storage = torch_streams.read_legacy(
-        tensors.raw_bytes(data), symbols=find_storage, budget=unpickler.budget
+        tensors.raw_bytes(unpickler, data),
+        symbols=find_storage,
+        budget=unpickler.budget,
     )
     if not isinstance(storage, tensors.Storage):
         raise TypeError("no storage")
@@ -121,7 +140,7 @@ _TORCH: dict[str, Any] = {
     "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
     "torch.storage._load_from_bytes": _load_from_bytes,
     "torch.Size": _tuple,
-    "torch.device": lambda unpickler, *parts: ":".join(map(str, parts)),
+    "torch.device": _device,
 }
 
 _NUMPY: dict[str, Any] = {
@@ -195,18 +214,27 @@ _TABLE: dict[str, Any] = {
 }
 
 
+def _full_name(module: str, name: str) -> str:
+    if len(module) + len(name) > _MAX_NAME:
+        raise errors.ConversionError(
+            f"refused: the pickle names a global of {len(module) + len(name):d}"
+            f" characters, {describe(module)}"
+        )
+    return f"{module:s}.{name:s}"
+
+
 def find(module: str, name: str) -> Any:
     """The stand-in for a global.
 
     Raises:
       ConversionError: the global is not on the list.
     """
-    full = f"{module}.{name}"
+    full = _full_name(module, name)
     if full not in _TABLE:
         raise errors.ConversionError(
-            f"refused: the pickle names {full[:200]!r}, which no known checkpoint needs"
-            " and which could run code. Nothing was run. Save the weights alone (a"
-            " state dict) with the program that wrote the file"
+            f"refused: the pickle names {describe(full, 200)}, which no known"
+            " checkpoint needs and which could run code. Nothing was run. Save the"
+            " weights alone (a state dict) with the program that wrote the file"
         )
     return _TABLE[full]
 
@@ -217,9 +245,10 @@ def find_storage(module: str, name: str) -> Any:
     Raises:
       ConversionError: the global is something else.
     """
-    full = f"{module}.{name}"
+    full = _full_name(module, name)
     if full not in _STORAGES:
         raise errors.ConversionError(
-            f"refused: a tensor's own stream names {full[:200]!r}; nothing was run"
+            f"refused: a tensor's own stream names {describe(full, 200)}; nothing was"
+            " run"
         )
     return _STORAGES[full]

@@ -4,9 +4,7 @@ All arrays are read-only views of the file's bytes; nothing is copied here.
 """
 
 import dataclasses
-import math
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
@@ -14,9 +12,9 @@ import numpy as np
 
 from converters import errors
 from converters.readers import budget as budgets
-from converters.readers import pickles
+from converters.readers import pickles, records
+from jax_encoder.nn.checks import describe
 
-_MAX_RANK = 32
 _DTYPE = re.compile(r"[<>=|]?([biufc](1|2|4|8|16)|\?|[SUV]\d{1,3})")
 
 STORAGE_DTYPES: dict[str, np.dtype] = {
@@ -80,31 +78,13 @@ class Storage:
         return Storage(self.dtype, numel, data)
 
 
-def is_count(value: Any) -> bool:
-    """Whether `value` is a whole number from zero on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def check_shape(shape: Sequence[Any]) -> None:
-    """Refuses what is no shape.
-
-    Raises:
-      ConversionError: too many axes, or lengths that are no whole numbers from zero.
-    """
-    # Foreign values are not shown: their text may be endless.
-    if len(shape) > _MAX_RANK:
-        raise errors.ConversionError(f"an array of {len(shape)} axes")
-    if not all(is_count(count) and count < 1 << 48 for count in shape):
-        raise errors.ConversionError("an array with a length that makes no sense")
-
-
 def view(
     data: memoryview,
     dtype: np.dtype,
     *,
-    offset: int,
-    shape: Sequence[int],
-    strides: Sequence[int],
+    offset: Any,
+    shape: Any,
+    strides: Any,
     budget: budgets.Budget,
 ) -> np.ndarray:
     """A strided view of bytes.
@@ -112,9 +92,9 @@ def view(
     Args:
       data: the bytes of the storage.
       dtype: of the elements.
-      offset: of the first element, in elements.
-      shape: of the array.
-      strides: in elements.
+      offset: of the first element, in elements; a foreign value.
+      shape: of the array; a foreign value.
+      strides: in elements; a foreign value.
       budget: charged with the size that the array would have if copied.
 
     Returns:
@@ -123,22 +103,20 @@ def view(
     Raises:
       ConversionError: any element would lie outside of `data`.
     """
-    check_shape(shape)
-    check_shape(strides)
-    if len(shape) != len(strides) or not is_count(offset):
+    shape, strides = budget.shape(shape), budget.shape(strides)
+    if len(shape) != len(strides) or not budgets.is_count(offset):
         raise errors.ConversionError("a tensor whose offset or strides make no sense")
-    numel = math.prod(shape)
-    if numel == 0:
-        return np.zeros(shape, dtype)
+    if not budget.size(shape, dtype):
+        return budget.array(b"", dtype, shape)
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     if (last + 1) * dtype.itemsize > len(data):
         raise errors.ConversionError(
-            f"a tensor of shape {tuple(shape)} ends beyond its storage of"
-            f" {len(data) // dtype.itemsize} elements"
+            f"a tensor of {len(shape)} axes ends at element {describe(last)}, beyond"
+            f" its storage of {len(data) // dtype.itemsize:d}"
         )
-    budget.view(numel * dtype.itemsize)
-    steps = tuple(stride * dtype.itemsize for stride in strides)
-    return np.ndarray(shape, dtype, data, offset * dtype.itemsize, steps)
+    item = dtype.itemsize
+    steps = budget.items([stride * item for stride in strides])
+    return budget.array(data, dtype, shape, offset=offset * item, strides=steps)
 
 
 def rebuild_tensor(
@@ -153,8 +131,8 @@ def rebuild_tensor(
         storage.data,
         storage.dtype,
         offset=offset,
-        shape=tuple(size),
-        strides=tuple(stride),
+        shape=size,
+        strides=stride,
         budget=unpickler.budget,
     )
 
@@ -171,9 +149,9 @@ def rebuild_tensor_v3(
     *_,
 ) -> np.ndarray | None:
     """`torch._utils._rebuild_tensor_v3`: an untyped storage and a dtype."""
-    name = str(getattr(dtype, "class_name", ""))
+    name = dtype.class_name if isinstance(dtype, records.Record) else ""
     if name not in TORCH_DTYPES or not isinstance(storage, Storage):
-        raise errors.ConversionError(f"a tensor of the type {name[:40]!r}")
+        raise errors.ConversionError(f"a tensor of the type {describe(name)}")
     item = TORCH_DTYPES[name]
     typed = Storage(item, storage.numel // item.itemsize, storage.data)
     return rebuild_tensor(unpickler, typed, offset, size, stride)
@@ -185,18 +163,20 @@ class PendingDtype(pickles.Pending):
     def build(self, unpickler: pickles.Unpickler, state: Any) -> np.dtype:
         """Applies the byte order."""
         assert self.value is not None
-        order = state[1] if isinstance(state, tuple) and len(state) > 1 else "|"
-        if order not in ("<", ">", "=", "|") or any(state[2:5]):
+        parts = unpickler.budget.items(state, limit=9)
+        order = parts[1] if len(parts) > 1 else "|"
+        is_plain = all(part is None for part in parts[2:5])
+        if not isinstance(order, str) or order not in "<>=|" or not is_plain:
             raise errors.ConversionError("a structured or unknown NumPy type")
-        return self.value.newbyteorder(order) if order in "<>" else self.value
+        return self.value.newbyteorder(order) if order in ("<", ">") else self.value
 
 
 def make_dtype(unpickler: pickles.Unpickler, name: Any, *_) -> PendingDtype:
     """`numpy.dtype`, of numbers and short texts only."""
-    name = str(name, "ascii") if isinstance(name, bytes) else name
+    if isinstance(name, bytes):
+        name = unpickler.budget.decode(name, "ascii")
     if not isinstance(name, str) or not _DTYPE.fullmatch(name):
-        shown = name[:40] if isinstance(name, str) else type(name).__name__
-        raise errors.ConversionError(f"an array of the NumPy type {shown!r}")
+        raise errors.ConversionError(f"an array of the NumPy type {describe(name)}")
     pending = PendingDtype()
     pending.value = np.dtype(name)
     return pending
@@ -214,9 +194,10 @@ def check_dtype(dtype: Any) -> np.dtype:
     return dtype
 
 
-def raw_bytes(data: Any) -> memoryview:
+def raw_bytes(unpickler: pickles.Unpickler, data: Any) -> memoryview:
     """The bytes of an array, whichever way its pickle holds them."""
     if isinstance(data, str):  # Python 2, or protocol 2 of Python 3
+        unpickler.budget.copy(len(data))
         data = data.encode("latin-1")
     if not isinstance(data, bytes | memoryview):
         raise errors.ConversionError("an array of Python objects, not numbers")
@@ -228,8 +209,12 @@ class PendingArray(pickles.Pending):
 
     def build(self, unpickler: pickles.Unpickler, state: Any) -> np.ndarray:
         """Makes the array from (version, shape, dtype, is_fortran, bytes)."""
-        shape, dtype, is_fortran, data = state[-4:]
-        return contiguous(unpickler, data, dtype, shape, is_fortran=bool(is_fortran))
+        parts = unpickler.budget.items(state, limit=5)
+        if len(parts) < 4:
+            raise errors.ConversionError("an array without its content")
+        shape, dtype, is_fortran, data = parts[-4:]
+        is_fortran = isinstance(is_fortran, int) and is_fortran != 0
+        return contiguous(unpickler, data, dtype, shape, is_fortran=is_fortran)
 
 
 def contiguous(
@@ -241,25 +226,24 @@ def contiguous(
     is_fortran: bool = False,
 ) -> np.ndarray:
     """An array that fills `data` exactly."""
-    dtype, data = check_dtype(dtype), raw_bytes(data)
-    shape = tuple(shape)
-    check_shape(shape)
-    if math.prod(shape) * dtype.itemsize != len(data):
+    dtype, data = check_dtype(dtype), raw_bytes(unpickler, data)
+    budget = unpickler.budget
+    shape = budget.shape(shape)
+    size = budget.size(shape, dtype)
+    if size != len(data):
         raise errors.ConversionError(
-            f"an array of shape {shape} with {len(data)} bytes instead of"
-            f" {math.prod(shape) * dtype.itemsize}"
+            f"an array of {len(shape)} axes with {len(data)} bytes instead of"
+            f" {describe(size)}"
         )
-    unpickler.budget.view(len(data))
-    if not data:
-        return np.zeros(shape, dtype)
-    return np.ndarray(shape, dtype, data, order="F" if is_fortran else "C")
+    return budget.array(data, dtype, shape, is_fortran=is_fortran)
 
 
 def from_buffer(
     unpickler: pickles.Unpickler, data: Any, dtype: Any, shape: Any, order: Any, *_
 ) -> np.ndarray:
     """`numpy.core.numeric._frombuffer`, protocol 5's way to pickle an array."""
-    return contiguous(unpickler, data, dtype, shape, is_fortran=order == "F")
+    is_fortran = isinstance(order, str) and order == "F"
+    return contiguous(unpickler, data, dtype, shape, is_fortran=is_fortran)
 
 
 def scalar(unpickler: pickles.Unpickler, dtype: Any, data: Any = b"") -> Any:

@@ -15,10 +15,12 @@ import numpy as np
 from converters import errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, tensors, zips
+from jax_encoder.nn.checks import describe
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAGIC_BYTES = b"\x8a\n" + MAGIC.to_bytes(10, "little")
 _PROTOCOL = 1001
+_MAX_KEY = 200
 
 Symbols = Callable[[str, str], Any]
 
@@ -48,41 +50,44 @@ def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget)
     """
     root = _root(archive)
     order = "little"
-    if f"{root}byteorder" in archive.members:
-        order = bytes(archive.read(f"{root}byteorder")).decode("ascii", "replace")
+    if f"{root:s}byteorder" in archive.members:
+        content = archive.read(f"{root:s}byteorder")
+        order = budget.decode(content[:16], "latin-1")
     storages: dict[str, tensors.Storage] = {}
 
     def persistent(identifier: Any) -> tensors.Storage:
-        kind, key, numel, _ = _parse(identifier)
+        kind, key, numel, _ = _parse(identifier, budget)
         dtype = _ordered(kind.dtype, order)
         if key not in storages:
-            content = archive.read(f"{root}data/{key}")
+            content = archive.read(f"{root:s}data/{key:s}")
             if numel * dtype.itemsize > len(content):
                 raise errors.ConversionError(
-                    f"a storage of {numel} elements in {len(content)} bytes",
-                    entry=f"{root}data/{key}",
+                    f"a storage of {describe(numel)} elements in {len(content)} bytes",
+                    entry=f"{root:s}data/{key:s}",
                 )
             storages[key] = tensors.Storage(dtype, numel, content)
         if storages[key].dtype != dtype or storages[key].numel != numel:
-            raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
+            raise errors.ConversionError(f"two storages share the key {describe(key)}")
         return storages[key]
 
-    name = f"{root}data.pkl"
+    name = f"{root:s}data.pkl"
     reader = pickles.Unpickler(
         archive.read(name), symbols=symbols, budget=budget, persistent=persistent
     )
-    try:
+    with errors.guard(entry=name):
         return reader.load()
-    except errors.ConversionError as error:
-        raise error.within("", name) from None
+
+
+def _is_root(name: str) -> bool:
+    return name.partition("/")[2] == "data.pkl"
 
 
 def _root(archive: zips.Archive) -> str:
-    names = [name for name in archive.members if name.split("/")[1:] == ["data.pkl"]]
+    names = [name for name in archive.members if _is_root(name)]
     if len(names) != 1:
         raise errors.ConversionError("the archive holds no single data.pkl")
     root = names[0].removesuffix("data.pkl")
-    if any(name.startswith(f"{root}code/") for name in archive.members):
+    if any(name.startswith(f"{root:s}code/") for name in archive.members):
         raise errors.ConversionError(
             "the file is a TorchScript program, not weights; use the state dict of the"
             " same network"
@@ -95,7 +100,7 @@ def _ordered(dtype: np.dtype, order: str) -> np.dtype:
         return dtype
     if order == "big" and dtype.kind != "V":
         return dtype.newbyteorder(">")
-    raise errors.ConversionError(f"storages in the byte order {order!r:.20}")
+    raise errors.ConversionError(f"storages in the byte order {describe(order)}")
 
 
 def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -> Any:
@@ -130,7 +135,7 @@ def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -
         symbols=symbols,
         budget=budget,
         position=position,
-        persistent=lambda identifier: _declare(identifier, declared),
+        persistent=lambda identifier: _declare(identifier, declared, budget),
     )
     reader.load()
     keys_at = reader.position
@@ -140,43 +145,50 @@ def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -
         symbols=symbols,
         budget=budget,
         position=position,
-        persistent=lambda identifier: _declare(identifier, storages),
+        persistent=lambda identifier: _declare(identifier, storages, budget),
     )
     return reader.load()
 
 
 def _no_symbols(module: str, name: str) -> Any:
-    raise errors.ConversionError(f"refused: {module}.{name} in the header of the file")
+    raise errors.ConversionError(
+        f"refused: {describe(module)} {describe(name)} in the header of the file"
+    )
 
 
-def _declare(identifier: Any, storages: dict[str, tensors.Storage]) -> tensors.Storage:
+def _declare(
+    identifier: Any, storages: dict[str, tensors.Storage], budget: budgets.Budget
+) -> tensors.Storage:
     """The storage of a persistent identifier; a part of it where it says so."""
-    kind, key, numel, part = _parse(identifier)
+    kind, key, numel, part = _parse(identifier, budget)
     storage = storages.get(key)
     if storage is None:
         storage = storages[key] = tensors.Storage(kind.dtype, numel, None)
     if storage.dtype != kind.dtype or storage.numel != numel:
-        raise errors.ConversionError(f"two storages share the key {key[:40]!r}")
+        raise errors.ConversionError(f"two storages share the key {describe(key)}")
     if part is None:
         return storage
-    _, offset, size = part
-    if not tensors.is_count(offset) or not tensors.is_count(size):
+    _, offset, size = budget.items(part, limit=3)
+    if not budgets.is_count(offset) or not budgets.is_count(size):
         raise errors.ConversionError("a view of a storage without sizes")
     return storage.part(offset, size)
 
 
-def _parse(identifier: Any) -> tuple[StorageType, str, int, Any]:
+def _parse(
+    identifier: Any, budget: budgets.Budget
+) -> tuple[StorageType, str, int, Any]:
     """Takes ("storage", type, key, location, numel[, part]) apart."""
     if (
         not isinstance(identifier, tuple)
         or len(identifier) not in (5, 6)
+        or not isinstance(identifier[0], str | bytes)
         or identifier[0] not in ("storage", b"storage")
         or not isinstance(identifier[1], StorageType)
-        or not isinstance(identifier[2], str)
-        or not tensors.is_count(identifier[4])
+        or not budgets.is_count(identifier[4])
     ):
         raise errors.ConversionError("a tensor's reference to its storage is damaged")
-    return identifier[1], identifier[2], identifier[4], (*identifier, None)[5]
+    key = budget.characters(identifier[2], _MAX_KEY, "the key of a storage")
+    return identifier[1], key, identifier[4], (*identifier, None)[5]
 
 
 def _storages(
@@ -189,9 +201,10 @@ def _storages(
     reader = pickles.Unpickler(
         data, symbols=_no_symbols, budget=budget, position=position
     )
-    keys = reader.load()
-    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise errors.ConversionError("the list of storages is damaged")
+    keys = [
+        budget.characters(key, _MAX_KEY, "the key of a storage")
+        for key in budget.items(reader.load())
+    ]
     if set(keys) != declared.keys() or len(set(keys)) != len(keys):
         raise errors.ConversionError("the storages are not those that the tensors name")
     position, found = reader.position, {}
@@ -201,12 +214,14 @@ def _storages(
         start, end = position + 8, position + 8 + numel * dtype.itemsize
         if len(length) != 8 or end > len(data):
             raise errors.ConversionError(
-                f"the file ends within a storage of {numel} elements: it was cut short",
-                entry=f"storage {key}"[:60],
+                f"the file ends within a storage of {describe(numel)} elements: it was"
+                " cut short",
+                entry=f"storage {describe(key)}",
             )
         if struct.unpack("<q", length)[0] != numel:
             raise errors.ConversionError(
-                "a storage with another length than declared", entry=f"storage {key}"
+                "a storage with another length than declared",
+                entry=f"storage {describe(key)}",
             )
         found[key] = tensors.Storage(dtype, numel, data[start:end])
         position = end

@@ -12,6 +12,7 @@ import zlib
 from typing import Any
 
 from converters import errors
+from jax_encoder.nn.checks import describe, failure
 
 _END = b"PK\x05\x06"
 _END64 = b"PK\x06\x06"
@@ -85,7 +86,7 @@ class Archive:
         member = self.members.get(name)
         if member is None:
             raise errors.ConversionError("the archive has no such member", entry=name)
-        try:
+        with errors.guard(entry=name):
             content = self._packed(member)
             if member.method == _DEFLATED and allow_deflated:
                 content = memoryview(self._inflate(content, member.size))
@@ -99,8 +100,6 @@ class Archive:
                     "the member's checksum is wrong: the file is damaged; download it"
                     " again"
                 )
-        except errors.ConversionError as error:
-            raise error.within("", name) from None
         self._release(member)
         return content
 
@@ -117,13 +116,15 @@ class Archive:
         self._inflatable -= size
         if self._inflatable < 0:
             raise errors.ConversionError(
-                f"{len(content)} bytes would unpack to {size}: a zip bomb"
+                f"{len(content)} bytes would unpack to {describe(size)}: a zip bomb"
             )
         engine = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             return engine.decompress(content, size + 1)
         except zlib.error as error:
-            raise errors.ConversionError(f"the member is damaged: {error}") from None
+            raise errors.ConversionError(
+                f"the member is damaged ({failure(error)})"
+            ) from None
 
     def _packed(self, member: Member) -> memoryview:
         header = bytes(self._data[member.offset : member.offset + 30])
