@@ -24,7 +24,7 @@ from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.inversion import driver, schedules, starts, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.latents import spaces, statistics
+from jax_encoder.latents import statistics
 from jax_encoder.metrics import pairs
 from jax_encoder.nn import stylegan2
 
@@ -110,7 +110,7 @@ def _random_generator(resolution: int) -> stylegan2.Generator:
 
 def _start(models: Models, config: ProjectorConfig, targets: jax.Array) -> jax.Array:
     """The mean; in Z, which has none, the best of 256 seeds."""
-    if not spaces.is_z(config.space):
+    if not config.latent_space.is_before_mapping:
         return starts.mean(models, config.space, len(targets))
     pool = starts.make_pool(models, config)
     z, _ = starts.nearest(models, pool, targets, config)

@@ -292,7 +292,7 @@ def pool_name(
       num_seeds: codes in the pool.
       seed: of the codes.
     """
-    names = {getattr(term, "network", "") for term in config.image_terms} - {""}
+    names = {name for term in config.image_terms for name in term.network_names}
     networks = [hash_weights(models.networks[name]) for name in sorted(names)]
     about = f"{key} {networks} {config.image_terms} {num_seeds} {seed}"
     return f"pool_{hashlib.sha256(about.encode()).hexdigest()[:32]}.npz"

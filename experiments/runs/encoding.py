@@ -25,7 +25,6 @@ from experiments.runs import (
 from jax_encoder.inversion import memory, weighting
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
-from jax_encoder.latents import spaces
 
 
 def run(job: jobs.Job) -> list[dict[str, Any]]:
@@ -75,7 +74,11 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
     config, label = jobs.configure(job, source.network.config)
     models = _models(job, source, config, label)
     start = job.start or preset.start
-    if not job.start and spaces.is_z(config.space) and start in ("mean", "zeros"):
+    if (
+        not job.start
+        and config.latent_space.is_before_mapping
+        and start in ("mean", "zeros")
+    ):
         start = "seeds"  # Z has neither
     task = starting.Task(
         models=models,
@@ -121,8 +124,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
 
 def _models(job: jobs.Job, source: resources.Source, config, label) -> Models:
     """Everything frozen that the configuration needs."""
-    named = {getattr(term, "network", None) for term in config.terms} | {"lpips"}
-    names = sorted(name for name in named if name)
+    names = sorted({*config.network_names, "lpips"})
     is_demo = job.generator is None
     return Models(
         generator=source.network,

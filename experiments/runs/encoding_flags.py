@@ -22,7 +22,7 @@ _PRESET = flags.DEFINE_enum(
     "The method and its constants.",
 )
 _SPACE = flags.DEFINE_enum(
-    "space", None, spaces.SPACES, "Where to search; default: the preset's."
+    "space", None, spaces.names(), "Where to search; default: the preset's."
 )
 _START = flags.DEFINE_string(
     "start",

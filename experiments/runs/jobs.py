@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from experiments.runs import batches, presets
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
-from jax_encoder.latents import spaces
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,7 +135,7 @@ def _label(generator_config: Any, config: ProjectorConfig, index: int | None):
     """`[1, c_dim]`, or None for generators and spaces without classes."""
     c_dim = getattr(generator_config, "c_dim", 0)
     if index is None:
-        if c_dim and spaces.is_z(config.space):
+        if c_dim and config.latent_space.is_before_mapping:
             raise ValueError(f"This generator has {c_dim} classes: give --class_index.")
         return None
     if not 0 <= index < c_dim:

@@ -16,7 +16,6 @@ from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import driver, memory, projector
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
-from jax_encoder.latents import spaces
 
 Start = Callable[[jax.Array, Sequence[str]], tuple[jax.Array, jax.Array | None]]
 """From targets `[N, R, R, 3]` and names to the first values in the searched space, and
@@ -112,11 +111,7 @@ class ProjectorEngine:
 
     def template(self, targets: np.ndarray) -> EngineState:
         """A state of the same structure."""
-        config = self.models.generator.config
-        is_z = spaces.is_z(self.config.space)
-        shape: tuple[int, ...] = (config.z_dim if is_z else config.w_dim,)
-        if spaces.is_layered(self.config.space):
-            shape = (config.num_ws, *shape)
+        shape = self.config.latent_space.shape(self.models.generator.config)
         return self._init(jnp.zeros((len(targets), *shape)))
 
     def _init(self, values: jax.Array, weights: jax.Array | None = None) -> EngineState:

@@ -1,18 +1,14 @@
 """The options of an inversion."""
 
 import dataclasses
-import functools
+from collections.abc import Mapping
 from typing import Any
 
 import optax
 
-from jax_encoder.inversion import schedules
+from jax_encoder.inversion import optimizers, schedules
 from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
-
-# Optimizers that treat every number by itself. They see the code and all noise maps as
-# one vector: at 1024 pixels a sixth less to compile. Others may measure every array.
-_ELEMENTWISE = ("adam", "adamw", "rmsprop", "sgd")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,22 +23,33 @@ class Stage:
     share: float
     resolution: int
 
+    def __post_init__(self):
+        if not 0 < self.share <= 1 or self.resolution < 4:
+            raise ValueError(
+                "A stage's `share` must lie in 0 to 1 and its `resolution` be 4 or"
+                f" more: got {self}."
+            )
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProjectorConfig:
     """Options of an inversion; hashable, hence static under `jax.jit`.
 
+    Lists and dicts serve where tuples are kept.
+
     Attributes:
-      space: what is searched, one of `latents.spaces.SPACES`.
+      space: what is searched, one of `latents.spaces.names()`.
       num_steps: gradient steps.
-      optimizer: the name of an optax optimizer.
+      optimizer: the name of an optimizer, optax's or one that `optimizers.register` was
+        told of; or a function from the learning rate to an optax transformation.
       optimizer_options: its other options, as pairs.
-      schedule: the learning rate.
-      terms: the objective.
+      schedule: the learning rate: a schedule of `inversion.schedules` or of optax, or a
+        number for a constant rate.
+      terms: the objective. With optimized noise maps their regularizer is added, unless
+        one of the terms looks at the maps already.
       exploration: noise added to the values while they are optimized, or None.
       noise: the generator's noise maps: "const" (the checkpoint's), "none" or
         "optimize" (per picture).
-      noise_weight: of the regularizer of optimized noise maps.
       noise_is_unbiased: divide by n - 1 when renormalizing optimized maps.
       stages: coarse resolutions of the first steps; the rest runs at full resolution.
       keep: the "best" values seen, or the "last".
@@ -57,13 +64,12 @@ class ProjectorConfig:
 
     space: str = "w+"
     num_steps: int = 300
-    optimizer: str = "adam"
-    optimizer_options: tuple[tuple[str, float], ...] = ()
-    schedule: schedules.Schedule = schedules.CosineRamps()
+    optimizer: str | optimizers.Factory = "adam"
+    optimizer_options: tuple[tuple[str, Any], ...] = ()
+    schedule: schedules.Rate = schedules.CosineRamps()
     terms: tuple[term_lib.Term, ...]
     exploration: schedules.Exploration | None = None
     noise: str = "const"
-    noise_weight: float = 1e5
     noise_is_unbiased: bool = False
     stages: tuple[Stage, ...] = ()
     keep: str = "best"
@@ -74,39 +80,108 @@ class ProjectorConfig:
     remat_from: int | None = None
 
     def __post_init__(self):
-        spaces.check(self.space)
-        if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
-        if not self.terms:
-            raise ValueError("`terms` is empty: an inversion needs an objective.")
-        if self.noise not in ("const", "none", "optimize"):
-            raise ValueError(
-                f'`noise` must be "const", "none" or "optimize", got {self.noise!r}.'
-            )
-        if self.keep not in ("best", "last"):
-            raise ValueError(f'`keep` must be "best" or "last", got {self.keep!r}.')
+        options = self.optimizer_options
+        pairs = options.items() if isinstance(options, Mapping) else options
+        keep = {
+            "optimizer_options": tuple(tuple(pair) for pair in pairs),
+            "schedule": schedules.check(self.schedule),
+            "terms": tuple(self.terms),
+            "stages": tuple(self.stages),
+        }
+        for name, value in keep.items():
+            object.__setattr__(self, name, value)
+        spaces.get(self.space)
+        self._check_choices()
+        self._check_terms()
+        self.make_optimizer()
         if sum(stage.share for stage in self.stages) > 1:
             raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
-        if not callable(getattr(optax, self.optimizer, None)):
-            raise ValueError(f"optax has no optimizer {self.optimizer!r}.")
+
+    def _check_choices(self) -> None:
+        for name in ("num_steps", "patience", "micro_batch", "remat_from"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"`{name}` must be positive, got {value}.")
+        choices = {
+            "noise": ("const", "none", "optimize"),
+            "keep": ("best", "last"),
+            "dtype": ("float32", "bfloat16"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                listed = ", ".join(f'"{choice}"' for choice in allowed[:-1])
+                raise ValueError(
+                    f'`{name}` must be {listed} or "{allowed[-1]}", got'
+                    f" {getattr(self, name)!r}."
+                )
+
+    def _check_terms(self) -> None:
+        if not self.terms:
+            raise ValueError("`terms` is empty: an inversion needs an objective.")
+        for term in self.terms:
+            if not isinstance(term, term_lib.Term):
+                raise ValueError(
+                    "Every term must be an instance of a subclass of `terms.Term`, got"
+                    f" {term!r}."
+                )
+            try:
+                hash(term)
+            except TypeError as error:
+                raise ValueError(
+                    f"The term {term.name!r} cannot be hashed; make its class a frozen"
+                    f" dataclass with numbers, texts and tuples only: {error}."
+                ) from error
+            if term.needs_noises and self.noise != "optimize":
+                raise ValueError(
+                    f"The term {term.name!r} looks at optimized noise maps: give"
+                    f' noise="optimize", got noise={self.noise!r}.'
+                )
+        names = ("loss", *self.names)
+        if len(set(names)) < len(names):
+            raise ValueError(
+                "Curves are told apart by the names of the terms, and `loss` is that of"
+                f" the objective: give every term its own `name`, got {self.names}."
+            )
 
     @property
-    def image_terms(self) -> tuple[term_lib.Term, ...]:
+    def objective(self) -> tuple[term_lib.Term, ...]:
+        """The terms, and the regularizer of optimized noise maps if none has it."""
+        is_regularized = any(term.needs_noises for term in self.terms)
+        if self.noise != "optimize" or is_regularized:
+            return self.terms
+        return (*self.terms, term_lib.NoiseRegularizer())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the terms of the objective."""
+        return tuple(term.name for term in self.objective)
+
+    @property
+    def image_terms(self) -> tuple[term_lib.ImageTerm, ...]:
         """The terms that compare pictures, without the priors on codes."""
-        return tuple(t for t in self.terms if not isinstance(t, term_lib.LatentPrior))
+        return tuple(t for t in self.terms if isinstance(t, term_lib.ImageTerm))
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The networks that the terms ask for, each once."""
+        names = (name for term in self.terms for name in term.network_names)
+        return tuple(dict.fromkeys(names))
 
     @property
     def needs_p(self) -> bool:
         """Whether the principal components of P are needed."""
-        priors = (t for t in self.terms if isinstance(t, term_lib.LatentPrior))
-        return self.space.startswith("p_n") or any(p.kind == "p_n" for p in priors)
+        return self.latent_space.needs_p or any(t.needs_p for t in self.terms)
 
-    def make_optimizer(self) -> optax.GradientTransformation:
+    @property
+    def latent_space(self) -> spaces.Space:
+        """What the name of the space stands for."""
+        return spaces.get(self.space)
+
+    def make_optimizer(self) -> optax.GradientTransformationExtraArgs:
         """Returns the optimizer, with its schedule."""
-        make = getattr(optax, self.optimizer)
-        schedule = functools.partial(_call_schedule, self.schedule, self.num_steps)
-        optimizer = make(schedule, **dict(self.optimizer_options))
-        return optax.flatten(optimizer) if self.optimizer in _ELEMENTWISE else optimizer
+        return optimizers.make(
+            self.optimizer, self.schedule, self.num_steps, self.optimizer_options
+        )
 
     def plan(self, resolution: int, chunk: int) -> list[tuple[int, int, int]]:
         """Divides the steps into chunks that share a resolution.
@@ -129,7 +204,3 @@ class ProjectorConfig:
             for start, stop, side in bounds
             for first in range(start, stop, chunk)
         ]
-
-
-def _call_schedule(schedule: schedules.Schedule, num_steps: int, step: Any) -> Any:
-    return schedule(step, num_steps)

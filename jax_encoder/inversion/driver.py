@@ -105,7 +105,7 @@ def project(
     labels: jax.Array | None = None,
     chunk: int = 50,
     mesh: Mesh | None = None,
-) -> tuple[Projection, dict[str, jax.Array]]:
+) -> tuple[Projection, Curves]:
     """Inverts a batch of pictures.
 
     Args:
@@ -120,8 +120,7 @@ def project(
       mesh: devices to divide the pictures over, with an axis "data".
 
     Returns:
-      The projection and the curves of all steps: "loss" `[S, N]`, "terms"
-      `[S, N, T]`, "noise" `[S, N]`.
+      The projection and the curves of all steps.
 
     Raises:
       ValueError: the targets do not have the generator's resolution.
@@ -140,8 +139,5 @@ def project(
     ):
         state = latest
         parts.append(curves)
-    joined = {
-        name: jnp.concatenate([getattr(part, name) for part in parts])
-        for name in ("loss", "terms", "noise")
-    }
+    joined = jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
     return projector.finish(models, state, labels, config=config), joined

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.inversion import rendering, terms
+from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 
@@ -45,9 +45,7 @@ def estimate(
             dtype=config.dtype,
             remat_from=config.remat_from,
         )
-        shown = terms.Rendering(images=images, ws=ws, statistics=models.statistics)
-        image_terms = [t for t in config.terms if not isinstance(t, terms.LatentPrior)]
-        return [t.prepare(models.networks, shown.images) for t in image_terms]
+        return [term.prepare(models.networks, images) for term in config.terms]
 
     ws = jax.ShapeDtypeStruct((num, generator.num_ws, generator.w_dim), jnp.float32)
     return int(KEPT * _results(jax.make_jaxpr(forward)(models, ws).jaxpr, num))

@@ -28,7 +28,6 @@ from jax_encoder.inversion.state import (
     ProjectorState,
     Variables,
 )
-from jax_encoder.latents import spaces
 from jax_encoder.nn import frozen
 
 
@@ -46,15 +45,23 @@ def prepare(
       models: the frozen networks.
       targets: `[N, R, R, 3]` in [-1, 1], at the resolution that is rendered.
       config: of the inversion.
-      weights: `[N, T]`; default: the weights of the terms.
+      weights: `[N, T]` of the terms; default: their own. What the objective has besides
+        (`config.objective`) keeps its own weights.
       labels: `[N, c_dim]`; conditional generators searched in Z only.
 
     Returns:
       The problem.
     """
+    row = jnp.asarray([term.weight for term in config.objective], jnp.float32)
+    own = jnp.broadcast_to(row[None], (targets.shape[0], len(row)))
     if weights is None:
-        row = jnp.asarray([term.weight for term in config.terms], jnp.float32)
-        weights = jnp.broadcast_to(row, (targets.shape[0], len(config.terms)))
+        weights = own
+    elif weights.shape != (targets.shape[0], len(config.terms)):
+        raise ValueError(
+            f"`weights` must be [{targets.shape[0]}, {len(config.terms)}], one per"
+            f" picture and term, got {weights.shape}."
+        )
+    weights = jnp.concatenate([weights, own[:, weights.shape[1] :]], axis=1)
     prepared = _prepare(models.networks, targets, config)
     return Problem(prepared=prepared, weights=weights, labels=labels)
 
@@ -63,7 +70,7 @@ def prepare(
 def _prepare(networks, targets, config):
     size = config.micro_batch
     return batching.map_batches(
-        lambda batch: tuple(term.prepare(networks, batch) for term in config.terms),
+        lambda batch: tuple(t.prepare(networks, batch) for t in config.objective),
         targets,
         size,
     )
@@ -165,12 +172,12 @@ advance_in_place = jax.jit(_advance, static_argnames=_STATIC, donate_argnames="s
 
 def _run(models, problem, state, num_steps, *, config, resolution, chunk):
     models = frozen.prepare(models)
-    spread = spaces.spread(config.space, models.statistics, models.generator)
+    spread = config.latent_space.spread(models.statistics, models.generator)
     num, num_terms = problem.weights.shape
     curves = Curves(
         loss=jnp.full((chunk, num), jnp.nan, jnp.float32),
         terms=jnp.full((chunk, num, num_terms), jnp.nan, jnp.float32),
-        noise=jnp.full((chunk, num), jnp.nan, jnp.float32),
+        names=config.names,
     )
 
     def evaluate(offset, batch):
@@ -260,24 +267,20 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
         shown = _render(models, moved, problem.labels, config, resolution)
         rows = [
             term(models.networks, prepared, shown)
-            for term, prepared in zip(config.terms, problem.prepared, strict=True)
+            for term, prepared in zip(config.objective, problem.prepared, strict=True)
         ]
         measured = jnp.stack(rows, axis=1)
         loss = jnp.sum(problem.weights * measured, axis=1)
-        noise = jnp.zeros_like(loss)
-        if config.noise == "optimize":
-            noise = regularizers.noise_regularizer(variables.noises)
-            loss = loss + config.noise_weight * noise
         # The pictures do not meet, so the sum has the gradients of all of them.
-        return jnp.sum(loss), Curves(loss=loss, terms=measured, noise=noise)
+        return jnp.sum(loss), Curves(loss=loss, terms=measured, names=config.names)
 
     gradients, measured = jax.grad(objective, has_aux=True)(variables)
     return measured, gradients
 
 
 def _render(models, variables, labels, config, resolution):
-    ws = spaces.to_ws(
-        config.space, variables.values, models.generator, models.statistics, labels
+    ws = config.latent_space.to_ws(
+        variables.values, models.generator, models.statistics, labels
     )
     noise = variables.noises if config.noise == "optimize" else config.noise
     images = rendering.render(
@@ -288,7 +291,9 @@ def _render(models, variables, labels, config, resolution):
         dtype=config.dtype,
         remat_from=config.remat_from,
     )
-    return terms.Rendering(images=images, ws=ws, statistics=models.statistics)
+    return terms.Rendering(
+        images=images, ws=ws, statistics=models.statistics, noises=variables.noises
+    )
 
 
 @functools.partial(jax.jit, static_argnames="config")

@@ -1,18 +1,34 @@
 """Learning rates and exploration noise as functions of the step.
 
-Every schedule is a frozen dataclass, hence static under `jax.jit`, and is called with
-the step (from 0) and the number of steps.
+Every schedule here is a frozen dataclass, hence static under `jax.jit`, and is called
+with the step (from 0) and the number of steps. Those of optax are called with the step
+alone and serve as well.
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 import optax
 
 
+class Schedule:
+    """A learning rate that depends on the share of the steps that is done."""
+
+    def __call__(self, step: Any, num_steps: int) -> Any:
+        """Returns the learning rate of a step.
+
+        Args:
+          step: from 0.
+          num_steps: in all.
+        """
+        raise NotImplementedError
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Constant:
+class Constant(Schedule):
     """The same learning rate at every step."""
 
     learning_rate: float = 0.01
@@ -24,7 +40,7 @@ class Constant:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ExponentialDecay:
+class ExponentialDecay(Schedule):
     """A learning rate that falls by a factor after every epoch.
 
     Attributes:
@@ -44,7 +60,7 @@ class ExponentialDecay:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneCycle:
+class OneCycle(Schedule):
     """Cosine up to the peak, cosine down (Smith and Topin 2018, arXiv:1708.07120).
 
     Attributes:
@@ -72,7 +88,7 @@ class OneCycle:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CosineRamps:
+class CosineRamps(Schedule):
     """The ramps of the StyleGAN2 projector (arXiv:1912.04958, Appendix D).
 
     The rate is zero at step 0, rises linearly, stays, and falls along a cosine.
@@ -95,7 +111,48 @@ class CosineRamps:
         return self.learning_rate * ramp * jnp.minimum(1.0, time / self.rampup)
 
 
-Schedule = Constant | ExponentialDecay | OneCycle | CosineRamps
+Rate = Schedule | Callable[[Any], Any]
+
+
+def check(schedule: Rate | float) -> Rate:
+    """Makes sure that something is a schedule.
+
+    Args:
+      schedule: one of ours, one of optax's (from the step to the rate), or a number,
+        which stands for a constant rate.
+
+    Returns:
+      The schedule.
+
+    Raises:
+      ValueError: it is none, or cannot be hashed.
+    """
+    if isinstance(schedule, int | float):
+        return Constant(learning_rate=float(schedule))
+    if isinstance(schedule, type) or not callable(schedule):
+        raise ValueError(
+            "`schedule` must be a schedule of `inversion.schedules` or of optax, or a"
+            f" number: got {schedule!r}."
+        )
+    try:
+        hash(schedule)
+    except TypeError as error:
+        raise ValueError(
+            f"`schedule` must be hashable, as functions and frozen dataclasses are:"
+            f" {schedule!r} is not."
+        ) from error
+    return schedule
+
+
+def bind(schedule: Rate, num_steps: int) -> Callable[[Any], Any]:
+    """Returns a schedule as optax calls it: from the step to the rate."""
+    if isinstance(schedule, Schedule):
+        return functools.partial(_call, schedule, num_steps)
+    return schedule
+
+
+def _call(schedule: Schedule, num_steps: int, step: Any) -> Any:
+    return schedule(step, num_steps)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

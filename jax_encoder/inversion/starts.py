@@ -13,7 +13,7 @@ from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import files
-from jax_encoder.latents import spaces, styles
+from jax_encoder.latents import sampling, spaces, styles
 from jax_encoder.ops import resize
 
 _BATCH = 16
@@ -43,14 +43,13 @@ def zeros(models: Models, space: str, num: int) -> jax.Array:
     Raises:
       ValueError: the space is Z.
     """
-    if spaces.is_z(space):
+    found = spaces.get(space)
+    if found.is_before_mapping:
         raise ValueError(
             "The mapping network normalizes z, which cannot be done at zero: start an"
             " inversion in Z from `seeds` or `random`."
         )
-    config = models.generator.config
-    shape = (config.num_ws, config.w_dim) if spaces.is_layered(space) else ()
-    return jnp.zeros((num, *(shape or (config.w_dim,))))
+    return jnp.zeros((num, *found.shape(models.generator.config)))
 
 
 def random(
@@ -80,11 +79,8 @@ def from_z(
     models: Models, space: str, z: jax.Array, labels: jax.Array | None = None
 ) -> jax.Array:
     """Turns latents z `[N, z_dim]` into values of the searched space."""
-    if spaces.is_z(space):
-        return spaces.on_sphere(z) if space == "z_sphere" else z
-    extra = () if labels is None else (labels,)
-    w = models.generator.mapping(z, *extra)
-    return from_ws(models, space, styles.broadcast(w, models.generator.config.num_ws))
+    labels = sampling.broadcast_labels(labels, z.shape[0])
+    return spaces.get(space).from_z(z, models.generator, models.statistics, labels)
 
 
 def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
@@ -107,7 +103,7 @@ def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
             f"The code must be [N, {config.num_ws}, {config.w_dim}] for this"
             f" generator, got {ws.shape}."
         )
-    return spaces.from_ws(space, ws, models.statistics)
+    return spaces.get(space).from_ws(ws, models.statistics)
 
 
 @jax.tree_util.register_dataclass
@@ -167,8 +163,6 @@ def make_pool(
 
 @functools.partial(jax.jit, static_argnames=("config", "side"))
 def _prepare_pool(models, z, labels, *, config, side):
-    if labels is not None:
-        labels = jnp.broadcast_to(labels, (z.shape[0], labels.shape[1]))
     ws = from_z(models, "w+", z, labels)
     images = resize.at_most(rendering.render(models.generator, ws), side)
     return _prepare(models, images, config)

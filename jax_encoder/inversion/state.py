@@ -47,7 +47,7 @@ class Problem:
 
     Attributes:
       prepared: per term, what it computed of the targets.
-      weights: `[N, T]` one weight per picture and term.
+      weights: `[N, T]` one weight per picture and term of `config.objective`.
       labels: `[N, c_dim]`, or None.
     """
 
@@ -90,12 +90,24 @@ class Curves:
     Attributes:
       loss: `[steps, N]` the objective.
       terms: `[steps, N, T]` its terms, unweighted.
-      noise: `[steps, N]` the noise regularizer, unweighted.
+      names: of the T terms.
     """
 
     loss: jax.Array
     terms: jax.Array
-    noise: jax.Array
+    names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    def __getitem__(self, name: str) -> jax.Array:
+        """Returns `[steps, N]`: the objective for "loss", or a term by its name."""
+        if name == "loss":
+            return self.loss
+        if name not in self.names:
+            raise KeyError(f"{name!r}: there are 'loss' and {self.names}.")
+        return self.terms[..., self.names.index(name)]
+
+    def by_name(self) -> dict[str, jax.Array]:
+        """Returns the objective as "loss", and every term, `[steps, N]` each."""
+        return {name: self[name] for name in ("loss", *self.names)}
 
 
 @jax.tree_util.register_dataclass

@@ -1,9 +1,20 @@
 """The terms of the objective: what an inversion makes small.
 
-A term is a frozen dataclass, hence static under `jax.jit`. `prepare` computes what a
-picture is compared by; that of the targets is computed once. `compare` measures two
-results of `prepare`. The call looks at renderings. All see the perceptual networks as
-a mapping from the name that the term carries. All results are per picture, `[N]`.
+A term is a frozen dataclass, hence static under `jax.jit`, and a subclass of `Term`, or
+of `ImageTerm` if it compares pictures. All see the perceptual networks as a mapping
+from the name that the term carries. All results are per picture, `[N]`. A term of a
+user's own serves with every start and preset:
+
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Brightness(terms.ImageTerm):
+        weight: float = 1.0
+        name: str = "brightness"
+
+        def prepare(self, networks, images):
+            return jnp.mean(images, axis=(1, 2, 3))
+
+        def compare(self, networks, a, b):
+            return jnp.abs(a - b)
 """
 
 import dataclasses
@@ -38,23 +49,91 @@ class Rendering:
     """What the terms may look at.
 
     Attributes:
-      images: `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
+      images: `[N, R, R, C]`, nominally in [-1, 1], not clamped.
       ws: `[N, num_ws, w_dim]`.
       statistics: of the generator.
+      noises: optimized noise maps `[N, H, W]`, coarse to fine; empty unless optimized.
     """
 
     images: jax.Array
     ws: jax.Array
     statistics: statistics.LatentStatistics
+    noises: tuple[jax.Array, ...] = ()
 
 
-class _ImageTerm:
-    """A term that compares a picture to its target."""
+class Term:
+    """One number per picture that an inversion makes small.
+
+    Subclasses are frozen dataclasses; they have a field `weight`, and one `name` under
+    which their curve is known.
+
+    Attributes:
+      weight: in the objective.
+      name: of the curve.
+      needs_noises: whether optimized noise maps are looked at.
+    """
+
+    weight: float = 1.0
+    name: str = "term"
+    needs_noises: bool = False
+
+    @property
+    def needs_p(self) -> bool:
+        """Whether the principal components of P are looked at."""
+        return False
+
+    @property
+    def network_names(self) -> tuple[str, ...]:
+        """The networks it asks for; by default that of its field `network`."""
+        name = getattr(self, "network", None)
+        return () if name is None else (name,)
 
     def prepare(self, networks: Networks, images: jax.Array) -> Any:
+        """Computes, once, what depends on the targets only.
+
+        Args:
+          networks: the perceptual networks by name.
+          images: `[N, R, R, C]` the targets in [-1, 1].
+
+        Returns:
+          A pytree of `[N, ...]` arrays.
+        """
+        del networks, images
+        return ()
+
+    def __call__(
+        self, networks: Networks, prepared: Any, rendering: Rendering
+    ) -> jax.Array:
+        """Measures renderings.
+
+        Args:
+          networks: the perceptual networks by name.
+          prepared: what `prepare` returned for the targets.
+          rendering: what the generator makes of the codes, and the codes.
+
+        Returns:
+          `[N]`.
+        """
+        raise NotImplementedError
+
+
+class ImageTerm(Term):
+    """A term that compares a picture to its target, by what `prepare` sees of both."""
+
+    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+        """Computes what pictures are compared by: of targets once, of renderings often.
+
+        Args:
+          networks: the perceptual networks by name.
+          images: `[N, R, R, C]`, nominally in [-1, 1].
+
+        Returns:
+          A pytree of `[N, ...]` arrays.
+        """
         raise NotImplementedError
 
     def compare(self, networks: Networks, a: Any, b: Any) -> jax.Array:
+        """Measures how far two results of `prepare` are apart, `[N]`."""
         raise NotImplementedError
 
     def __call__(
@@ -67,7 +146,7 @@ class _ImageTerm:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pixel(_ImageTerm):
+class Pixel(ImageTerm):
     """The difference of the pixels.
 
     Attributes:
@@ -96,7 +175,7 @@ class Pixel(_ImageTerm):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Perceptual(_ImageTerm):
+class Perceptual(ImageTerm):
     """LPIPS, or any network with `features` and `distance`.
 
     Attributes:
@@ -120,7 +199,7 @@ class Perceptual(_ImageTerm):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Features(_ImageTerm):
+class Features(ImageTerm):
     """One layer of a VGG-like network.
 
     Attributes:
@@ -166,7 +245,7 @@ class Features(_ImageTerm):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Identity(_ImageTerm):
+class Identity(ImageTerm):
     """How far the person is from the target's, by an embedding network.
 
     Attributes:
@@ -194,7 +273,7 @@ class Identity(_ImageTerm):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MultiScaleSSIM(_ImageTerm):
+class MultiScaleSSIM(ImageTerm):
     """One minus the multi-scale structural similarity."""
 
     weight: float = 1.0
@@ -212,7 +291,7 @@ class MultiScaleSSIM(_ImageTerm):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LatentPrior:
+class LatentPrior(Term):
     """Keeps the code among those that the generator knows.
 
     Attributes:
@@ -229,10 +308,10 @@ class LatentPrior:
     def __post_init__(self):
         _check_choice("kind", self.kind, ("p_n", "mean_w", "delta"))
 
-    def prepare(self, networks: Networks, images: jax.Array) -> tuple[()]:
-        """There is nothing to prepare."""
-        del networks, images
-        return ()
+    @property
+    def needs_p(self) -> bool:
+        """Whether the principal components of P are looked at."""
+        return self.kind == "p_n"
 
     def __call__(
         self, networks: Networks, prepared: Any, rendering: Rendering
@@ -241,14 +320,31 @@ class LatentPrior:
         del networks, prepared
         ws = rendering.ws
         if self.kind == "p_n":
-            p_n = spaces.from_ws("p_n+", ws, rendering.statistics)
+            p_n = spaces.get("p_n+").from_ws(ws, rendering.statistics)
             return regularizers.pn_prior(p_n)
         if self.kind == "mean_w":
             return regularizers.mean_w_prior(ws, rendering.statistics.w_avg)
         return regularizers.delta(ws)
 
 
-Term = Pixel | Perceptual | Features | Identity | MultiScaleSSIM | LatentPrior
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NoiseRegularizer(Term):
+    """Keeps optimized noise maps from drawing the picture (arXiv:1912.04958, App. D).
+
+    Attributes:
+      weight: in the objective.
+    """
+
+    weight: float = 1e5
+    name: str = "noise"
+    needs_noises = True
+
+    def __call__(
+        self, networks: Networks, prepared: Any, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the penalties `[N]`."""
+        del networks, prepared
+        return regularizers.noise_regularizer(rendering.noises)
 
 
 def _shrink(images: jax.Array, size: int | None) -> jax.Array:

@@ -80,7 +80,7 @@ def choose(
             weights=weights,
             chunk=num_steps,
         )
-        score = jnp.sum(curves["terms"][-1] * yardstick, axis=1)
+        score = jnp.sum(curves.terms[-1, :, :num_terms] * yardstick, axis=1)
         is_better = score < best_score
         best_score = jnp.where(is_better, score, best_score)
         best_weights = jnp.where(is_better[:, None], weights, best_weights)

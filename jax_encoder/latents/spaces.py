@@ -1,92 +1,255 @@
-"""The spaces an inversion can search: Z, W, W+, P, P+, P_N, P_N+.
+"""The spaces an inversion can search: Z, W, W+, P, P+, P_N, P_N+, and a user's own.
 
-A space turns what is optimized, `values`, into `ws`. The spaces with a plus have one
-row per layer, the others share one row. Z is searched freely or on the sphere of
-radius `sqrt(z_dim)`, where the mapping network was trained.
+A space turns what is optimized, `values`, into `ws`. Each is a frozen class, registered
+under the name by which configurations, flags and files know it. To add one, write a
+subclass of `Space` and register it:
+
+    spaces.register("halves", Halves())
+
+The spaces with a plus have one row per layer, the others share one row. Z is searched
+freely or on the sphere of radius `sqrt(z_dim)`, where the mapping network was trained.
 """
 
-from typing import Any, Literal, get_args
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.latents import sampling, styles
 from jax_encoder.latents import statistics as stats
-from jax_encoder.latents import styles
-
-Space = Literal["z", "z_sphere", "w", "w+", "p", "p+", "p_n", "p_n+"]
-SPACES: tuple[str, ...] = get_args(Space)
 
 
-def check(space: str) -> None:
-    """Raises a ValueError that lists the spaces if `space` is none of them."""
-    if space not in SPACES:
-        raise ValueError(f"`space` must be one of {SPACES}, got {space!r}.")
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """What every space answers; subclasses are frozen, hence static under `jax.jit`.
 
-
-def is_layered(space: str) -> bool:
-    """Whether the space has one row per layer."""
-    return space.endswith("+")
-
-
-def is_z(space: str) -> bool:
-    """Whether the space lies before the mapping network."""
-    return space in ("z", "z_sphere")
-
-
-def to_ws(
-    space: str,
-    values: jax.Array,
-    generator: Any,
-    statistics: stats.LatentStatistics,
-    labels: jax.Array | None = None,
-) -> jax.Array:
-    """Turns values of a space into the rows that the synthesis network takes.
-
-    Args:
-      space: one of `SPACES`.
-      values: `[N, D]`, or `[N, num_ws, D]` in a space with a plus.
-      generator: has `mapping` and `config`.
-      statistics: of the generator; P_N needs its principal components.
-      labels: `[N, c_dim]`, for Z in a conditional generator.
-
-    Returns:
-      ws `[N, num_ws, w_dim]`.
+    Attributes:
+      needs_p: whether it needs the principal components of P.
+      is_before_mapping: whether the mapping network comes after it, as after Z: then no
+        w leads back, and a conditional generator needs labels.
     """
-    if is_z(space):
-        z = on_sphere(values) if space == "z_sphere" else values
-        w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
-    elif space.startswith("p_n"):
-        w = stats.p_to_w(stats.unwhiten(values, _gaussian(statistics)))
-    elif space.startswith("p"):
-        w = stats.p_to_w(values)
-    else:
-        w = values
-    return w if is_layered(space) else styles.broadcast(w, generator.config.num_ws)
+
+    needs_p = False
+    is_before_mapping = False
+
+    def shape(self, config: Any) -> tuple[int, ...]:
+        """Returns the shape of one picture's values.
+
+        Args:
+          config: the generator's.
+        """
+        raise NotImplementedError
+
+    def to_ws(
+        self,
+        values: jax.Array,
+        generator: Any,
+        statistics: stats.LatentStatistics,
+        labels: jax.Array | None = None,
+    ) -> jax.Array:
+        """Turns values into the rows that the synthesis network takes.
+
+        Args:
+          values: `[N, *shape]`.
+          generator: has `mapping` and `config`.
+          statistics: of the generator.
+          labels: `[N, c_dim]`; for spaces before the mapping network of a conditional
+            generator.
+
+        Returns:
+          ws `[N, num_ws, w_dim]`.
+        """
+        raise NotImplementedError
+
+    def from_ws(self, ws: jax.Array, statistics: stats.LatentStatistics) -> jax.Array:
+        """Turns ws into values, at which an inversion can start.
+
+        Args:
+          ws: `[N, num_ws, w_dim]`; a space with fewer rows takes their mean.
+          statistics: of the generator.
+
+        Returns:
+          `[N, *shape]`.
+
+        Raises:
+          ValueError: no formula leads back, as to Z.
+        """
+        raise NotImplementedError
+
+    def from_z(
+        self,
+        z: jax.Array,
+        generator: Any,
+        statistics: stats.LatentStatistics,
+        labels: jax.Array | None = None,
+    ) -> jax.Array:
+        """Turns latents z `[N, z_dim]` into values `[N, *shape]`."""
+        ws = sampling.map_to_ws(generator, z, labels)
+        return self.from_ws(ws, statistics)
+
+    def spread(self, statistics: stats.LatentStatistics, generator: Any) -> jax.Array:
+        """The root mean square distance of the generator's own codes from their mean.
+
+        It scales the exploration noise: in W it is the projector's `w_std`.
+        """
+        del generator
+        return statistics.w_std
 
 
-def from_ws(space: str, ws: jax.Array, statistics: stats.LatentStatistics) -> jax.Array:
-    """Turns ws into values of a space behind the mapping network.
+@dataclasses.dataclass(frozen=True)
+class Z(Space):
+    """The input of the mapping network.
 
-    Args:
-      space: any but Z, which no formula leads back to.
-      ws: `[N, num_ws, w_dim]`; a space without a plus takes the mean of the rows.
-      statistics: of the generator.
-
-    Returns:
-      `[N, D]`, or `[N, num_ws, D]` in a space with a plus.
-
-    Raises:
-      ValueError: the space is Z.
+    Attributes:
+      is_spherical: every row is scaled to the length `sqrt(z_dim)`.
     """
-    if is_z(space):
+
+    is_spherical: bool = False
+    is_before_mapping = True
+
+    def shape(self, config: Any) -> tuple[int, ...]:
+        """Returns `(z_dim,)`."""
+        return (config.z_dim,)
+
+    def to_ws(self, values, generator, statistics, labels=None):
+        """Maps z to w, the same for every layer."""
+        z = on_sphere(values) if self.is_spherical else values
+        return sampling.map_to_ws(generator, z, labels)
+
+    def from_ws(self, ws, statistics):
+        """Refuses: a w cannot be mapped back to z."""
         raise ValueError(
             "A w cannot be mapped back to z: start an inversion in Z from `seeds`,"
             " `random`, or a saved z."
         )
-    w = ws if is_layered(space) else jnp.mean(ws, axis=1)
-    if space.startswith("p_n"):
+
+    def from_z(self, z, generator, statistics, labels=None):
+        """Returns z, on the sphere if that is searched."""
+        return on_sphere(z) if self.is_spherical else z
+
+    def spread(self, statistics, generator):
+        """Returns `sqrt(z_dim)`."""
+        return jnp.asarray(generator.config.z_dim**0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class W(Space):
+    """The output of the mapping network.
+
+    Attributes:
+      is_layered: one row per layer (W+) instead of one for all (W).
+    """
+
+    is_layered: bool = False
+
+    def shape(self, config: Any) -> tuple[int, ...]:
+        """Returns `(w_dim,)`, or `(num_ws, w_dim)`."""
+        rows = (config.num_ws,) if self.is_layered else ()
+        return (*rows, config.w_dim)
+
+    def to_ws(self, values, generator, statistics, labels=None):
+        """Broadcasts w to every layer, unless there is a row for each."""
+        w = self.to_w(values, statistics)
+        return w if self.is_layered else styles.broadcast(w, generator.config.num_ws)
+
+    def from_ws(self, ws, statistics):
+        """Returns the rows, or their mean."""
+        w = ws if self.is_layered else jnp.mean(ws, axis=1)
+        return self.from_w(w, statistics)
+
+    def to_w(self, values: jax.Array, statistics: stats.LatentStatistics) -> jax.Array:
+        """Turns values into rows of w, of the same shape."""
+        del statistics
+        return values
+
+    def from_w(self, w: jax.Array, statistics: stats.LatentStatistics) -> jax.Array:
+        """Undoes `to_w`."""
+        del statistics
+        return w
+
+
+@dataclasses.dataclass(frozen=True)
+class P(W):
+    """W before the mapping network's last activation (arXiv:2012.09036, Section 3)."""
+
+    def to_w(self, values, statistics):
+        """Applies the last activation."""
+        return stats.p_to_w(values)
+
+    def from_w(self, w, statistics):
+        """Undoes the last activation."""
+        return stats.w_to_p(w)
+
+    def spread(self, statistics, generator):
+        """Measured in P where its components are known; otherwise that of W."""
+        if statistics.p is None:
+            return statistics.w_std
+        return jnp.sqrt(jnp.sum(jnp.square(statistics.p.std)))
+
+
+@dataclasses.dataclass(frozen=True)
+class PN(W):
+    """P whitened by its principal components (arXiv:2012.09036, Section 3)."""
+
+    needs_p = True
+
+    def to_w(self, values, statistics):
+        """Colors the values and applies the last activation."""
+        return stats.p_to_w(stats.unwhiten(values, _gaussian(statistics)))
+
+    def from_w(self, w, statistics):
+        """Undoes the last activation and whitens."""
         return stats.whiten(stats.w_to_p(w), _gaussian(statistics))
-    return stats.w_to_p(w) if space.startswith("p") else w
+
+    def spread(self, statistics, generator):
+        """Returns `sqrt(w_dim)`: every axis has unit variance."""
+        return jnp.asarray(generator.config.w_dim**0.5)
+
+
+_SPACES: dict[str, Space] = {}
+
+
+def register(name: str, space: Space) -> Space:
+    """Makes a space known by a name.
+
+    Args:
+      name: as configurations, flags and files give it.
+      space: what it stands for.
+
+    Returns:
+      The space.
+
+    Raises:
+      ValueError: the name stands for another space already.
+      TypeError: it is no space.
+    """
+    if not isinstance(space, Space):
+        raise TypeError(
+            f"A space must be an instance of a subclass of `spaces.Space`, got {space}."
+        )
+    if _SPACES.setdefault(name, space) != space:
+        raise ValueError(f"The space {name!r} is {_SPACES[name]} already.")
+    return space
+
+
+def get(name: str) -> Space:
+    """Finds a space by its name.
+
+    Raises:
+      ValueError: there is none; lists the spaces.
+    """
+    if name not in _SPACES:
+        raise ValueError(
+            f"`space` must be one of {names()}, or one that `spaces.register` was told"
+            f" of: got {name!r}."
+        )
+    return _SPACES[name]
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all spaces."""
+    return tuple(_SPACES)
 
 
 def on_sphere(z: jax.Array) -> jax.Array:
@@ -95,24 +258,21 @@ def on_sphere(z: jax.Array) -> jax.Array:
     return z * (z.shape[-1] ** 0.5 / norm)
 
 
-def spread(space: str, statistics: stats.LatentStatistics, generator: Any) -> jax.Array:
-    """The root mean square distance of the generator's own codes from their mean.
-
-    It scales the exploration noise: in W it is the projector's `w_std`.
-    """
-    if is_z(space):
-        return jnp.asarray(generator.config.z_dim**0.5)
-    if space.startswith("p_n"):
-        return jnp.asarray(generator.config.w_dim**0.5)
-    if space.startswith("p") and statistics.p is not None:
-        return jnp.sqrt(jnp.sum(jnp.square(statistics.p.std)))
-    return statistics.w_std
-
-
 def _gaussian(statistics: stats.LatentStatistics) -> stats.Gaussian:
     if statistics.p is None:
         raise ValueError(
             "P_N needs the principal components of P: compute them with"
+            " `latents.statistics.estimate(generator, with_p=True)` or"
             " `python -m experiments.latent_statistics`."
         )
     return statistics.p
+
+
+register("z", Z())
+register("z_sphere", Z(is_spherical=True))
+register("w", W())
+register("w+", W(is_layered=True))
+register("p", P())
+register("p+", P(is_layered=True))
+register("p_n", PN())
+register("p_n+", PN(is_layered=True))

@@ -19,7 +19,17 @@ from jax_encoder.inversion.config import ProjectorConfig, Stage
         ({"num_steps": 0}, "must be positive, got 0"),
         ({"terms": ()}, "needs an objective"),
         ({"optimizer": "adamx"}, "no optimizer 'adamx'"),
+        ({"optimizer": optax.adam(0.1)}, "`lambda rate: optax.chain"),
+        ({"optimizer": lambda rate: rate}, "makes partial"),
+        ({"optimizer_options": {"beta": 1}}, "options {'beta': 1}"),
+        ({"schedule": None}, "of optax, or a number: got None"),
         ({"stages": (Stage(share=0.7, resolution=8),) * 2}, "exceed 1"),
+        ({"terms": (jnp.square,)}, "subclass of `terms.Term`"),
+        ({"terms": (terms.Pixel(), terms.Pixel(size=8))}, "its own `name`"),
+        ({"terms": (terms.Pixel(name="loss"),)}, "its own `name`"),
+        ({"terms": (terms.NoiseRegularizer(),)}, 'give noise="optimize"'),
+        ({"dtype": "float16"}, "\"bfloat16\", got 'float16'"),
+        ({"patience": 0}, "`patience` must be positive"),
     ],
 )
 def test_what_is_refused_is_named(options, message):
@@ -42,6 +52,45 @@ def test_only_p_n_needs_the_components():
     assert ProjectorConfig(terms=(terms.Pixel(), prior)).needs_p
     assert ProjectorConfig(space="p_n+", terms=(terms.Pixel(),)).needs_p
     assert not ProjectorConfig(space="p+", terms=(terms.Pixel(),)).needs_p
+
+
+def test_lists_serve_where_tuples_are_kept():
+    config = ProjectorConfig(
+        terms=[terms.Pixel()],
+        stages=[Stage(share=0.5, resolution=8)],
+        optimizer_options={"b1": 0.8},
+        schedule=0.5,
+    )
+    assert config == ProjectorConfig(
+        terms=(terms.Pixel(),),
+        stages=(Stage(share=0.5, resolution=8),),
+        optimizer_options=(("b1", 0.8),),
+        schedule=schedules.Constant(learning_rate=0.5),
+    )
+    assert hash(config)
+
+
+def test_optimized_maps_are_regularized_once():
+    plain = ProjectorConfig(terms=(terms.Pixel(),), noise="optimize")
+    assert plain.names == ("pixel", "noise")
+    assert plain.objective[1].weight == 1e5
+    own = terms.NoiseRegularizer(weight=2.0)
+    config = ProjectorConfig(terms=(own, terms.Pixel()), noise="optimize")
+    assert config.objective == (own, terms.Pixel())
+
+
+def test_schedules_of_optax_are_called_with_the_step_alone():
+    config = ProjectorConfig(
+        terms=(terms.Pixel(),),
+        optimizer="sgd",
+        schedule=optax.piecewise_constant_schedule(1.0, {2: 0.1}),
+    )
+    optimizer, slope = config.make_optimizer(), jnp.ones(3)
+    state, moves = optimizer.init(slope), []
+    for _ in range(4):
+        updates, state = optimizer.update(slope, state, slope)
+        moves.append(float(updates[0]))
+    np.testing.assert_allclose(moves, [-1.0, -1.0, -0.1, -0.1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd", "lamb"])

@@ -75,7 +75,7 @@ def test_statistics(run):
 def test_first_loss(run):
     io, _, _, curves = run
     _close(curves[0].terms[0, 0, 0], io["traj/dist"][0], 1e-4)
-    _close(curves[0].noise[0, 0], io["traj/reg"][0], 1e-4)
+    _close(curves[0]["noise"][0, 0], io["traj/reg"][0], 1e-4)
     _close(curves[0].loss[0, 0], io["traj/loss"][0], 1e-4)
 
 
