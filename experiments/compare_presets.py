@@ -5,8 +5,8 @@
 
 Half of the pictures are the generator's own samples, half are held-out renderings,
 which it has never made; of a generator with random weights they are all its own. Prints
-the mean PSNR and LPIPS of every row; `default` in `experiments.runs.presets` is the one
-that these tables recommend. They are in BUILD.md.
+the mean PSNR and LPIPS of every row; `default` in `jax_encoder.inversion.presets` is
+the one that these tables recommend. They are in BUILD.md.
 """
 
 import dataclasses
@@ -19,9 +19,8 @@ from flax import nnx
 
 from experiments.launch import command_line
 from experiments.networks import resources
-from experiments.runs import presets
 from jax_encoder.avatars import face_attributes, faces
-from jax_encoder.inversion import driver, schedules, starts, terms
+from jax_encoder.inversion import driver, presets, schedules, starts, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics

@@ -10,12 +10,13 @@ to its parent, and `<name>.png`, what it makes of the code; with --shared one bu
 once. Exit code: 0 done, 2 bad usage.
 """
 
+import jax
 from absl import flags
 
 from experiments.launch import command_line
 from experiments.networks import resources
 from experiments.runs import reports, tuning
-from jax_encoder.inversion import pivotal
+from jax_encoder.inversion import pivotal, tuner
 from jax_encoder.inversion.state import Models
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
@@ -62,18 +63,14 @@ def main(argv):
             shares_weights=_SHARED.value,
             locality_weight=_LOCALITY.value,
         )
-        tuner = tuning.Tuner(
-            models=models,
-            config=config,
-            parent_sha256=source.sha256,
-            seed=_SEED.value,
-        )
         side = source.network.config.resolution
         pivots = tuning.read_pivots(_IMAGES.value, _CODES.value, side, source.sha256)
-        tuned = tuner(pivots.ws, pivots.wanted)
+        tune = tuner.Tuner(models=models, config=config)
+        tuned = tune(pivots.ws, pivots.wanted, jax.random.key(_SEED.value))
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
-    for row in tuning.write(_OUTPUT_DIR.value, pivots, tuned):
+    lpips, output = networks["lpips"], _OUTPUT_DIR.value
+    for row in tuning.write(output, pivots, tuned, lpips, source.sha256):
         print(f"{row['name']}: {reports.caption(row)}, {row['tuning_steps']} steps")
 
 

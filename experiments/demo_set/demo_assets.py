@@ -11,12 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.networks import resources
-from experiments.runs import presets
 from experiments.training import training_log
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import face_attributes, faces
-from jax_encoder.inversion import starts
+from jax_encoder.inversion import presets, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files, images
 from jax_encoder.latents import statistics, styles

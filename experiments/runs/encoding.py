@@ -1,6 +1,6 @@
 """One inversion run, from the names of things to the files: what the binaries share."""
 
-import dataclasses
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,15 +15,12 @@ from experiments.runs import (
     engines,
     jobs,
     journal,
-    presets,
     processes,
     projector_engine,
     reports,
     starting,
-    tuning,
 )
-from jax_encoder.inversion import memory, weighting
-from jax_encoder.inversion.state import Models
+from jax_encoder.inversion import inverter, presets
 from jax_encoder.io import images
 
 
@@ -49,7 +46,7 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
             own, job.output, engine, job.options, refused=_refused(job, engine)
         )
     except (ValueError, journal.SettingsError) as error:
-        raise command_line.UsageError(str(error)) from error
+        raise command_line.UsageError(_as_flags(str(error))) from error
     rows = processes.gather(rows, job.paths, job.output)
     if job.has_reports and jax.process_index() == 0:
         report(job, engine, rows, time.monotonic() - start)
@@ -69,34 +66,34 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
       Failure: a network cannot be read.
       ValueError: options that make no sense together.
     """
-    preset = presets.get(job.preset)
     source = resources.generator(job.generator)
-    config, label = jobs.configure(job, source.network.config)
-    models = _models(job, source, config, label)
+    preset = presets.get(job.preset).changed(**job.overrides)
+    preset = preset.fitted(source.network.config)
+    label = jobs.label(job, source.network.config, preset.config.latent_space)
     start = job.start or preset.start
-    if (
-        not job.start
-        and config.latent_space.is_before_mapping
-        and start in ("mean", "zeros")
-    ):
-        start = "seeds"  # Z has neither
+    engine = inverter.Inverter(
+        source.network,
+        preset,
+        _networks(job, preset),
+        statistics=resources.latent_statistics(
+            source, job.statistics, with_p=preset.config.needs_p, label=label
+        ),
+        normalizes_colors=job.normalize_colors,
+        colors=resources.generator_colors(source, label)
+        if job.normalize_colors
+        else None,
+        chunk=job.chunk,
+    )
     task = starting.Task(
-        models=models,
-        config=config,
+        models=engine.batch.models,
+        config=preset.config,
         seed=job.seed,
         label=label,
         pool_key=resources.pool_key(source, job.networks, job.class_index),
-        identity=job.networks.get("identity"),
     )
-    colors = None
-    if job.normalize_colors:
-        colors = resources.generator_colors(source, label)
     return projector_engine.ProjectorEngine(
-        models=models,
-        config=config,
-        start=_WeightedStart(
-            start=starting.make(start, task), task=task, preset=preset
-        ),
+        inverter=engine.batch,
+        start=starting.make(start, task),
         settings={
             "generator": source.sha256,
             "start": start,
@@ -105,7 +102,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
             "normalize_colors": job.normalize_colors,
         },
         details={
-            "space": config.space,
+            "space": preset.config.space,
             "preset": job.preset,
             "generator_sha256": source.sha256,
             "generator": str(source.path),
@@ -114,77 +111,32 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
             "version": jax_encoder.__version__,
         },
         seed=job.seed,
-        chunk=job.chunk,
-        lpips=models.networks["lpips"],
-        colors=colors,
         label=label,
-        tuner=_tuner(job, preset, models, source.sha256),
+        parent_sha256=source.sha256,
     )
 
 
-def _models(job: jobs.Job, source: resources.Source, config, label) -> Models:
-    """Everything frozen that the configuration needs."""
-    names = sorted({*config.network_names, "lpips"})
+def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
+    """The perceptual networks of a preset, and the one that measures the results."""
+    names = {*preset.config.network_names, "lpips"}
+    if preset.pivotal is not None:
+        names.add(preset.pivotal.network)
+    if job.networks.get("identity"):
+        names.add("identity")  # Regressors of face descriptors look at it.
     is_demo = job.generator is None
-    return Models(
-        generator=source.network,
-        networks=resources.networks(names, job.networks, is_demo=is_demo),
-        statistics=resources.latent_statistics(
-            source, job.statistics, with_p=config.needs_p, label=label
-        ),
-    )
-
-
-def _tuner(
-    job: jobs.Job, preset: presets.Preset, models, sha256
-) -> tuning.Tuner | None:
-    config = preset.pivotal
-    if config is None:
-        if job.tuning_steps is not None:
-            raise ValueError(
-                f"The preset {preset.name} tunes no generator: drop --tuning_steps, or"
-                " take --preset=pti."
-            )
-        return None
-    if job.tuning_steps is not None:
-        config = dataclasses.replace(config, num_steps=job.tuning_steps)
-    return tuning.Tuner(
-        models=models, config=config, parent_sha256=sha256, seed=job.seed
-    )
+    return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
 def _refused(job: jobs.Job, engine: projector_engine.ProjectorEngine) -> dict[str, str]:
     """Pictures without a code to start from, where each needs its own."""
-    start: Any = engine.start
-    if not isinstance(start.start, starting.Codes):
+    if not isinstance(engine.start, starting.Codes):
         return {}
-    return start.start.refused([path.stem for path in job.paths])
+    return engine.start.refused([path.stem for path in job.paths])
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _WeightedStart:
-    """A start, and the weights that are best for each picture."""
-
-    start: starting.Start
-    task: starting.Task
-    preset: presets.Preset
-
-    def __call__(self, targets: jax.Array, names: Sequence[str]):
-        values = self.start(targets, names)
-        if not self.preset.weight_grid:
-            return values, None
-        models, config = self.task.models, self.task.config
-        size = memory.choose_micro_batch(models, config, len(targets))
-        weights, values = weighting.choose(
-            models,
-            targets,
-            values,
-            jax.random.key(self.task.seed),
-            config=dataclasses.replace(config, micro_batch=size),
-            candidates=weighting.grid(*self.preset.weight_grid),
-            num_steps=self.preset.num_trial_steps,
-        )
-        return values, weights
+def _as_flags(text: str) -> str:
+    """Writes the names of options as those of flags: `space` as --space."""
+    return re.sub(r"`(\w+)`", r"--\1", text)
 
 
 def report(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from absl import flags
 
 from experiments.launch import command_line
-from experiments.runs import batches, jobs, presets
+from experiments.runs import batches, jobs
+from jax_encoder.inversion import presets
 from jax_encoder.inversion.config import Stage
 from jax_encoder.io import films
 from jax_encoder.latents import spaces
@@ -18,7 +19,7 @@ _MODEL_TYPE = flags.DEFINE_string("model_type", None, "Another name of --generat
 _PRESET = flags.DEFINE_enum(
     "preset",
     "default",
-    [preset.name for preset in presets.PRESETS],
+    presets.names(),
     "The method and its constants.",
 )
 _SPACE = flags.DEFINE_enum(
@@ -143,6 +144,7 @@ def job(
             "dtype": _DTYPE.value,
             "micro_batch": _MICRO_BATCH.value,
             "remat_from": _REMAT_FROM.value,
+            "tuning_steps": _TUNING_STEPS.value,
         },
         start=(_FINDER.value if _USE_FINDER.value else _START.value) or "",
         generator=_GENERATOR.value or _MODEL_TYPE.value,
@@ -154,7 +156,6 @@ def job(
         statistics=_STATISTICS.value,
         class_index=_CLASS.value,
         normalize_colors=_NORMALIZE.value,
-        tuning_steps=_TUNING_STEPS.value,
         has_reports=has_reports,
         seed=_SEED.value,
         chunk=_SAVE_FREQUENCY.value if film else _CHUNK.value,

@@ -1,10 +1,10 @@
 """Where the inversions of a run begin: what --start names."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,21 +13,13 @@ import numpy as np
 from converters.formats import latent_codes as foreign_codes
 from experiments.launch import command_line
 from experiments.networks import resources
-from jax_encoder.inversion import starts
+from experiments.runs import projector_engine
+from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles
-from jax_encoder.nn import regressors
 
 _CODE_FILES = (".npz", ".npy", ".pt")
-
-
-class Start(Protocol):
-    """Finds the first values of a batch."""
-
-    def __call__(self, targets: jax.Array, names: Sequence[str]) -> jax.Array:
-        """From targets `[N, R, R, 3]` and their names to values `[N, ...]`."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +32,6 @@ class Task:
       seed: of random codes.
       label: `[1, c_dim]`; conditional generators only.
       pool_key: tells generator, networks and class apart from others.
-      identity: the network that regressors of face descriptors need, a path.
     """
 
     models: Models
@@ -48,16 +39,9 @@ class Task:
     seed: int = 0
     label: jax.Array | None = None
     pool_key: str = ""
-    identity: str | None = None
-
-    def labels(self, num: int) -> jax.Array | None:
-        """The label of every picture of a batch."""
-        if self.label is None:
-            return None
-        return jnp.broadcast_to(self.label, (num, self.label.shape[1]))
 
 
-def make(name: str, task: Task) -> Start:
+def make(name: str, task: Task) -> projector_engine.Start:
     """Understands what --start says.
 
     Args:
@@ -75,8 +59,8 @@ def make(name: str, task: Task) -> Start:
     """
     kind, _, rest = name.partition(":")
     path = pathlib.Path(name)
-    if kind in ("mean", "zeros", "random") and not rest:
-        return _Fixed(kind, task)
+    if name in ("mean", "zeros", "random"):
+        return lambda names: name
     if kind == "seeds" and (not rest or rest.isdecimal()):
         return _Seeds(task, int(rest or 256))
     if not path.exists():
@@ -88,34 +72,23 @@ def make(name: str, task: Task) -> Start:
         return Codes.from_directory(path, task)
     if path.suffix in (".npz", ".npy"):
         return Codes.from_file(path, task)
-    return _Prediction.load(path, task)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Fixed:
-    """The same code for all pictures."""
-
-    kind: str
-    task: Task
-
-    def __call__(self, targets: jax.Array, names: Sequence[str]) -> jax.Array:
-        models, space, num = self.task.models, self.task.config.space, len(targets)
-        if self.kind != "random":
-            return getattr(starts, self.kind)(models, space, num)
-        key = jax.random.key(self.task.seed)
-        return starts.random(models, space, num, key, self.task.labels(num))
+    return _predicting(path, task)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Seeds:
-    """The best of a pool of random codes, picture by picture."""
+    """A pool of random codes, of which every picture gets the best."""
 
     task: Task
     num_seeds: int
 
-    def __call__(self, targets: jax.Array, names: Sequence[str]) -> jax.Array:
+    def __call__(self, names: Sequence[str]) -> starts.Pool:
+        return self._pool
+
+    @functools.cached_property
+    def _pool(self) -> starts.Pool:
         task = self.task
-        pool = resources.seed_pool(
+        return resources.seed_pool(
             task.models,
             task.config,
             task.pool_key,
@@ -123,9 +96,6 @@ class _Seeds:
             task.seed,
             task.label,
         )
-        z, _ = starts.nearest(task.models, pool, targets, task.config)
-        labels = task.labels(len(targets))
-        return starts.from_z(task.models, task.config.space, z, labels)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,11 +150,10 @@ class Codes:
                 reasons[name] = str(error)
         return reasons
 
-    def __call__(self, targets: jax.Array, names: Sequence[str]) -> jax.Array:
-        """The values of these pictures."""
+    def __call__(self, names: Sequence[str]) -> jax.Array:
+        """The values of these pictures; one where all share a code."""
         if self.own is None:
-            values = self.read(self.path)
-            return jnp.broadcast_to(values, (len(targets), *values.shape[1:]))
+            return self.read(self.path)
         return jnp.concatenate([self.read(self._file(name)) for name in names])
 
     def _file(self, name: str) -> pathlib.Path:
@@ -221,70 +190,17 @@ class Codes:
             raise ValueError(f"{path}: {error}") from error
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Prediction:
-    """What an encoder or a regressor says of the pictures."""
-
-    network: Any
-    identity: Any
-    task: Task
-
-    @classmethod
-    def load(cls, path: pathlib.Path, task: Task) -> "_Prediction | Codes":
-        """Reads the network; a `.pt` may turn out to hold a code instead."""
+def _predicting(path: pathlib.Path, task: Task) -> projector_engine.Start:
+    """Reads an encoder or regressor; a `.pt` may turn out to hold a code instead."""
+    try:
+        network = resources.load(os.fspath(path)).network
+    except command_line.Failure as failure:
         try:
-            network = resources.load(os.fspath(path)).network
-        except command_line.Failure as failure:
-            try:
-                return Codes.from_file(path, task)
-            except ValueError:
-                raise failure from None
-        _check(path, network, task)
-        identity = None
-        if isinstance(network, regressors.DescriptorToLatent):
-            identity = resources.load(str(task.identity)).network
-        return cls(network=network, identity=identity, task=task)
-
-    def __call__(self, targets: jax.Array, names: Sequence[str]) -> jax.Array:
-        models, space = self.task.models, self.task.config.space
-        predicted = _predict(self.network, self.identity, targets)
-        if predicted.ndim == 2:
-            labels = self.task.labels(len(targets))
-            return starts.from_z(models, space, predicted, labels)
-        return starts.from_ws(models, space, predicted)
-
-
-@jax.jit
-def _predict(network, identity, targets):
-    return network(targets if identity is None else identity.embed(targets))
-
-
-def _check(path, network, task: Task) -> None:
-    """Refuses a network that predicts no codes, or another generator's."""
-    generator = task.models.generator.config
-    kind = type(network).__name__
-    inner = getattr(network, "encoder", network)
-    num_ws = getattr(inner.config, "num_ws", None)
-    w_dim = getattr(inner.config, "w_dim", None)
-    if num_ws is None or w_dim is None or hasattr(inner, "synthesis"):
-        raise ValueError(
-            f"--start={path}: a {kind}, which predicts no codes; give an encoder or a"
-            " regressor from pictures to W+."
-        )
-    if getattr(inner.config, "in_channels", 3) != 3 and inner is network:
-        raise ValueError(
-            f"--start={path}: this encoder refines reconstructions of its own"
-            " generator; give the whole checkpoint (ReStyle), with its decoder."
-        )
-    if isinstance(network, regressors.DescriptorToLatent) and not task.identity:
-        raise ValueError(
-            f"--start={path}: predicts from face descriptors; name the network that"
-            " makes them with --identity."
-        )
-    wanted = (generator.num_ws, generator.w_dim) if num_ws else (generator.z_dim,)
-    got = (num_ws, w_dim) if num_ws else (w_dim,)
-    if got != wanted:
-        raise ValueError(
-            f"--start={path}: predicts codes of {list(got)}, but this generator's are"
-            f" {list(wanted)}; give an encoder that was trained for this generator."
-        )
+            return Codes.from_file(path, task)
+        except ValueError:
+            raise failure from None
+    try:
+        predictions.check(task.models, network)
+    except ValueError as error:
+        raise ValueError(f"--start={path}: {error}") from error
+    return lambda names: network

@@ -11,105 +11,28 @@ import numpy as np
 
 from experiments.runs import reports
 from jax_encoder.inversion import colors as colors
-from jax_encoder.inversion import pivotal
-from jax_encoder.inversion.state import Models
+from jax_encoder.inversion.tuner import Tuned
 from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
 from jax_encoder.metrics import pairs
 
 DIFFERENCE = ".difference.npz"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Tuner:
-    """Tunes a generator around codes.
-
-    Attributes:
-      models: the frozen networks.
-      config: what to do.
-      parent_sha256: of the generator.
-      seed: of the locality samples.
-    """
-
-    models: Models
-    config: pivotal.PivotalConfig
-    parent_sha256: str
-    seed: int = 0
-
-    def __call__(self, ws: jax.Array, targets: jax.Array) -> "Tuned":
-        """Tunes around all pivots.
-
-        Pictures with a generator of their own are tuned `config.num_parallel` at a
-        time, by one program however many they are; what was tuned waits on the host.
-
-        Args:
-          ws: `[N, num_ws, w_dim]` the pivots.
-          targets: `[N, R, R, 3]` in [-1, 1].
-
-        Returns:
-          The tuned generators.
-        """
-        if self.config.shares_weights:
-            parts = [self._tune(ws, targets)]
-        else:
-            size = min(self.config.num_parallel, len(ws))
-            parts = []
-            for first in range(0, len(ws), size):
-                # The last group is filled up, so that only one program is compiled.
-                index = np.minimum(np.arange(first, first + size), len(ws) - 1)
-                parts.append(self._tune(ws[index], targets[index]))
-        images = np.concatenate([np.asarray(part.images) for part in parts])
-        num_steps = np.concatenate([np.asarray(part.num_steps) for part in parts])
-        return Tuned(
-            tuner=self,
-            parts=tuple(parts),
-            images=images[: len(ws)],
-            num_steps=num_steps[: len(ws)],
-        )
-
-    def _tune(self, ws, targets) -> pivotal.Tuning:
-        key = jax.random.key(self.seed)
-        tuning = pivotal.tune(self.models, ws, targets, key, config=self.config)
-        return jax.device_get(tuning)
+def save_difference(
+    tuned: Tuned, index: int, path: str | os.PathLike[str], parent_sha256: str
+) -> None:
+    """Writes a picture's generator as its difference to the parent."""
+    differences.save(
+        tuned.generator(index), tuned.parent, path, parent_sha256=parent_sha256
+    )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Tuned:
-    """Tuned generators.
-
-    Attributes:
-      tuner: made them.
-      parts: per group of pictures, on the host.
-      images: `[N, R, R, 3]` what they make of the pivots.
-      num_steps: `[N]` steps until a picture was done.
-    """
-
-    tuner: Tuner
-    parts: tuple[pivotal.Tuning, ...]
-    images: np.ndarray
-    num_steps: np.ndarray
-
-    def generator(self, index: int | None = None) -> Any:
-        """Returns the tuned generator of a picture; None for the shared one."""
-        config, size = self.tuner.config, len(self.parts[0].images)
-        part = self.parts[0 if index is None else index // size]
-        place = None if index is None else index % size
-        part = jax.tree.map(jnp.asarray, part)
-        parent = self.tuner.models.generator
-        return pivotal.tuned_generator(parent, part, config, place)
-
-    def save_difference(self, index: int, path: str | os.PathLike[str]) -> None:
-        """Writes a picture's generator as its difference to the parent."""
-        differences.save(
-            self.generator(index),
-            self.tuner.models.generator,
-            path,
-            parent_sha256=self.tuner.parent_sha256,
-        )
-
-    def save_bundle(self, directory: str | os.PathLike[str]) -> None:
-        """Writes the generator that all pictures share as a bundle."""
-        origin = {"parent_sha256": self.tuner.parent_sha256, "tuned": "pivotal"}
-        bundles.save(self.generator(), directory, provenance=origin)
+def save_bundle(
+    tuned: Tuned, directory: str | os.PathLike[str], parent_sha256: str
+) -> None:
+    """Writes the generator that all pictures share as a bundle."""
+    origin = {"parent_sha256": parent_sha256, "tuned": "pivotal"}
+    bundles.save(tuned.generator(), directory, provenance=origin)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -188,13 +111,17 @@ def read_pivots(
     )
 
 
-def write(output: str, pivots: Pivots, tuned: Tuned) -> list[dict[str, Any]]:
+def write(
+    output: str, pivots: Pivots, tuned: Tuned, lpips: Any, parent_sha256: str
+) -> list[dict[str, Any]]:
     """Writes reconstructions, tuned generators and a contact sheet.
 
     Args:
       output: the directory, made if missing.
       pivots: what was tuned around.
       tuned: the result.
+      lpips: measures the result, `(images, targets) -> [N]`.
+      parent_sha256: of the generator.
 
     Returns:
       A row per picture: name, lpips, psnr, steps.
@@ -203,20 +130,21 @@ def write(output: str, pivots: Pivots, tuned: Tuned) -> list[dict[str, Any]]:
       WriteError: the disk is full or read-only.
     """
     directory = files.make_directory(output)
-    config = tuned.tuner.config
+    config = tuned.config
     shown = pivots.show(jnp.asarray(tuned.images))
-    lpips = tuned.tuner.models.networks[config.network](shown, pivots.targets)
+    distances = lpips(shown, pivots.targets)
     psnr = pairs.psnr(shown, pivots.targets)
     rows = []
     for index, name in enumerate(pivots.names):
         images.write(directory / f"{name}.png", np.asarray(shown[index]))
         if not config.shares_weights:
-            tuned.save_difference(index, directory / f"{name}{DIFFERENCE}")
-        measures = {"lpips": float(lpips[index]), "psnr": float(psnr[index])}
+            path = directory / f"{name}{DIFFERENCE}"
+            save_difference(tuned, index, path, parent_sha256)
+        measures = {"lpips": float(distances[index]), "psnr": float(psnr[index])}
         steps = int(tuned.num_steps[index])
         rows.append({"name": name, "status": "ok", **measures, "tuning_steps": steps})
     if config.shares_weights:
-        tuned.save_bundle(directory / "generator")
+        save_bundle(tuned, directory / "generator", parent_sha256)
     sheet = contact_sheet.comparison(
         list(np.asarray(pivots.targets)),
         list(np.asarray(shown)),

@@ -8,7 +8,7 @@ add one under a name, register what makes it:
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import optax
 
@@ -91,11 +91,11 @@ def _factory(optimizer: str | Factory) -> Factory:
         )
     if not isinstance(optimizer, str):
         return optimizer
-    found: Any = _OWN.get(optimizer) or getattr(optax, optimizer, None)
+    found = _OWN.get(optimizer) or getattr(optax, optimizer, None)
     if not callable(found):
         known = ", ".join([*_OWN, *_ELEMENTWISE])
         raise ValueError(
             f"optax has no optimizer {optimizer!r}, and none is registered under this"
             f" name; there are {known} and the others of optax."
         )
-    return found
+    return cast(Factory, found)

@@ -270,7 +270,12 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
             for term, prepared in zip(config.objective, problem.prepared, strict=True)
         ]
         measured = jnp.stack(rows, axis=1)
-        loss = jnp.sum(problem.weights * measured, axis=1)
+        weighted = problem.weights * measured
+        num_own = len(config.terms)
+        # What the configuration adds by itself comes after what it was given.
+        loss = jnp.sum(weighted[:, :num_own], axis=1)
+        for k in range(num_own, weighted.shape[1]):
+            loss = loss + weighted[:, k]
         # The pictures do not meet, so the sum has the gradients of all of them.
         return jnp.sum(loss), Curves(loss=loss, terms=measured, names=config.names)
 

@@ -106,6 +106,33 @@ def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
     return spaces.get(space).from_ws(ws, models.statistics)
 
 
+def from_array(models: Models, space: str, codes: jax.Array, num: int) -> jax.Array:
+    """Turns codes, or values of the space, into a start for every picture.
+
+    Args:
+      models: the frozen networks.
+      space: the searched space.
+      codes: `[1 or num, num_ws, w_dim]`, or values `[1 or num, ...]` of the space.
+      num: pictures.
+
+    Returns:
+      values `[num, ...]`.
+
+    Raises:
+      ValueError: the shape is neither.
+    """
+    config = models.generator.config
+    shape, rows = spaces.get(space).shape(config), (config.num_ws, config.w_dim)
+    if codes.shape[:1] not in ((1,), (num,)) or codes.shape[1:] not in (shape, rows):
+        raise ValueError(
+            f"The start must be one code or {num}, as {list(rows)} or, in {space}, as"
+            f" {list(shape)}: got {codes.shape}."
+        )
+    is_ws = codes.shape[1:] == rows
+    values = from_ws(models, space, codes) if is_ws else codes
+    return jnp.broadcast_to(values, (num, *shape))
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pool:
@@ -132,6 +159,7 @@ def make_pool(
     seed: int = 0,
     side: int = 64,
     labels: jax.Array | None = None,
+    key: jax.Array | None = None,
 ) -> Pool:
     """Renders random codes and computes what the terms compare.
 
@@ -142,12 +170,14 @@ def make_pool(
       seed: of the codes.
       side: pictures are averaged down to this side before they are compared.
       labels: `[1, c_dim]`; conditional generators only.
+      key: PRNG key of the codes, instead of `seed`.
 
     Returns:
       The pool.
     """
     z_dim = models.generator.config.z_dim
-    z = jax.random.normal(jax.random.key(seed), (num_seeds, z_dim))
+    key = jax.random.key(seed) if key is None else key
+    z = jax.random.normal(key, (num_seeds, z_dim))
     side = min(side, models.generator.config.resolution)
     parts = []
     for first in range(0, num_seeds, _BATCH):

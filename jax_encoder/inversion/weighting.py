@@ -39,6 +39,7 @@ def choose(
     config: ProjectorConfig,
     candidates: jax.Array,
     num_steps: int,
+    labels: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """Tries weights for a few steps and keeps the best per picture.
 
@@ -50,6 +51,7 @@ def choose(
       config: of the inversion that follows; its own weights are the yardstick.
       candidates: `[G, T]` from `grid`, one weight per term of `config`.
       num_steps: of the trial.
+      labels: `[N, c_dim]`; conditional generators searched in Z only.
 
     Returns:
       The weights `[N, T]` and the values `[N, ...]` that they led to.
@@ -78,6 +80,7 @@ def choose(
             key,
             config=trial,
             weights=weights,
+            labels=labels,
             chunk=num_steps,
         )
         score = jnp.sum(curves.terms[-1, :, :num_terms] * yardstick, axis=1)

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.runs import encoding, jobs, presets
-from jax_encoder.inversion import driver, starts
+from experiments.runs import encoding, jobs
+from jax_encoder.inversion import driver, presets, starts
 from jax_encoder.metrics import pairs
 
 _NUM, _BATCH = 100, 10

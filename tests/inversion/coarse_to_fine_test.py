@@ -15,8 +15,7 @@ import jax.numpy as jnp
 import pytest
 
 from experiments.benchmarking import networks
-from experiments.runs import presets
-from jax_encoder.inversion import driver, projector, starts
+from jax_encoder.inversion import driver, presets, projector, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics, styles
 from jax_encoder.ops import resize

@@ -13,7 +13,8 @@ import jax, jax.numpy as jnp, numpy as np
 from flax import nnx
 from jax.sharding import AxisType
 from experiments.runs import projector_engine
-from jax_encoder.inversion import (config, driver, projector, starts, state, terms)
+from jax_encoder.inversion import (
+    batch_inverter, config, driver, presets, projector, starts, state, terms)
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
@@ -48,11 +49,11 @@ text = projector.advance.lower(
 
 def encode(pictures):
     # What the engine of the binaries finds for pictures, on all devices it has.
+    inverter = batch_inverter.BatchInverter(
+        models=models, preset=presets.Preset(name="own", config=options), chunk=20
+    )
     engine = projector_engine.ProjectorEngine(
-        models=models,
-        config=options,
-        start=lambda targets, names: (starts.mean(models, "w+", len(targets)), None),
-        chunk=20,
+        inverter=inverter, start=lambda names: "mean"
     )
     pictures = np.asarray(pictures)
     found = engine.init(pictures, ["x"] * len(pictures))

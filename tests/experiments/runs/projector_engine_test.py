@@ -1,4 +1,3 @@
-import dataclasses
 import io
 import json
 
@@ -9,8 +8,8 @@ import pytest
 from flax import nnx
 
 from experiments.runs import batches, projector_engine
+from jax_encoder.inversion import batch_inverter, presets, projector, schedules, terms
 from jax_encoder.inversion import colors as colors
-from jax_encoder.inversion import projector, schedules, terms
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import images, progress
@@ -40,15 +39,23 @@ def generator():
     return nnx.merge(graphdef, jax.tree.map(fill, state))
 
 
-def make_engine(generator, config=CONFIG, chunk=2):
+def make_engine(generator, config=CONFIG, chunk=2, colors=None):
     found = statistics.LatentStatistics(w_avg=jnp.zeros(8), w_std=jnp.ones(()))
-    return projector_engine.ProjectorEngine(
-        models=states.Models(generator=generator, networks={}, statistics=found),
-        config=config,
-        start=lambda targets, names: (jnp.zeros((len(targets), 4, 8)), None),
-        details={"space": config.space},
+    lpips = jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3)))
+    inverter = batch_inverter.BatchInverter(
+        models=states.Models(
+            generator=generator, networks={"lpips": lpips}, statistics=found
+        ),
+        preset=presets.Preset(name="test", config=config),
+        colors=colors,
         chunk=chunk,
-        lpips=jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3))),
+    )
+    return projector_engine.ProjectorEngine(
+        inverter=inverter,
+        start=lambda names: jnp.zeros(
+            (1, *config.latent_space.shape(generator.config))
+        ),
+        details={"space": config.space},
     )
 
 
@@ -110,12 +117,8 @@ def test_interrupted_and_resumed_codes_are_identical(photos, tmp_path, generator
 def test_template_has_the_structure_of_the_state(generator):
     targets = np.zeros((2, 8, 8, 3), np.float32)
     for space in ("w+", "w", "z"):
-        start = jnp.zeros((2, 4, 8) if space == "w+" else (2, 8))
         config = ProjectorConfig(space=space, terms=(terms.Pixel(),))
         engine = make_engine(generator, config)
-        engine = dataclasses.replace(
-            engine, start=lambda *_, start=start: (start, None)
-        )
         state, template = engine.init(targets, "ab"), engine.template(targets)
         assert jax.tree.structure(state) == jax.tree.structure(template)
         shapes = [[x.shape for x in jax.tree.leaves(t)] for t in (state, template)]
@@ -124,13 +127,14 @@ def test_template_has_the_structure_of_the_state(generator):
 
 def test_colors_are_moved_and_moved_back(generator):
     own = colors.Colors(mean=jnp.zeros((1, 3)), std=jnp.full((1, 3), 0.5))
-    engine = dataclasses.replace(make_engine(generator), colors=own)
+    inverter = make_engine(generator, colors=own).inverter
     targets = np.random.default_rng(0).uniform(-0.3, 0.9, (2, 8, 8, 3))
     targets = jnp.asarray(targets, jnp.float32)
-    moved = engine._recolor(targets)
+    moved = inverter.recolor(targets)
     np.testing.assert_allclose(moved.mean((1, 2)), np.zeros((2, 3)), atol=1e-6)
     np.testing.assert_allclose(moved.std((1, 2)), np.full((2, 3), 0.5), rtol=1e-5)
-    np.testing.assert_allclose(engine._recolor_back(moved, targets), targets, atol=1e-6)
+    back = inverter.recolor_back(moved, targets)
+    np.testing.assert_allclose(back, targets, atol=1e-6)
 
 
 def test_settings_tell_configurations_apart():

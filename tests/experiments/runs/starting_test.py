@@ -9,7 +9,7 @@ import pytest
 
 import jax_encoder
 from experiments.runs import starting
-from jax_encoder.inversion import state, terms
+from jax_encoder.inversion import first_values, state, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import codes
 from jax_encoder.latents import statistics
@@ -42,7 +42,7 @@ def test_every_picture_starts_from_its_own_code(task, tmp_path):
     (tmp_path / "b.npz").unlink()  # a bare array will do
     np.save(tmp_path / "c.npy", rng.normal(size=(1, 18, 512)))
     start = starting.make(str(tmp_path), task)
-    values = start(jnp.asarray(TARGETS), ["b", "a", "a"])
+    values = start(["b", "a", "a"])
     np.testing.assert_array_equal(values, np.stack([own[name] for name in "baa"]))
     reasons = start.refused(["a", "b", "c", "d"])
     assert set(reasons) == {"c", "d"}
@@ -56,14 +56,18 @@ def test_a_file_serves_all_pictures(task, tmp_path):
     codes.save(tmp_path / "a", ws, space="w+")
     start = starting.make(str(tmp_path / "a.npy"), task)
     assert start.refused(["x"]) == {}
-    values = start(jnp.asarray(TARGETS), "xyz")
+    values = first_values.find(
+        task.models, task.config, start("xyz"), jnp.asarray(TARGETS), jax.random.key(0)
+    )
     np.testing.assert_array_equal(values, np.broadcast_to(ws, (3, 4, 8)))
 
 
 def test_an_encoder_predicts(task, tmp_path):
     encoder = tiny.make(regressors.ImageToLatent, tiny.ENCODER, 3)
     start = starting.make(save(encoder, tmp_path / "encoder"), task)
-    values = start(jnp.asarray(TARGETS), "abc")
+    values = first_values.find(
+        task.models, task.config, start("abc"), jnp.asarray(TARGETS), jax.random.key(0)
+    )
     expected = jax.jit(lambda e, x: e(x))(encoder, jnp.asarray(TARGETS))
     assert values.shape == (3, 4, 8)
     np.testing.assert_allclose(values, expected, rtol=1e-5)
@@ -86,7 +90,7 @@ def _descriptors():
     [
         (lambda: _encoder(num_ws=18, w_dim=16), r"\[18, 16\], but .* \[4, 8\]; give"),
         (tiny.make_generator, "a Generator, which predicts no codes"),
-        (_descriptors, "name the network that makes them with --identity"),
+        (_descriptors, 'give the network that makes them as "identity"'),
     ],
 )
 def test_networks_that_do_not_fit_are_refused(task, tmp_path, make, message):

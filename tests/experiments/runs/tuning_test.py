@@ -21,11 +21,11 @@ import importlib, json, sys
 from absl import flags
 from absl.testing import flagsaver
 from experiments.launch import command_line
-from experiments.runs import tuning
+from jax_encoder.inversion import tuner
 
 command_line.enable_compilation_cache("")
 results, count = [], 0
-plain = tuning.Tuner.__call__
+plain = tuner.Tuner.__call__
 
 def counted(*arguments):
     global count
@@ -34,7 +34,7 @@ def counted(*arguments):
         raise KeyboardInterrupt
     return plain(*arguments)
 
-tuning.Tuner.__call__ = counted
+tuner.Tuner.__call__ = counted
 common, latest = set(flags.FLAGS), None
 for name, arguments in json.loads(sys.argv[1]):
     if name != latest:

@@ -1,13 +1,15 @@
 """The published ways to invert a picture, one row each.
 
 Every row names its source; the constants are that source's unless the comment says
-otherwise. `get` finds a row by name.
+otherwise. `get` finds a row by name; a user's own is a `Preset` like them, and
+`register` gives it a name.
 """
 
 import dataclasses
+from typing import Any
 
 from jax_encoder.inversion import pivotal as pivotal_lib
-from jax_encoder.inversion import schedules, terms
+from jax_encoder.inversion import rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig, Stage
 
 
@@ -16,24 +18,91 @@ class Preset:
     """A way to invert pictures.
 
     Attributes:
-      name: on the command line.
+      name: as `get` and the command line know it.
+      config: what the projector does.
       source: where the constants come from.
-      config: of the projector.
-      start: "mean", "zeros", "random" or "seeds".
+      start: "mean", "zeros", "random" or "seeds"; in Z, which has no mean, "seeds"
+        stands for the first two.
       weight_grid: the weights to try, term by term; empty for none.
-      num_trial_steps: of the weight grid.
+      num_trial_steps: how long each of them is tried.
       pivotal: tune the generator around the codes afterwards, or None.
       coarse: stages for generators with output skips and `COARSE_FROM` pixels or more.
     """
 
     name: str
-    source: str
     config: ProjectorConfig
+    source: str = ""
     start: str = "mean"
     weight_grid: tuple[tuple[float, ...], ...] = ()
     num_trial_steps: int = 0
     pivotal: pivotal_lib.PivotalConfig | None = None
     coarse: tuple[Stage, ...] = ()
+
+    def __post_init__(self):
+        grid = tuple(tuple(row) for row in self.weight_grid)
+        object.__setattr__(self, "weight_grid", grid)
+        object.__setattr__(self, "coarse", tuple(self.coarse))
+        if grid and (len(grid) != len(self.config.terms) or self.num_trial_steps < 1):
+            raise ValueError(
+                "`weight_grid` needs weights for each of the"
+                f" {len(self.config.terms)} terms and positive `num_trial_steps`: got"
+                f" {grid} and {self.num_trial_steps}."
+            )
+
+    def changed(self, **changes: Any) -> "Preset":
+        """Returns the preset with some of its values replaced.
+
+        Args:
+          **changes: fields of the configuration, where None changes nothing;
+            `learning_rate` is the schedule's, `vgg_layer` that of the terms that
+            compare one layer, and `tuning_steps` those of pivotal tuning.
+
+        Raises:
+          ValueError: this preset has no place for a change, or a value makes no sense.
+        """
+        fields = {k: v for k, v in changes.items() if v is not None}
+        pivotal = self.pivotal
+        if "tuning_steps" in fields:
+            if pivotal is None:
+                raise ValueError(
+                    f"The preset {self.name} tunes no generator: drop `tuning_steps`,"
+                    " or take the preset pti."
+                )
+            num_steps = fields.pop("tuning_steps")
+            pivotal = dataclasses.replace(pivotal, num_steps=num_steps)
+        if "learning_rate" in fields:
+            fields["schedule"] = _at_rate(self, fields.pop("learning_rate"))
+        if "vgg_layer" in fields:
+            fields["terms"] = _at_layer(self, fields.pop("vgg_layer"))
+        known = {field.name for field in dataclasses.fields(ProjectorConfig)}
+        if fields.keys() - known:
+            raise ValueError(
+                f"An inversion has no {sorted(fields.keys() - known)}; it has"
+                f" {sorted(known)}, learning_rate, vgg_layer and tuning_steps."
+            )
+        config = dataclasses.replace(self.config, **fields)
+        # What was asked for goes before what would be chosen.
+        coarse = () if "stages" in fields else self.coarse
+        return dataclasses.replace(self, config=config, pivotal=pivotal, coarse=coarse)
+
+    def fitted(self, generator_config: Any) -> "Preset":
+        """Returns the preset as it serves a generator.
+
+        Args:
+          generator_config: the generator's.
+
+        Raises:
+          ValueError: the generator cannot be rendered at the resolutions asked for.
+        """
+        known = rendering.resolutions(generator_config)
+        config, start = self.config, self.start
+        is_large = generator_config.resolution >= COARSE_FROM
+        if self.coarse and len(known) > 1 and is_large:
+            config = dataclasses.replace(config, stages=self.coarse)
+        _check_stages(generator_config, config)
+        if config.latent_space.is_before_mapping and start in ("mean", "zeros"):
+            start = "seeds"
+        return dataclasses.replace(self, config=config, start=start, coarse=())
 
 
 COARSE_FROM = 1024
@@ -175,16 +244,75 @@ PRESETS = (
 )
 
 
+_OWN: dict[str, Preset] = {}
+
+
+def register(preset: Preset) -> Preset:
+    """Makes a preset known by its name, to `get` and to the command line.
+
+    Raises:
+      ValueError: the name is another preset's.
+    """
+    taken = {row.name: row for row in PRESETS} | _OWN
+    if taken.get(preset.name, preset) != preset:
+        raise ValueError(f"There is another preset {preset.name!r}; choose a name.")
+    _OWN[preset.name] = preset
+    return preset
+
+
 def get(name: str) -> Preset:
     """Finds a preset.
 
     Raises:
       ValueError: there is none of this name; lists them.
     """
-    for preset in PRESETS:
-        if preset.name == name:
-            return preset
-    raise ValueError(
-        f"There is no preset {name!r}; there are"
-        f" {', '.join(preset.name for preset in PRESETS)}."
+    found = _OWN | {preset.name: preset for preset in PRESETS}
+    if name not in found:
+        raise ValueError(
+            f"There is no preset {name!r}; there are {', '.join(names())}."
+        )
+    return found[name]
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all presets."""
+    return tuple(dict.fromkeys([*(preset.name for preset in PRESETS), *_OWN]))
+
+
+def _at_rate(preset: Preset, rate: float) -> schedules.Schedule:
+    schedule: Any = preset.config.schedule
+    if not hasattr(schedule, "learning_rate"):
+        raise ValueError(
+            f"The schedule of the preset {preset.name} has no `learning_rate` to"
+            " change; give another `schedule`."
+        )
+    return dataclasses.replace(schedule, learning_rate=rate)
+
+
+def _at_layer(preset: Preset, layer: int | str) -> tuple[terms.Term, ...]:
+    found: Any = preset.config.terms
+    if not any(hasattr(term, "layer") for term in found):
+        raise ValueError("This preset compares no single layer: drop `vgg_layer`.")
+    return tuple(
+        dataclasses.replace(term, layer=layer) if hasattr(term, "layer") else term
+        for term in found
     )
+
+
+def _check_stages(generator_config: Any, config: ProjectorConfig) -> None:
+    """Refuses stages at which the generator cannot be rendered."""
+    if not config.stages:
+        return
+    known = rendering.resolutions(generator_config)
+    if len(known) == 1:
+        kind = type(generator_config).__module__.rpartition(".")[2]
+        raise ValueError(
+            "`stages`: only StyleGAN2 with output skips renders coarsely, and this is"
+            f" a {kind} of another kind; drop it."
+        )
+    unknown = {stage.resolution for stage in config.stages} - set(known)
+    if unknown:
+        raise ValueError(
+            f"`stages`: the generator has the resolutions {known}, not"
+            f" {sorted(unknown)}."
+        )

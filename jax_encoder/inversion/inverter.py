@@ -1,0 +1,188 @@
+"""Pictures to codes in one call: any number of any size, by a preset.
+
+    inverter = Inverter(generator, preset="default", networks={"lpips": lpips})
+    result = inverter.invert(images)
+
+`inverter.batch` does the same for one batch, a chunk of steps at a time.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jax_encoder.inversion import batch_inverter, first_values, presets, results
+from jax_encoder.inversion import colors as color_lib
+from jax_encoder.inversion import state as states
+from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.io import images as image_lib
+from jax_encoder.latents import sampling
+from jax_encoder.latents import statistics as statistics_lib
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inverter:
+    """Inverts pictures with one generator by one preset.
+
+    What is compiled for a batch serves all batches of its size.
+
+    Attributes:
+      generator: StyleGAN 1, 2 or 3.
+      preset: the method: a name of `presets.names()`, or a `Preset`.
+      networks: perceptual networks by the names that the preset's terms carry; "lpips"
+        also measures the results, and "identity" serves regressors of descriptors.
+      statistics: of the generator's latents; default: estimated.
+      normalizes_colors: give every picture the mean and deviation of the generator's
+        own pictures, and its reconstruction those of the picture.
+      colors: the generator's; default: estimated where they are needed.
+      batch_size: pictures per compiled program, rounded up to the devices.
+      chunk: steps per call of the compiled program.
+      crop: how pictures become square; of `io.images.fit`.
+
+    Raises:
+      ValueError: a network is missing, the preset does not fit the generator, or
+        statistics of a conditional generator are missing.
+    """
+
+    generator: Any
+    preset: presets.Preset | str = "default"
+    networks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    _: dataclasses.KW_ONLY
+    statistics: statistics_lib.LatentStatistics | None = None
+    normalizes_colors: bool = False
+    colors: color_lib.Colors | None = None
+    batch_size: int = 8
+    chunk: int = 50
+    crop: str = "center"
+
+    def __post_init__(self):
+        preset = self.preset
+        preset = presets.get(preset) if isinstance(preset, str) else preset
+        object.__setattr__(self, "preset", preset.fitted(self.generator.config))
+        if self.batch_size < 1 or self.chunk < 1:
+            raise ValueError(
+                "`batch_size` and `chunk` must be positive, got"
+                f" {self.batch_size} and {self.chunk}."
+            )
+        needed = set(self.config.network_names)
+        if preset.pivotal is not None:
+            needed.add(preset.pivotal.network)
+        if needed - self.networks.keys():
+            missing = ", ".join(sorted(needed - self.networks.keys()))
+            raise ValueError(
+                f"The preset {preset.name} needs the networks {missing}: give them as"
+                ' `networks={"NAME": network}`, read with `jax_encoder.load`. Those of'
+                " `jax_encoder.demo` judge drawn faces."
+            )
+        if self.statistics is None:
+            object.__setattr__(self, "statistics", self._estimate())
+
+    def _estimate(self) -> statistics_lib.LatentStatistics:
+        if self.generator.config.c_dim:
+            raise ValueError(
+                f"The generator has {self.generator.config.c_dim} classes: give the"
+                " `statistics` of the class to invert for, from"
+                " `latents.statistics.estimate(generator, labels=...)`."
+            )
+        num = 1_000_000 if self.config.needs_p else 10_000
+        return statistics_lib.estimate(
+            self.generator, num_samples=num, with_p=self.config.needs_p
+        )
+
+    @property
+    def config(self) -> ProjectorConfig:
+        """Of the projector, as it serves the generator."""
+        preset: Any = self.preset
+        return preset.config
+
+    @functools.cached_property
+    def batch(self) -> batch_inverter.BatchInverter:
+        """What inverts one batch, a chunk of steps at a time."""
+        statistics: Any = self.statistics
+        preset: Any = self.preset
+        colors = self.colors
+        if self.normalizes_colors and colors is None:
+            colors = color_lib.of_generator(self.generator)
+        return batch_inverter.BatchInverter(
+            models=states.Models(
+                generator=self.generator,
+                networks=dict(self.networks),
+                statistics=statistics,
+            ),
+            preset=preset,
+            colors=colors if self.normalizes_colors else None,
+            chunk=self.chunk,
+        )
+
+    @property
+    def resolution(self) -> int:
+        """Of targets and reconstructions."""
+        return self.generator.config.resolution
+
+    def invert(
+        self,
+        images: np.ndarray | jax.Array | Sequence[np.ndarray],
+        *,
+        start: first_values.Start = "",
+        labels: jax.Array | None = None,
+        key: jax.Array | None = None,
+    ) -> results.Inversion:
+        """Inverts pictures.
+
+        Args:
+          images: `[N, H, W, 3]` in [-1, 1], or uint8; or a list of pictures
+            `[H, W, 3]` of different sizes. Each is cropped to its centered square and
+            resized (`io.images.fit`).
+          start: where to begin; "" for the preset's way.
+          labels: `[1, c_dim]` or `[N, c_dim]`; conditional generators only.
+          key: PRNG key; default: `jax.random.key(0)`.
+
+        Returns:
+          Codes, reconstructions and measures.
+
+        Raises:
+          ValueError: no pictures, or labels or a start that do not fit.
+        """
+        targets = self._fit(images)
+        num = len(targets)
+        key = jax.random.key(0) if key is None else key
+        labels = sampling.broadcast_labels(labels, num)
+        devices = self.batch.num_devices
+        size = -(-min(self.batch_size, num) // devices) * devices
+        parts = []
+        for first in range(0, num, size):
+            # The last batch is filled up, so that only one program is compiled.
+            index = np.minimum(np.arange(first, first + size), num - 1)
+            own_start = first_values.taken(start, index, num)
+            own_labels = None if labels is None else labels[index]
+            part = self._invert_batch(targets[index], own_start, own_labels, key)
+            parts.append(part.first(min(size, num - first)))
+        joined, preset = results.join(parts), self.batch.preset
+        return joined if preset.pivotal is None else self.batch.tune(joined, key)
+
+    def _fit(self, images) -> np.ndarray:
+        """The pictures at the generator's resolution, `[N, R, R, 3]`."""
+        if not len(images):
+            raise ValueError("`images` is empty: give one picture at least.")
+        pictures = [np.asarray(image) for image in images]
+        for picture in pictures:
+            if picture.dtype != np.uint8 and not np.abs(picture).max() <= 4.0:
+                raise ValueError(
+                    "`images` must lie in [-1, 1] or be uint8, got values up to"
+                    f" {np.abs(picture).max()}: read files with"
+                    " `jax_encoder.io.images.read`."
+                )
+        fitted = [image_lib.fit(x, self.resolution, self.crop) for x in pictures]
+        return np.stack(fitted)
+
+    def _invert_batch(self, targets, start, labels, key) -> results.Inversion:
+        batch, parts = self.batch, []
+        state = batch.init(targets, start=start, labels=labels, key=key)
+        for latest, curves in batch.iterate(targets, state, labels=labels):
+            state = latest
+            parts.append(jax.tree.map(np.asarray, curves))
+        curves = jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
+        return batch.finish(targets, state, labels=labels, curves=curves.by_name())

@@ -1,0 +1,90 @@
+"""Starts that a network predicts: an encoder, or a regressor, looks at the pictures."""
+
+from typing import Any
+
+import jax
+from flax import nnx
+
+from jax_encoder.inversion import starts
+from jax_encoder.inversion.state import Models
+from jax_encoder.nn import regressors
+
+
+def predict(
+    models: Models,
+    space: str,
+    network: Any,
+    targets: jax.Array,
+    labels: jax.Array | None = None,
+) -> jax.Array:
+    """Asks a network where to start.
+
+    Args:
+      models: the frozen networks; "identity" is asked first for a regressor of face
+        descriptors.
+      space: the searched space.
+      network: from pictures `[N, R, R, 3]`, or descriptors `[N, D]`, to ws
+        `[N, num_ws, w_dim]` or z `[N, z_dim]`; a module, or any function of pictures.
+      targets: `[N, R, R, 3]` in [-1, 1].
+      labels: `[N, c_dim]`; for predictions of z with conditional generators.
+
+    Returns:
+      values `[N, ...]`.
+
+    Raises:
+      ValueError: it predicts no codes of this generator.
+    """
+    if isinstance(network, nnx.Module):
+        check(models, network)
+        identity = models.networks["identity"] if _sees_descriptors(network) else None
+        predicted = _predict(network, identity, targets)
+    else:
+        predicted = network(targets)
+    if predicted.ndim == 2:
+        return starts.from_z(models, space, predicted, labels)
+    return starts.from_ws(models, space, predicted)
+
+
+@jax.jit
+def _predict(network, identity, targets):
+    return network(targets if identity is None else identity.embed(targets))
+
+
+def check(models: Models, network: Any) -> None:
+    """Refuses a network that predicts no codes, or another generator's.
+
+    Raises:
+      ValueError: says what it predicts and what is needed.
+    """
+    generator = models.generator.config
+    kind = type(network).__name__
+    inner = getattr(network, "encoder", network)
+    config = getattr(inner, "config", None)
+    num_ws, w_dim = getattr(config, "num_ws", None), getattr(config, "w_dim", None)
+    if num_ws is None or w_dim is None or hasattr(inner, "synthesis"):
+        raise ValueError(
+            f"A {kind} predicts no codes; give an encoder or a regressor from pictures"
+            " to W+."
+        )
+    if getattr(config, "in_channels", 3) != 3 and inner is network:
+        raise ValueError(
+            "This encoder refines reconstructions of its own generator; give the whole"
+            " checkpoint (ReStyle), with its decoder."
+        )
+    if _sees_descriptors(network) and "identity" not in models.networks:
+        raise ValueError(
+            f"A {kind} predicts from face descriptors; give the network that makes them"
+            ' as "identity".'
+        )
+    wanted = (generator.num_ws, generator.w_dim) if num_ws else (generator.z_dim,)
+    got = (num_ws, w_dim) if num_ws else (w_dim,)
+    if got != wanted:
+        raise ValueError(
+            f"It predicts codes of {list(got)}, but this generator's are"
+            f" {list(wanted)}; give an encoder that was trained for this generator."
+        )
+
+
+def _sees_descriptors(network: Any) -> bool:
+    """Whether a network looks at face descriptors instead of pictures."""
+    return isinstance(network, regressors.DescriptorToLatent)
