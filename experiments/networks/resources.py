@@ -19,10 +19,10 @@ import numpy as np
 from flax import nnx
 
 import converters
-import jax_encoder
 from converters.zoo import catalog as zoo
 from experiments.launch import command_line
 from experiments.networks import conversion
+from jax_encoder import demo
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.colors import Colors
@@ -31,7 +31,7 @@ from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files
 from jax_encoder.latents import statistics
 
-ASSETS = pathlib.Path(jax_encoder.__file__).parent / "assets"
+ASSETS = demo.DIRECTORY
 DEMO_GENERATOR = ASSETS / "avatars"
 DEMO_NETWORKS = {
     "lpips": ASSETS / "avatar_lpips",

@@ -118,9 +118,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
 
 def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
     """The perceptual networks of a preset, and the one that measures the results."""
-    names = {*preset.config.network_names, "lpips"}
-    if preset.pivotal is not None:
-        names.add(preset.pivotal.network)
+    names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
         names.add("identity")  # Regressors of face descriptors look at it.
     is_demo = job.generator is None

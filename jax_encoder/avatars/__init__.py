@@ -1,1 +1,5 @@
 """The procedural world: its renderer, networks and lessons."""
+
+from jax_encoder import lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

@@ -1,1 +1,5 @@
 """Boundaries, directions, interpolation, style mixing."""
+
+from jax_encoder import lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

@@ -67,15 +67,12 @@ class Inverter:
                 "`batch_size` and `chunk` must be positive, got"
                 f" {self.batch_size} and {self.chunk}."
             )
-        needed = set(self.config.network_names)
-        if preset.pivotal is not None:
-            needed.add(preset.pivotal.network)
-        if needed - self.networks.keys():
-            missing = ", ".join(sorted(needed - self.networks.keys()))
+        missing = preset.network_names - self.networks.keys()
+        if missing:
             raise ValueError(
-                f"The preset {preset.name} needs the networks {missing}: give them as"
-                ' `networks={"NAME": network}`, read with `jax_encoder.load`. Those of'
-                " `jax_encoder.demo` judge drawn faces."
+                f"The preset {preset.name} needs the networks {sorted(missing)}: give"
+                ' them as `networks={"NAME": network}`, read with `jax_encoder.load`.'
+                " Those of `jax_encoder.demo` judge drawn faces."
             )
         if self.statistics is None:
             object.__setattr__(self, "statistics", self._estimate())

@@ -49,6 +49,14 @@ class Preset:
                 f" {grid} and {self.num_trial_steps}."
             )
 
+    @property
+    def network_names(self) -> frozenset[str]:
+        """The networks that it needs."""
+        names = set(self.config.network_names)
+        if self.pivotal is not None:
+            names.add(self.pivotal.network)
+        return frozenset(names)
+
     def changed(self, **changes: Any) -> "Preset":
         """Returns the preset with some of its values replaced.
 

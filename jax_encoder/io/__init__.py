@@ -1,5 +1,15 @@
-"""Files: pictures, films, bundles of weights."""
+"""Files: pictures, films, codes, bundles of weights."""
 
+from jax_encoder import lazy
 from jax_encoder.io.bundles import BundleError as BundleError
 from jax_encoder.io.bundles import load as load
 from jax_encoder.io.bundles import save as save
+
+__getattr__, __dir__, __all__ = lazy.attach(
+    __name__,
+    {
+        "BundleError": "jax_encoder.io.bundles",
+        "load": "jax_encoder.io.bundles",
+        "save": "jax_encoder.io.bundles",
+    },
+)

@@ -1,1 +1,5 @@
 """Measures of pictures and of generators."""
+
+from jax_encoder import lazy
+
+__getattr__, __dir__, __all__ = lazy.attach(__name__)

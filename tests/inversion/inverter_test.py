@@ -160,7 +160,9 @@ def test_classes_have_seeds_of_their_own(pictures):
 
 
 def test_what_does_not_fit_is_refused(generator, made, pictures):
-    with pytest.raises(ValueError, match=r"needs the networks lpips: give them as"):
+    with pytest.raises(
+        ValueError, match=r"needs the networks \['lpips'\]: give them as"
+    ):
         inverter.Inverter(generator, "default")
     with pytest.raises(ValueError, match="there are default"):
         inverter.Inverter(generator, "defualt")

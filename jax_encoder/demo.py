@@ -1,0 +1,63 @@
+"""The demo set that comes with the package: networks, statistics and pictures.
+
+Its generator draws cartoon faces, and its networks judge those and nothing else.
+"""
+
+import pathlib
+import weakref
+from typing import Any
+
+import numpy as np
+
+from jax_encoder.io import bundles, images
+from jax_encoder.latents import statistics as statistics_lib
+
+DIRECTORY = pathlib.Path(__file__).parent / "assets"
+
+_handed_out: weakref.WeakSet = weakref.WeakSet()
+
+
+def generator() -> Any:
+    """Returns the generator of drawn faces, a StyleGAN2 of 128 pixels."""
+    loaded = bundles.load(DIRECTORY / "avatars")
+    _handed_out.add(loaded)
+    return loaded
+
+
+def is_own(network: Any) -> bool:
+    """Whether a generator is one that `generator` returned."""
+    return network in _handed_out
+
+
+def lpips() -> Any:
+    """Returns the perceptual distance of drawn faces: `(images, images) -> [N]`."""
+    return bundles.load(DIRECTORY / "avatar_lpips")
+
+
+def vgg() -> Any:
+    """Returns the feature network of drawn faces, which serves as identity as well."""
+    return bundles.load(DIRECTORY / "avatar_vgg")
+
+
+def network(name: str) -> Any:
+    """Returns the network that serves under a name: "lpips", "vgg" or "identity".
+
+    Raises:
+      ValueError: the demo set has none of this name.
+    """
+    if name == "lpips":
+        return lpips()
+    if name in ("vgg", "identity"):
+        return vgg()
+    raise ValueError(f"The demo set has lpips, vgg and identity, not {name!r}.")
+
+
+def statistics() -> statistics_lib.LatentStatistics:
+    """Returns the statistics of the generator's latents, with those of P."""
+    return statistics_lib.load(DIRECTORY / "avatars" / "statistics.npz")
+
+
+def pictures() -> np.ndarray:
+    """Returns `[N, R, R, 3]` pictures in [-1, 1], half of them the generator's own."""
+    paths = images.find(DIRECTORY / "examples")
+    return np.stack([images.read(path) for path in paths])

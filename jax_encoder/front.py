@@ -1,0 +1,60 @@
+"""The shortest way from pictures to codes."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jax_encoder import demo
+from jax_encoder.inversion import first_values, inverter, presets, results
+
+
+def invert(
+    images: np.ndarray | jax.Array | Sequence[np.ndarray],
+    generator: Any,
+    preset: presets.Preset | str = "default",
+    *,
+    networks: Mapping[str, Any] | None = None,
+    start: first_values.Start = "",
+    labels: jax.Array | None = None,
+    key: jax.Array | None = None,
+    **changes: Any,
+) -> results.Inversion:
+    """Inverts pictures; an `Inverter` serves better for many calls.
+
+    Args:
+      images: `[N, H, W, 3]` in [-1, 1] or uint8, or a list of pictures of different
+        sizes; each is cropped to its centered square and resized.
+      generator: StyleGAN 1, 2 or 3.
+      preset: the method: a name of `presets.names()`, or a `Preset`.
+      networks: perceptual networks by name; default: those of the demo set, which know
+        drawn faces only.
+      start: where to begin; "" for the preset's way.
+      labels: `[1, c_dim]` or `[N, c_dim]`; conditional generators only.
+      key: PRNG key; default: `jax.random.key(0)`.
+      **changes: of the preset (`Preset.changed`): `num_steps`, `learning_rate`...
+
+    Returns:
+      Codes, reconstructions and measures.
+
+    Raises:
+      ValueError: something does not fit; says what to do.
+    """
+    found = presets.get(preset) if isinstance(preset, str) else preset
+    found = found.changed(**changes)
+    is_demo = demo.is_own(generator)
+    if networks is None:
+        if not is_demo:
+            warnings.warn(
+                "No networks given: those of the demo set judge, which know drawn faces"
+                ' only. For photographs give networks={"lpips": ...} of a converted'
+                " checkpoint.",
+                stacklevel=2,
+            )
+        names = found.network_names | {"lpips"}
+        networks = {name: demo.network(name) for name in sorted(names)}
+    statistics = demo.statistics() if is_demo else None
+    made = inverter.Inverter(generator, found, networks, statistics=statistics)
+    return made.invert(images, start=start, labels=labels, key=key)
