@@ -1,0 +1,41 @@
+"""Renderings whose codes are known, for encoders of the demo generator.
+
+The demo generator was taught that z names a face, which the renderer draws
+(`regression`). So the renderer can draw, a hundred times faster than the generator, the
+very pictures that the generator imitates, and their codes are known.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jax_encoder.data import faces
+from jax_encoder.latents import styles
+from jax_encoder.training import pairs, regression
+from jax_encoder.training.encoder_objective import Batch
+
+
+def named(generator: Any, key: jax.Array) -> pairs.PairSource:
+    """Returns a source of renderings of the faces that random z name.
+
+    Args:
+      generator: one whose z name faces.
+      key: of the latents.
+    """
+
+    def draw(step: int, num: int) -> Batch:
+        attributes, ws = _people(generator, jax.random.fold_in(key, step), num)
+        # Drawn outside, since XLA would fuse the attributes into the drawing's loops.
+        images = faces.render(attributes, generator.config.resolution)
+        return Batch(images=images, ws=ws, is_known=jnp.ones(num))
+
+    return draw
+
+
+@functools.partial(jax.jit, static_argnames="num")
+def _people(generator, key, num):
+    z = jax.random.normal(key, (num, generator.config.z_dim))
+    ws = styles.broadcast(generator.mapping(z), generator.config.num_ws)
+    return regression.people(z), ws

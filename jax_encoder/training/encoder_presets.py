@@ -1,0 +1,146 @@
+"""What published configurations of encoders use, and the demo's own."""
+
+import dataclasses
+from typing import Any
+
+from flax import nnx
+
+from jax_encoder.nn import irse, small_encoder, style_encoder
+from jax_encoder.training import encoder_losses, encoders, optimizers
+
+NAMES = ("psp", "e4e", "restyle_psp", "restyle_e4e", "avatars")
+BACKBONES = ("irse50", "resnet34", "small")
+_E4E = {"delta": 2e-4, "adversarial": 0.1}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A configuration.
+
+    Attributes:
+      encoder: the architecture.
+      training: options of the training.
+    """
+
+    encoder: style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
+    training: encoders.EncoderConfig
+
+
+def preset(name: str, generator: Any, *, backbone: str | None = None) -> Preset:
+    """Returns a configuration for a generator.
+
+    Args:
+      name: "psp" (arXiv:2008.00951, Section 3), "e4e" (arXiv:2102.02766, Section 4:
+        rows unlocked from step 20,000 on), "restyle_psp", "restyle_e4e"
+        (arXiv:2104.02699, Section 4: five looks), or "avatars", the demo's.
+      generator: its config is looked at.
+      backbone: of `BACKBONES`; default: as published, or the small one.
+
+    Raises:
+      ValueError: an unknown name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"`name` must be one of {NAMES}: got {name!r}.")
+    is_demo = name == "avatars"
+    is_restyle = name.startswith("restyle")
+    backbone = backbone or ("small" if is_demo else "irse50")
+    architecture = _architecture(
+        generator.config,
+        backbone,
+        is_progressive=name.endswith("e4e") or is_demo,
+        is_restyle=is_restyle,
+    )
+    if is_demo:
+        return Preset(encoder=architecture, training=_avatars())
+    more = _E4E if name.endswith("e4e") else {}
+    training = encoders.EncoderConfig(
+        weights=encoder_losses.LossWeights(**more),
+        num_refinements=5 if is_restyle else 1,
+        progressive_start=20_000 if more else None,
+    )
+    return Preset(encoder=architecture, training=training)
+
+
+def build(config: Any, *, seed: int = 0) -> Any:
+    """Returns an encoder of an architecture with random weights."""
+    if isinstance(config, small_encoder.SmallEncoderConfig):
+        return small_encoder.SmallEncoder(config, rngs=nnx.Rngs(seed))
+    return style_encoder.StyleEncoder(config, rngs=nnx.Rngs(seed))
+
+
+def with_face_backbone(encoder: style_encoder.StyleEncoder, network: irse.IRSE) -> Any:
+    """Returns the encoder with the body of a face recognizer (ArcFace).
+
+    Of a stem for six channels only the first three are the recognizer's.
+
+    Raises:
+      ValueError: the encoder's backbone is another.
+    """
+    if getattr(encoder.config, "backbone", None) != "irse50":
+        raise ValueError("Only encoders with the backbone irse50 start from ArcFace.")
+    theirs, ours = network.config, encoder.config
+    if (theirs.widths, theirs.depths) != (ours.widths, ours.depths):
+        raise ValueError(
+            f"The recognizer's stages are {theirs.widths}, {theirs.depths}, the"
+            f" encoder's {ours.widths}, {ours.depths}."
+        )
+    encoder = nnx.clone(encoder)
+    stem = encoder.backbone.conv.weight[...]
+    encoder.backbone = nnx.clone(network.body)
+    if ours.in_channels == 6:
+        known = network.body.conv.weight[...]
+        encoder.backbone.conv.weight = nnx.Param(stem.at[:, :, :3].set(known))
+    return encoder
+
+
+def _architecture(generator, backbone, *, is_progressive, is_restyle):
+    rows = {"num_ws": generator.num_ws, "w_dim": generator.w_dim}
+    in_channels = 6 if is_restyle else 3
+    if backbone == "small":
+        side = min(generator.resolution, 128)
+        return small_encoder.SmallEncoderConfig(
+            **rows,
+            in_channels=in_channels,
+            input_size=(side, side),
+            is_progressive=is_progressive,
+        )
+    is_pyramid = backbone == "irse50" and not is_restyle
+    depths = (3, 4, 14, 3) if backbone == "irse50" else (3, 4, 6, 3)
+    return style_encoder.StyleEncoderConfig(
+        **rows,
+        backbone=backbone,
+        is_pyramid=is_pyramid,
+        is_progressive=is_progressive,
+        in_channels=in_channels,
+        depths=depths,
+    )
+
+
+def _avatars() -> encoders.EncoderConfig:
+    """The demo's: known codes first (`lessons`), then pictures."""
+    return encoders.EncoderConfig(
+        batch_size=16,
+        weights=encoder_losses.LossWeights(
+            l2=1.0, lpips=0.05, identity=0.02, code=0.25, **_E4E | {"adversarial": 0.002}
+        ),
+        optimizer=optimizers.OptimizerConfig(
+            name="adam", learning_rate=5e-4, schedule="cosine", max_norm=1.0
+        ),
+        ema_half_life=2_000.0,
+    )
+
+
+def lessons(training: encoders.EncoderConfig) -> encoders.EncoderConfig:
+    """Returns the options of a training by known codes alone, before the pictures."""
+    return dataclasses.replace(
+        training,
+        batch_size=64,
+        num_accumulated=1,
+        weights=encoder_losses.LossWeights(l2=0.0, lpips=0.0, identity=0.0, code=1.0),
+        optimizer=optimizers.OptimizerConfig(
+            name="adam", learning_rate=2e-3, schedule="cosine", max_norm=1.0
+        ),
+        ema_half_life=training.ema_half_life and 4 * training.ema_half_life,
+        progressive_start=None,
+        num_refinements=1,
+    )
