@@ -63,14 +63,14 @@ class TrainingLog:
         values |= more
         self._pending, self._num_pictures = [], 0
         self._start = time.monotonic()
-        self._write(step, values)
+        self.write(step, values)
         line = ", ".join(f"{name} {values[name]:.4g}" for name in sorted(values))
         return f"step {step}: {line}"
 
     def measures(self, step: int, values: Mapping[str, float]) -> str:
         """Writes "fid", "fid_real" and "ppl" of a step; returns them as one line."""
         found = {f"measure/{name}": float(value) for name, value in values.items()}
-        self._write(step, found)
+        self.write(step, found)
         with contextlib.suppress(ImportError):
             self._draw_measures()
         line = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
@@ -88,7 +88,8 @@ class TrainingLog:
         if self._events is not None:
             self._events.close()
 
-    def _write(self, step: int, values: Mapping[str, float]) -> None:
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Writes scalars of a step to `scalars.jsonl` and as events."""
         with (self.directory / _SCALARS).open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
         if self._events is not None:

@@ -1,4 +1,4 @@
-"""A published encoder with its generator: pictures to W+ in one call."""
+"""An encoder with the generator it was trained for: pictures to W+ in one call."""
 
 import dataclasses
 from typing import Any
@@ -7,10 +7,33 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import style_encoder, stylegan2
+from jax_encoder.nn import (
+    small_encoder,
+    style_encoder,
+    stylegan1,
+    stylegan2,
+    stylegan3,
+    stylegan3_config,
+)
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
+
+EncoderConfig = style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
+GeneratorConfig = (
+    stylegan2.GeneratorConfig
+    | stylegan1.GeneratorConfig
+    | stylegan3_config.GeneratorConfig
+)
+_ENCODERS: dict[str, Any] = {
+    "style-encoder": style_encoder.StyleEncoder,
+    "small-encoder": small_encoder.SmallEncoder,
+}
+_DECODERS: dict[str, Any] = {
+    "stylegan1": stylegan1.Generator,
+    "stylegan2": stylegan2.Generator,
+    "stylegan3": stylegan3.Generator,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,20 +48,17 @@ class InverterConfig:
       family: "inverter".
     """
 
-    encoder: style_encoder.StyleEncoderConfig
-    decoder: stylegan2.GeneratorConfig
+    encoder: EncoderConfig
+    decoder: GeneratorConfig
     num_steps: int = 5
     is_relative: bool = True
     family: str = "inverter"
 
     def __post_init__(self):
-        kinds = {
-            "encoder": style_encoder.StyleEncoderConfig,
-            "decoder": stylegan2.GeneratorConfig,
-        }
-        for name, kind in kinds.items():
+        for name, kinds in (("encoder", _ENCODERS), ("decoder", _DECODERS)):
             value: Any = getattr(self, name)
             if isinstance(value, dict):
+                kind = kinds[value["family"]].config_class
                 object.__setattr__(self, name, kind(**value))
         wanted = (self.decoder.num_ws, self.decoder.w_dim)
         if (self.encoder.num_ws, self.encoder.w_dim) != wanted:
@@ -51,7 +71,7 @@ class InverterConfig:
 
 
 class Inverter(nnx.Module):
-    """pSp, e4e or ReStyle as published: encoder, generator and mean latent.
+    """pSp, e4e or ReStyle: encoder, generator and mean latent.
 
     Attributes:
       config: the architectures.
@@ -64,8 +84,8 @@ class Inverter(nnx.Module):
 
     def __init__(self, config: InverterConfig, *, rngs: nnx.Rngs):
         self.config = config
-        self.encoder = style_encoder.StyleEncoder(config.encoder, rngs=rngs)
-        self.decoder = stylegan2.Generator(config.decoder, rngs=rngs)
+        self.encoder = _ENCODERS[config.encoder.family](config.encoder, rngs=rngs)
+        self.decoder = _DECODERS[config.decoder.family](config.decoder, rngs=rngs)
         shape = (config.encoder.num_ws, config.encoder.w_dim)
         self.latent_avg = Buffer(jnp.zeros(shape))
 
@@ -132,3 +152,33 @@ class Inverter(nnx.Module):
         images = resize.adaptive_average(self.decoder.synthesis(ws), width)
         first = (width - height) // 2
         return images[:, first : first + height]
+
+
+def join(
+    encoder: Any,
+    generator: Any,
+    *,
+    num_steps: int = 1,
+    latent_avg: jax.Array | None = None,
+) -> Inverter:
+    """Puts an encoder and its generator together; weights are shared.
+
+    Args:
+      encoder: gives codes relative to the mean.
+      generator: of any family.
+      num_steps: looks at the reconstruction, of encoders of six channels.
+      latent_avg: `[num_ws, w_dim]`, the mean code; default: the generator's mean w.
+
+    Returns:
+      The pair.
+    """
+    config = InverterConfig(
+        encoder=encoder.config, decoder=generator.config, num_steps=num_steps
+    )
+    whole = nnx.eval_shape(lambda: Inverter(config, rngs=nnx.Rngs(0)))
+    whole.encoder, whole.decoder = encoder, generator
+    shape = (config.decoder.num_ws, config.decoder.w_dim)
+    if latent_avg is None:
+        latent_avg = jnp.broadcast_to(generator.w_avg[...][None], shape)
+    whole.latent_avg.set_value(jnp.asarray(latent_avg))
+    return whole

@@ -94,10 +94,13 @@ def gradients(state: Any, networks: Networks, batch: Batch, stage, config) -> Fo
       the mean over parts of the sum over looks.
     """
     networks = dataclasses.replace(
-        networks, **frozen.prepare({
-            name: getattr(networks, name)
-            for name in ("generator", "lpips", "identity")
-        })
+        networks,
+        **frozen.prepare(
+            {
+                name: getattr(networks, name)
+                for name in ("generator", "lpips", "identity")
+            }
+        ),
     )
     parts = config.num_accumulated
 
@@ -137,8 +140,15 @@ def _looks(state, buffers, networks: Networks, batch: Batch, stage, config) -> F
         total, buffers, ws, images = carry
         judge = None if state.judge is None else state.judge.params
         objective = functools.partial(
-            losses, buffers=buffers, judge=judge, networks=networks, batch=batch,
-            before=ws, images=images, stage=stage, config=config,
+            losses,
+            buffers=buffers,
+            judge=judge,
+            networks=networks,
+            batch=batch,
+            before=ws,
+            images=images,
+            stage=stage,
+            config=config,
         )
         gradient, (report, buffers, ws, rendered) = jax.grad(objective, has_aux=True)(
             state.params

@@ -121,7 +121,11 @@ def _avatars() -> encoders.EncoderConfig:
     return encoders.EncoderConfig(
         batch_size=16,
         weights=encoder_losses.LossWeights(
-            l2=1.0, lpips=0.05, identity=0.02, code=0.25, **_E4E | {"adversarial": 0.002}
+            l2=1.0,
+            lpips=0.05,
+            identity=0.02,
+            code=0.25,
+            **_E4E | {"adversarial": 0.002},
         ),
         optimizer=optimizers.OptimizerConfig(
             name="adam", learning_rate=5e-4, schedule="cosine", max_norm=1.0
@@ -134,11 +138,11 @@ def lessons(training: encoders.EncoderConfig) -> encoders.EncoderConfig:
     """Returns the options of a training by known codes alone, before the pictures."""
     return dataclasses.replace(
         training,
-        batch_size=64,
+        batch_size=2 * training.batch_size,
         num_accumulated=1,
         weights=encoder_losses.LossWeights(l2=0.0, lpips=0.0, identity=0.0, code=1.0),
         optimizer=optimizers.OptimizerConfig(
-            name="adam", learning_rate=2e-3, schedule="cosine", max_norm=1.0
+            name="adam", learning_rate=1.5e-3, schedule="cosine", max_norm=1.0
         ),
         ema_half_life=training.ema_half_life and 4 * training.ema_half_life,
         progressive_start=None,

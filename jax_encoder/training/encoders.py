@@ -8,7 +8,7 @@ unlocked one after the other and judged (e4e), or several looks at the reconstru
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -112,6 +112,35 @@ class EncoderState:
     judge: latent_judge.JudgeState | None
     step: jax.Array
     is_sound: jax.Array
+
+
+def changed(config: EncoderConfig, changes: Mapping[str, Any]) -> EncoderConfig:
+    """Returns a config with other options.
+
+    Args:
+      config: the options so far.
+      changes: by name: fields of the config, or those of its `weights`, `optimizer`
+        and `judge` after a dot ("weights.lpips").
+
+    Raises:
+      ValueError: there is no option of such a name.
+    """
+    for name, value in changes.items():
+        head, _, tail = name.partition(".")
+        part = getattr(config, head, None)
+        try:
+            if tail:
+                value = dataclasses.replace(part, **{tail: value})
+            config = dataclasses.replace(config, **{head: value})
+        except TypeError as error:
+            raise ValueError(f"There is no option {name!r}: {error}.") from error
+    return config
+
+
+def for_steps(config: EncoderConfig, num_steps: int) -> EncoderConfig:
+    """Returns a config whose learning rate is scheduled over so many steps."""
+    optimizer = dataclasses.replace(config.optimizer, num_steps=num_steps)
+    return dataclasses.replace(config, optimizer=optimizer)
 
 
 def init(
@@ -253,9 +282,10 @@ def train_step(
     report = dict(found.report)
     judge = state.judge
     if judge is not None:
-        judge, report["loss/judge"] = _judge(judge, networks, found.ws, stage, key,
-            state.step, config)
-    norm = optax.global_norm(found.gradient)
+        judge, report["loss/judge"] = _judge(
+            judge, networks, found.ws, stage, key, state.step, config
+        )
+    norm = optax.tree.norm(found.gradient)
     report["gradient"] = norm
     state = EncoderState(
         params=params,

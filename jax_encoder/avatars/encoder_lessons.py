@@ -11,9 +11,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.data import faces
+from jax_encoder.avatars import faces, regression
 from jax_encoder.latents import styles
-from jax_encoder.training import pairs, regression
+from jax_encoder.training import pairs
 from jax_encoder.training.encoder_objective import Batch
 
 

@@ -1,0 +1,248 @@
+"""The stages of `experiments.train_encoder`; each resumes from its checkpoints."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.networks import resources
+from experiments.training import training_log, training_loop
+from jax_encoder import io
+from jax_encoder.avatars import encoder_lessons, rendered
+from jax_encoder.io import files
+from jax_encoder.nn import inverter, irse
+from jax_encoder.training import (
+    encoder_evaluation,
+    encoder_presets,
+    encoders,
+    pairs,
+    sources,
+)
+
+_NUM_SHOWN = 16
+# Steps that no training reaches.
+_HELD_OUT = 10**8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train; see the flags of `experiments.train_encoder`."""
+
+    output: pathlib.Path
+    preset: str = "avatars"
+    backbone: str | None = None
+    generator: str | None = None
+    data: str = "faces"
+    sample_share: float = 0.0
+    start: str | None = None
+    lesson_steps: int = 0
+    num_steps: int = 10_000
+    checkpoint_every: int = 500
+    log_every: int = 50
+    num_held_out: int = 64
+    networks: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What all stages of a job share.
+
+    Attributes:
+      generator: the frozen generator.
+      networks: "lpips" and "identity", as far as they are wanted.
+      source: of the training's pairs.
+      held_out: `[N, R, R, 3]`, pictures for measures.
+      direction: `[w_dim]`, of the edits whose consistency is measured.
+      key: of the training.
+    """
+
+    generator: Any
+    networks: Mapping[str, Any]
+    source: pairs.PairSource
+    held_out: np.ndarray
+    direction: jax.Array
+    key: jax.Array
+
+
+def run(job: Job) -> Any:
+    """Runs the stages that are not done, and writes the bundle `encoder`."""
+    setting = _setting(job)
+    preset = encoder_presets.preset(
+        job.preset, setting.generator, backbone=job.backbone
+    )
+    config = encoders.changed(preset.training, job.changes)
+    encoder = _initial(job, preset.encoder)
+    if job.lesson_steps:
+        lessons = encoder_presets.lessons(config)
+        metric = pairs.code_metric(
+            setting.generator, jax.random.fold_in(setting.key, 3)
+        )
+        encoder = _stage(
+            job, "lessons", encoder, lessons, setting, job.lesson_steps, metric
+        )
+    if job.num_steps:
+        metric = None
+        if config.weights.code:
+            metric = pairs.code_metric(
+                setting.generator, jax.random.fold_in(setting.key, 3)
+            )
+        encoder = _stage(
+            job, "pictures", encoder, config, setting, job.num_steps, metric
+        )
+    encoder = _whole(encoder, setting.generator, config)
+    io.save(encoder, job.output / "encoder", provenance=_provenance(job))
+    report = _measure(encoder, setting)
+    files.write_json(job.output / "measures.json", report)
+    print(report, flush=True)
+    return encoder
+
+
+def _setting(job: Job) -> Setting:
+    source = resources.generator(job.generator)
+    generator, key = source.network, jax.random.key(job.seed)
+    is_demo = source.path == resources.DEMO_GENERATOR
+    found = resources.networks(
+        [name for name in ("lpips", "identity") if job.networks.get(name) != "none"],
+        job.networks,
+        is_demo=is_demo,
+    )
+    pair_source = _source(job, generator, key, is_demo)
+    held_out = _pictures(job, generator, jax.random.fold_in(key, 1))
+    return Setting(
+        generator=generator,
+        networks=found,
+        source=pair_source,
+        held_out=np.asarray(held_out(_HELD_OUT, job.num_held_out)),
+        direction=encoder_evaluation.main_direction(
+            generator, jax.random.fold_in(key, 2)
+        ),
+        key=jax.random.fold_in(key, 4),
+    )
+
+
+def _pictures(job: Job, generator: Any, key: jax.Array) -> sources.Source:
+    resolution = generator.config.resolution
+    if job.data == "faces":
+        return rendered.source(key, resolution)
+    if job.data == "samples":
+        drawn = pairs.sampled(generator, key)
+        return lambda step, num: drawn(step, num).images
+    return sources.folder(job.data, resolution, seed=job.seed)
+
+
+def _source(job: Job, generator, key, is_demo: bool) -> pairs.PairSource:
+    samples = pairs.sampled(generator, jax.random.fold_in(key, 5))
+    if job.data == "samples":
+        return samples
+    if job.data == "faces" and is_demo:
+        others = encoder_lessons.named(generator, jax.random.fold_in(key, 6))
+    else:
+        pictures = _pictures(job, generator, jax.random.fold_in(key, 6))
+        others = pairs.pictures(pictures, generator)
+    share = job.sample_share
+    return pairs.mixed([(others, 1.0 - share), (samples, share)])
+
+
+def _initial(job: Job, architecture: Any) -> Any:
+    """From nothing, from a face recognizer's weights, or from an encoder's."""
+    encoder = encoder_presets.build(architecture, seed=job.seed)
+    if job.start is None:
+        return encoder
+    network = resources.load(job.start).network
+    if isinstance(network, irse.IRSE):
+        return encoder_presets.with_face_backbone(encoder, network)
+    network = getattr(network, "encoder", network)
+    if not hasattr(network.config, "num_ws"):
+        raise ValueError(f"{job.start} is no encoder and no face recognizer.")
+    return network
+
+
+def _stage(
+    job: Job,
+    name: str,
+    encoder: Any,
+    config: encoders.EncoderConfig,
+    setting: Setting,
+    num_steps: int,
+    metric: jax.Array | None,
+) -> Any:
+    config = encoders.for_steps(config, num_steps)
+    state, networks = encoders.init(
+        encoder,
+        setting.generator,
+        config,
+        networks=dict(setting.networks),
+        metric=metric,
+        seed=job.seed,
+    )
+    state, networks, sharding = encoders.distribute(state, networks)
+
+    def step(state, done):
+        batch = jax.device_put(setting.source(done, config.batch_size), sharding)
+        return encoders.train_step(state, networks, batch, setting.key, config=config)
+
+    def look(state, log, done):
+        whole = _whole(encoders.encoder(state, networks), setting.generator, config)
+        _draw(log, whole, setting, f"faces_{done:07d}")
+        return _measure(whole, setting)
+
+    state = training_loop.run(
+        job.output / name,
+        state,
+        step,
+        pace=training_loop.Pace(
+            num_steps=num_steps,
+            log_every=job.log_every,
+            checkpoint_every=job.checkpoint_every,
+        ),
+        batch_size=config.batch_size,
+        look=look,
+    )
+    return encoders.encoder(state, networks)
+
+
+def _draw(log: training_log.TrainingLog, encoder, setting: Setting, name: str) -> None:
+    """Pictures above their reconstructions."""
+    shown = setting.held_out[:_NUM_SHOWN]
+    found = encoder_evaluation.reconstruct(encoder, setting.generator, shown)
+    half = len(shown) // 2 or 1
+    rows = [part[k : k + half] for k in (0, half) for part in (shown, found)]
+    log.sheet(name, np.concatenate(rows), num_columns=half)
+
+
+def _measure(encoder: Any, setting: Setting) -> dict[str, float]:
+    return encoder_evaluation.measure(
+        encoder,
+        setting.generator,
+        setting.held_out,
+        networks=setting.networks,
+        direction=setting.direction,
+    )
+
+
+def _whole(encoder: Any, generator: Any, config: encoders.EncoderConfig) -> Any:
+    """What gives whole codes: a small encoder itself, or one with its generator."""
+    if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:
+        return encoder
+    return inverter.join(encoder, generator, num_steps=config.num_refinements)
+
+
+def _provenance(job: Job) -> dict[str, Any]:
+    made = {
+        field.name: getattr(job, field.name)
+        for field in dataclasses.fields(job)
+        if field.name not in ("output", "networks", "checkpoint_every", "log_every")
+    }
+    for name in ("data", "start", "generator"):  # Not where they lay.
+        made[name] = made[name] and pathlib.Path(made[name]).name
+    made["changes"] = dict(job.changes)
+    return {
+        "made_by": "experiments.train_encoder",
+        "job": made,
+        "license": "Apache-2.0",
+    }
