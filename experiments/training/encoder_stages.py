@@ -233,14 +233,11 @@ def _whole(encoder: Any, generator: Any, config: encoders.EncoderConfig) -> Any:
 
 
 def _provenance(job: Job) -> dict[str, Any]:
-    made = {
-        field.name: getattr(job, field.name)
-        for field in dataclasses.fields(job)
-        if field.name not in ("output", "networks", "checkpoint_every", "log_every")
-    }
+    told = ("preset", "backbone", "generator", "data", "sample_share", "start")
+    made = {name: getattr(job, name) for name in (*told, "lesson_steps", "num_steps")}
     for name in ("data", "start", "generator"):  # Not where they lay.
         made[name] = made[name] and pathlib.Path(made[name]).name
-    made["changes"] = dict(job.changes)
+    made |= {"seed": job.seed, "changes": dict(job.changes)}
     return {
         "made_by": "experiments.train_encoder",
         "job": made,

@@ -65,6 +65,6 @@ def learning(network: Any) -> Any:
     return copy
 
 
-def stored(network: Any) -> nnx.State:
+def stored(network: Any) -> Any:
     """Returns all variables that are not trained, the statistics among them."""
     return nnx.split(network, nnx.Param, ...)[2]

@@ -10,6 +10,8 @@ from jax_encoder.training import encoder_losses, encoders, optimizers
 
 NAMES = ("psp", "e4e", "restyle_psp", "restyle_e4e", "avatars")
 BACKBONES = ("irse50", "resnet34", "small")
+# Of small encoders' stages, for 128 pixels; smaller pictures skip the first.
+_WIDTHS, _DEPTHS = (16, 24, 48, 96, 128), (0, 0, 1, 1, 1)
 _E4E = {"delta": 2e-4, "adversarial": 0.1}
 
 
@@ -85,11 +87,12 @@ def with_face_backbone(encoder: style_encoder.StyleEncoder, network: irse.IRSE) 
             f" encoder's {ours.widths}, {ours.depths}."
         )
     encoder = nnx.clone(encoder)
-    stem = encoder.backbone.conv.weight[...]
-    encoder.backbone = nnx.clone(network.body)
+    body, drawn = nnx.clone(network.body), encoder.backbone
+    assert isinstance(drawn, irse.Body)
     if ours.in_channels == 6:
-        known = network.body.conv.weight[...]
-        encoder.backbone.conv.weight = nnx.Param(stem.at[:, :, :3].set(known))
+        stem = drawn.conv.weight[...].at[:, :, :3].set(body.conv.weight[...])
+        body.conv.weight = nnx.Param(stem)
+    encoder.backbone = body
     return encoder
 
 
@@ -98,8 +101,11 @@ def _architecture(generator, backbone, *, is_progressive, is_restyle):
     in_channels = 6 if is_restyle else 3
     if backbone == "small":
         side = min(generator.resolution, 128)
+        num_stages = min(side.bit_length() - 3, len(_WIDTHS))  # Down to four pixels.
         return small_encoder.SmallEncoderConfig(
             **rows,
+            widths=_WIDTHS[-num_stages:],
+            depths=_DEPTHS[-num_stages:],
             in_channels=in_channels,
             input_size=(side, side),
             is_progressive=is_progressive,

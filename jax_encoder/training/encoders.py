@@ -127,7 +127,7 @@ def changed(config: EncoderConfig, changes: Mapping[str, Any]) -> EncoderConfig:
     """
     for name, value in changes.items():
         head, _, tail = name.partition(".")
-        part = getattr(config, head, None)
+        part: Any = getattr(config, head, None)
         try:
             if tail:
                 value = dataclasses.replace(part, **{tail: value})

@@ -1,0 +1,90 @@
+r"""Trains a regressor: pictures or face descriptors to codes, landmarks or attributes.
+
+    python -m experiments.train_regressor --output_dir=runs/image_to_latent \
+        --task=image_to_latent --backbone=small --data=faces --num_steps=2000
+    python -m experiments.train_regressor --output_dir=runs/vgg_to_latent \
+        --task=descriptor_to_w --generator=bundles/ffhq --identity=bundles/vggface2 \
+        --data=generated/ --num_steps=30000
+    python -m experiments.train_regressor --output_dir=runs/glasses --task=head \
+        --attributes=glasses --data=faces --num_steps=500
+
+Examples are drawn as they are needed (`--data=samples`, the generator's own pictures;
+`--data=faces`, renderings), or come from a folder: pictures with `<name>.npz` beside
+them, InterFaceGAN's `wp.npy` or `w.npy`, or `--labels`, an array of numbers about each.
+The same command goes on after an interruption, with the same result. The bundle is
+`<output_dir>/regressor`, for `--start` of `encode_image`.
+"""
+
+import pathlib
+
+from absl import flags
+
+from experiments.launch import command_line
+from experiments.training import regressor_stages
+from jax_encoder.training import optimizers, regressors
+
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
+_TASK = flags.DEFINE_enum(
+    "task", "image_to_latent", regressor_stages.TASKS, "What to predict from what."
+)
+_BACKBONE = flags.DEFINE_enum(
+    "backbone", "resnet50", regressor_stages.BACKBONES, "Of image_to_latent."
+)
+_GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
+_DATA = flags.DEFINE_string("data", "samples", '"samples", "faces", or a folder.')
+_LABELS = flags.DEFINE_string("labels", None, "A .npy: a row for every picture.")
+_ATTRIBUTES = flags.DEFINE_list("attributes", [], "Of rendered faces, by name.")
+_IDENTITY = flags.DEFINE_string(
+    "identity", None, "The network that makes descriptors. Default: the demo's."
+)
+_LOSS = flags.DEFINE_enum("loss", None, regressors.LOSSES, "Default: as published.")
+_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", optimizers.NAMES, "Name.")
+_RATE = flags.DEFINE_float("learning_rate", 1e-3, "The largest.")
+_SCHEDULE = flags.DEFINE_enum(
+    "schedule", "one_cycle", optimizers.SCHEDULES, "Of the learning rate."
+)
+_NUM_STEPS = flags.DEFINE_integer("num_steps", 30_000, "Steps.", 1)
+_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Examples per step.", 1)
+_EMA = flags.DEFINE_float("ema_half_life", None, "Of averaged weights, in examples.")
+_NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 200, "Examples for measures.", 1)
+_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
+_LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
+_SEED = flags.DEFINE_integer("seed", 0, "Of weights and examples.")
+
+
+def main(argv):
+    """Trains, from the last checkpoint on."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    try:
+        job = regressor_stages.Job(
+            output=pathlib.Path(_OUTPUT_DIR.value),
+            task=_TASK.value,
+            backbone=_BACKBONE.value,
+            generator=_GENERATOR.value,
+            data=_DATA.value,
+            labels=_LABELS.value,
+            attributes=tuple(_ATTRIBUTES.value),
+            identity=_IDENTITY.value,
+            loss=_LOSS.value,
+            optimizer=optimizers.OptimizerConfig(
+                name=_OPTIMIZER.value,
+                learning_rate=_RATE.value,
+                schedule=_SCHEDULE.value,
+                num_steps=_NUM_STEPS.value,
+            ),
+            batch_size=_BATCH_SIZE.value,
+            ema_half_life=_EMA.value,
+            checkpoint_every=_EVERY.value,
+            log_every=_LOG_EVERY.value,
+            num_held_out=_NUM_HELD_OUT.value,
+            seed=_SEED.value,
+        )
+        regressor_stages.run(job)
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    return 0
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,277 @@
+"""What `experiments.train_regressor` does: networks, examples, the training."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from experiments.networks import resources
+from experiments.training import training_loop
+from jax_encoder import io
+from jax_encoder.avatars import encoder_lessons, face_attributes, faces
+from jax_encoder.io import files, images
+from jax_encoder.nn import regressors as networks_lib
+from jax_encoder.training import code_folders, encoders, optimizers, pairs, regressors
+
+TASKS = ("image_to_latent", "descriptor_to_w", "descriptor_to_z", "head", "landmarks")
+BACKBONES = ("resnet50", "small")
+_ON_CODES = TASKS[:3]
+# Steps that no training reaches.
+_HELD_OUT = 10**8
+
+Pair = tuple[jax.Array, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """What to train; see the flags of `experiments.train_regressor`."""
+
+    output: pathlib.Path
+    task: str = "image_to_latent"
+    backbone: str = "resnet50"
+    generator: str | None = None
+    data: str = "samples"
+    labels: str | None = None
+    attributes: tuple[str, ...] = ()
+    identity: str | None = None
+    loss: str | None = None
+    optimizer: optimizers.OptimizerConfig = optimizers.OptimizerConfig()
+    batch_size: int = 32
+    ema_half_life: float | None = None
+    checkpoint_every: int = 500
+    log_every: int = 50
+    num_held_out: int = 200
+    seed: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where examples come from.
+
+    Attributes:
+      draw: `(step, num) -> (inputs, targets)`.
+      held_out: inputs and targets that no step sees.
+      generator: of the codes.
+    """
+
+    draw: Callable[[int, int], Pair]
+    held_out: Pair
+    generator: Any
+
+
+def run(job: Job) -> dict[str, float]:
+    """Trains, and writes the bundle `regressor` and `measures.json`."""
+    setting = _setting(job)
+    network = _network(job, setting)
+    config = regressors.RegressorConfig(
+        batch_size=job.batch_size,
+        loss=job.loss or _default_loss(job),
+        optimizer=job.optimizer,
+        ema_half_life=job.ema_half_life,
+    )
+    mapped = setting.generator if job.task == "descriptor_to_z" else None
+    state, networks = regressors.init(network, config, mapped)
+    state, networks, sharding = encoders.distribute(state, networks)
+
+    def step(state, done):
+        drawn = jax.device_put(setting.draw(done, config.batch_size), sharding)
+        return regressors.train_step(state, networks, *drawn, config=config)
+
+    def look(state, log, done):
+        del log, done
+        return _measure(regressors.regressor(state, networks), setting, config, mapped)
+
+    state = training_loop.run(
+        job.output,
+        state,
+        step,
+        pace=training_loop.Pace(
+            num_steps=job.optimizer.num_steps,
+            log_every=job.log_every,
+            checkpoint_every=job.checkpoint_every,
+        ),
+        batch_size=config.batch_size,
+        look=look,
+    )
+    trained = regressors.regressor(state, networks)
+    io.save(trained, job.output / "regressor", provenance=_provenance(job, config))
+    report = _measure(trained, setting, config, mapped)
+    files.write_json(job.output / "measures.json", report)
+    print(report, flush=True)
+    return report
+
+
+def _default_loss(job: Job) -> str:
+    if job.task == "descriptor_to_w":
+        return "cosine"
+    binary = [face_attributes.IS_BINARY[_index(name)] for name in job.attributes]
+    if job.task == "head" and binary and all(binary):
+        return "cross_entropy"
+    return "log_cosh" if job.task == "image_to_latent" else "mse"
+
+
+def _index(name: str) -> int:
+    if name not in face_attributes.NAMES:
+        known = ", ".join(face_attributes.NAMES)
+        raise ValueError(f"There is no attribute {name!r}; there are: {known}.")
+    return face_attributes.index(name)
+
+
+def _network(job: Job, setting: Setting) -> Any:
+    """The architecture, with random weights."""
+    rngs, config = nnx.Rngs(job.seed), setting.generator.config
+    inputs, targets = setting.held_out
+    rows = {"num_ws": config.num_ws, "w_dim": config.w_dim}
+    if job.task == "image_to_latent":
+        small = {"input_size": 64, "depths": (1, 1, 1), "width": 16}
+        shape = small | {"num_channels": 128} if job.backbone == "small" else {}
+        kind = networks_lib.ImageToLatentConfig(**rows, **shape)
+        return networks_lib.ImageToLatent(kind, rngs=rngs)
+    if job.task == "landmarks":
+        kind = networks_lib.ImageToLandmarksConfig(
+            num_outputs=targets.shape[1], has_norm=True
+        )
+        return networks_lib.ImageToLandmarks(kind, rngs=rngs)
+    num = inputs.shape[1]
+    if job.task == "head":
+        is_binary = (job.loss or _default_loss(job)) == "cross_entropy"
+        kind = networks_lib.DescriptorHeadConfig(
+            num_inputs=num, num_outputs=targets.shape[1], has_sigmoid=is_binary
+        )
+        return networks_lib.DescriptorHead(kind, rngs=rngs)
+    if job.task == "descriptor_to_z":
+        rows = {"num_ws": 0, "w_dim": config.z_dim}
+    kind = networks_lib.DescriptorToLatentConfig(
+        num_inputs=num, hidden_size=max(num, 256), **rows
+    )
+    return networks_lib.DescriptorToLatent(kind, rngs=rngs)
+
+
+def _setting(job: Job) -> Setting:
+    generator = resources.generator(job.generator)
+    describe = None
+    if job.task not in ("image_to_latent", "landmarks"):
+        is_demo = generator.path == resources.DEMO_GENERATOR
+        found = resources.networks(
+            ["identity"], {"identity": job.identity}, is_demo=is_demo
+        )
+        describe = functools.partial(_describe, found["identity"])
+    if pathlib.Path(job.data).is_dir():
+        draw, held_out = _folder(job, generator.network, describe)
+    else:
+        draw, held_out = _drawn(job, generator, describe)
+    return Setting(draw=draw, held_out=held_out, generator=generator.network)
+
+
+@jax.jit
+def _describe(network, pictures):
+    return network.embed(pictures)
+
+
+def _folder(job: Job, generator: Any, describe):
+    """Examples of a folder; descriptors are computed once."""
+    config = generator.config
+    if job.task in _ON_CODES:
+        found = code_folders.read_codes(
+            job.data, config.resolution, num_ws=config.num_ws, w_dim=config.w_dim
+        )
+    elif job.labels is None:
+        raise ValueError(f"--task={job.task} on a folder needs --labels.")
+    else:
+        found = code_folders.read_labels(job.data, job.labels, config.resolution)
+    if describe is not None:
+        parts = np.array_split(found.images, -(-len(found.images) // 64))
+        rows = [np.asarray(describe(jnp.asarray(images.from_uint8(x)))) for x in parts]
+        found = dataclasses.replace(found, images=np.concatenate(rows))
+    kept, last = found.split(job.num_held_out)
+
+    def draw(step, num):
+        return _inputs(kept.draw(step, num, job.seed))
+
+    return draw, _inputs(last)
+
+
+def _inputs(found: code_folders.Examples) -> Pair:
+    inputs = found.images
+    if inputs.dtype == np.uint8:
+        inputs = images.from_uint8(inputs)
+    return jnp.asarray(inputs), jnp.asarray(found.targets)
+
+
+def _drawn(job: Job, generator: resources.Source, describe):
+    """Examples drawn as they are needed."""
+    source = _source(job, generator)
+
+    def draw(step, num):
+        pictures, targets = source(step, num)
+        return (pictures if describe is None else describe(pictures)), targets
+
+    return draw, draw(_HELD_OUT, job.num_held_out)
+
+
+def _source(job: Job, generator: resources.Source) -> Callable[[int, int], Pair]:
+    key, network = jax.random.key(job.seed), generator.network
+    if job.task not in _ON_CODES:
+        return _labeled_faces(job, key, network.config.resolution)
+    if job.data == "samples":
+        source = pairs.sampled(network, key)
+    elif job.data == "faces" and generator.path == resources.DEMO_GENERATOR:
+        source = encoder_lessons.named(network, key)
+    else:
+        raise ValueError(
+            f"--data={job.data}: neither a folder, nor samples, nor faces with the"
+            " demo generator, whose codes are known."
+        )
+
+    def draw(step, num):
+        batch = source(step, num)
+        return batch.images, batch.ws
+
+    return draw
+
+
+def _labeled_faces(job: Job, key: jax.Array, resolution: int):
+    """Renderings with the attributes that were asked for."""
+    if not job.attributes:
+        raise ValueError(f"--task={job.task} needs --attributes, or a folder.")
+    columns = np.array([_index(name) for name in job.attributes])
+
+    def draw(step, num):
+        people = face_attributes.sample(jax.random.fold_in(key, step), num)
+        return faces.render(people, resolution), people[:, columns]
+
+    return draw
+
+
+def _measure(network, setting: Setting, config, generator) -> Mapping[str, float]:
+    """The loss on held-out examples, and of predicting the mean of their targets."""
+    inputs, targets = setting.held_out
+    found = _predict(network, inputs, generator)
+    return {
+        "loss": float(regressors.loss(found, targets, config.loss)),
+        "loss_of_mean": float(regressors.mean_loss(targets, config.loss)),
+    }
+
+
+@jax.jit
+def _predict(network, inputs, generator):
+    return regressors.predict(network, inputs, generator)
+
+
+def _provenance(job: Job, config: regressors.RegressorConfig) -> dict[str, Any]:
+    told = ("task", "backbone", "generator", "data", "attributes", "batch_size", "seed")
+    made = {name: getattr(job, name) for name in told}
+    for name in ("generator", "data"):  # Not where they lay.
+        made[name] = made[name] and pathlib.Path(made[name]).name
+    made |= {"loss": config.loss, "optimizer": dataclasses.asdict(config.optimizer)}
+    return {
+        "made_by": "experiments.train_regressor",
+        "job": made,
+        "license": "Apache-2.0",
+    }
