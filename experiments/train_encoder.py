@@ -3,7 +3,7 @@ r"""Trains an encoder from pictures to W+: pSp, e4e, ReStyle, or a small one.
     python -m experiments.train_encoder --output_dir=runs/encoder --preset=avatars \
         --lesson_steps=3000 --num_steps=1500 --sample_share=0.25
     python -m experiments.train_encoder --output_dir=runs/e4e --preset=e4e \
-        --generator=bundles/ffhq --data=ffhq/ --start=model_ir_se50.pth --batch_size=8 \
+        --generator=bundles/ffhq --data=ffhq/ --start=model_ir_se50.pth --set=batch_size=8 \
         --lpips=bundles/lpips_alex --identity=bundles/ir_se50
 
 Pictures come from a folder, from the renderer (`--data=faces`) or from the generator
@@ -20,7 +20,7 @@ from absl import flags
 
 from experiments.launch import command_line
 from experiments.training import encoder_stages
-from jax_encoder.training import encoder_presets, optimizers
+from jax_encoder.training import encoder_presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _PRESET = flags.DEFINE_enum("preset", "avatars", encoder_presets.NAMES, "Method.")
@@ -43,42 +43,28 @@ _LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1
 _LPIPS = flags.DEFINE_string("lpips", None, 'Distance; "none" for none.')
 _IDENTITY = flags.DEFINE_string("identity", None, 'Of faces; "none" for none.')
 _SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
-# Options of the training that a flag may change, by the names of `encoders.changed`.
-_CHANGES = {
-    "batch_size": flags.DEFINE_integer("batch_size", None, "Default: the preset's.", 1),
-    "num_accumulated": flags.DEFINE_integer(
-        "num_accumulated", None, "Parts of a batch, one after the other.", 1
-    ),
-    "optimizer.name": flags.DEFINE_enum("optimizer", None, optimizers.NAMES, "Name."),
-    "optimizer.learning_rate": flags.DEFINE_float("learning_rate", None, "Largest."),
-    "optimizer.schedule": flags.DEFINE_enum(
-        "schedule", None, optimizers.SCHEDULES, "Of the learning rate."
-    ),
-    "weights.l2": flags.DEFINE_float("l2_weight", None, "Of pixels."),
-    "weights.lpips": flags.DEFINE_float("lpips_weight", None, "Of the distance."),
-    "weights.identity": flags.DEFINE_float("identity_weight", None, "Of identity."),
-    "weights.w_norm": flags.DEFINE_float("w_norm_weight", None, "Of the mean's pull."),
-    "weights.delta": flags.DEFINE_float("delta_weight", None, "Of differences (e4e)."),
-    "weights.adversarial": flags.DEFINE_float(
-        "adversarial_weight", None, "Of the latent discriminator (e4e)."
-    ),
-    "weights.code": flags.DEFINE_float("code_weight", None, "Of known codes."),
-    "progressive_start": flags.DEFINE_integer(
-        "progressive_start", None, "Step that unlocks the second row (e4e)."
-    ),
-    "num_refinements": flags.DEFINE_integer("num_refinements", None, "ReStyle.", 1),
-    "ema_half_life": flags.DEFINE_float("ema_half_life", None, "In pictures."),
-    "norm": flags.DEFINE_enum("norm", None, ["frozen", "batch"], "Batch statistics."),
-    "dtype": flags.DEFINE_enum("dtype", None, ["float32", "bfloat16"], "Of layers."),
-}
+_SET = flags.DEFINE_multi_string(
+    "set",
+    [],
+    "An option of the training, such as --set=batch_size=4, --set=weights.lpips=0.5,"
+    " --set=optimizer.name=adam, --set=progressive_start=20000, --set=dtype=bfloat16;"
+    " see `EncoderConfig` in jax_encoder/training/encoders.py.",
+)
 
 
 def main(argv):
     """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    found = {name: flag.value for name, flag in _CHANGES.items()}
-    job = encoder_stages.Job(
+    try:
+        encoder_stages.run(_job())
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    return 0
+
+
+def _job() -> encoder_stages.Job:
+    return encoder_stages.Job(
         output=pathlib.Path(_OUTPUT_DIR.value),
         preset=_PRESET.value,
         backbone=_BACKBONE.value,
@@ -92,14 +78,9 @@ def main(argv):
         log_every=_LOG_EVERY.value,
         num_held_out=_NUM_HELD_OUT.value,
         networks={"lpips": _LPIPS.value, "identity": _IDENTITY.value},
-        changes={name: value for name, value in found.items() if value is not None},
+        changes=encoder_stages.parse_changes(_SET.value),
         seed=_SEED.value,
     )
-    try:
-        encoder_stages.run(job)
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from error
-    return 0
 
 
 if __name__ == "__main__":

@@ -70,6 +70,18 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
     Raises:
       ConversionError: that program has no such architecture.
     """
+    state = rosinality_state(generator)
+    latent_avg = np.asarray(generator.w_avg[...], np.float32)
+    with files.writing(path) as file:
+        torch_writer.write(file, {"g_ema": state, "latent_avg": latent_avg})
+
+
+def rosinality_state(generator: networks.Generator) -> Arrays:
+    """Returns a generator's state dict as `rosinality` writes it, with its warnings.
+
+    Raises:
+      ConversionError: that program has no such architecture.
+    """
     _check(generator)
     config = generator.config
     demands = {
@@ -100,9 +112,7 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
     arrays = nvidia_arrays(generator)
     state = {their_name(k): unsqueeze(k, v) for k, v in arrays.items()}
     state.pop("")
-    with files.writing(path) as file:
-        tree = {"g_ema": state, "latent_avg": arrays["mapping.w_avg"]}
-        torch_writer.write(file, tree)
+    return state
 
 
 def nvidia_arrays(generator: networks.Generator) -> Arrays:

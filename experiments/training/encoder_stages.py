@@ -1,8 +1,9 @@
 """The stages of `experiments.train_encoder`; each resumes from its checkpoints."""
 
+import ast
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ from experiments.training import training_log, training_loop
 from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, rendered
 from jax_encoder.io import files
-from jax_encoder.nn import inverter, irse
+from jax_encoder.nn import inverter, irse, small_encoder, style_encoder
 from jax_encoder.training import (
     encoder_evaluation,
     encoder_presets,
@@ -69,6 +70,24 @@ class Setting:
     key: jax.Array
 
 
+def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
+    """Reads options "NAME=VALUE": numbers, None, True, False, else texts.
+
+    Raises:
+      ValueError: there is no "=".
+    """
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, is_there, value = text.partition("=")
+        if not is_there:
+            raise ValueError(f"--set={text}: give NAME=VALUE, such as batch_size=4.")
+        try:
+            found[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            found[name] = value
+    return found
+
+
 def run(job: Job) -> Any:
     """Runs the stages that are not done, and writes the bundle `encoder`."""
     setting = _setting(job)
@@ -77,23 +96,16 @@ def run(job: Job) -> Any:
     )
     config = encoders.changed(preset.training, job.changes)
     encoder = _initial(job, preset.encoder)
+    metric = None
+    if job.lesson_steps or config.weights.code:
+        key = jax.random.fold_in(setting.key, 3)
+        metric = pairs.code_metric(setting.generator, key)
     if job.lesson_steps:
-        lessons = encoder_presets.lessons(config)
-        metric = pairs.code_metric(
-            setting.generator, jax.random.fold_in(setting.key, 3)
-        )
-        encoder = _stage(
-            job, "lessons", encoder, lessons, setting, job.lesson_steps, metric
-        )
+        lessons = encoders.for_steps(encoder_presets.lessons(config), job.lesson_steps)
+        encoder = _stage(job, "lessons", encoder, lessons, setting, metric)
     if job.num_steps:
-        metric = None
-        if config.weights.code:
-            metric = pairs.code_metric(
-                setting.generator, jax.random.fold_in(setting.key, 3)
-            )
-        encoder = _stage(
-            job, "pictures", encoder, config, setting, job.num_steps, metric
-        )
+        config = encoders.for_steps(config, job.num_steps)
+        encoder = _stage(job, "pictures", encoder, config, setting, metric)
     encoder = _whole(encoder, setting.generator, config)
     io.save(encoder, job.output / "encoder", provenance=_provenance(job))
     report = _measure(encoder, setting)
@@ -157,7 +169,7 @@ def _initial(job: Job, architecture: Any) -> Any:
     if isinstance(network, irse.IRSE):
         return encoder_presets.with_face_backbone(encoder, network)
     network = getattr(network, "encoder", network)
-    if not hasattr(network.config, "num_ws"):
+    if not isinstance(network, style_encoder.StyleEncoder | small_encoder.SmallEncoder):
         raise ValueError(f"{job.start} is no encoder and no face recognizer.")
     return network
 
@@ -168,10 +180,8 @@ def _stage(
     encoder: Any,
     config: encoders.EncoderConfig,
     setting: Setting,
-    num_steps: int,
     metric: jax.Array | None,
 ) -> Any:
-    config = encoders.for_steps(config, num_steps)
     state, networks = encoders.init(
         encoder,
         setting.generator,
@@ -196,7 +206,7 @@ def _stage(
         state,
         step,
         pace=training_loop.Pace(
-            num_steps=num_steps,
+            num_steps=config.optimizer.num_steps,
             log_every=job.log_every,
             checkpoint_every=job.checkpoint_every,
         ),

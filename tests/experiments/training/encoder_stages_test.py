@@ -94,3 +94,17 @@ def test_what_is_no_encoder_is_refused(job, place):
     start = str(place / "generator")
     with pytest.raises(ValueError, match="is no encoder and no face recognizer"):
         encoder_stages.run(dataclasses.replace(job, start=start))
+
+
+def test_options_are_read():
+    found = encoder_stages.parse_changes(
+        ["batch_size=4", "weights.l2=0.5", "norm=batch", "ema_half_life=None"]
+    )
+    assert found == {
+        "batch_size": 4,
+        "weights.l2": 0.5,
+        "norm": "batch",
+        "ema_half_life": None,
+    }
+    with pytest.raises(ValueError, match="--set=fast: give NAME=VALUE"):
+        encoder_stages.parse_changes(["fast"])
