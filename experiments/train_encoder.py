@@ -3,7 +3,7 @@ r"""Trains an encoder from pictures to W+: pSp, e4e, ReStyle, or a small one.
     python -m experiments.train_encoder --output_dir=runs/encoder --preset=avatars \
         --lesson_steps=3000 --num_steps=1500 --sample_share=0.25
     python -m experiments.train_encoder --output_dir=runs/e4e --preset=e4e \
-        --generator=bundles/ffhq --data=ffhq/ --start=model_ir_se50.pth --set=batch_size=8 \
+        --generator=bundles/ffhq --data=ffhq/ --start=model_ir_se50.pth \
         --lpips=bundles/lpips_alex --identity=bundles/ir_se50
 
 Pictures come from a folder, from the renderer (`--data=faces`) or from the generator
