@@ -67,7 +67,7 @@ def test_a_whole_run_and_going_on(job, place):
     assert str(place) not in json.dumps(provenance)
     # As if killed after the checkpoint of the second step.
     state = job.output / "pictures" / "checkpoints"
-    (state / "step-3").rename(job.output / "lost")
+    (state / "step_3").rename(job.output / "lost")
     encoder_stages.run(job)
     again = io.load(job.output / "encoder")
     np.testing.assert_array_equal(encoder.base.weight[...], again.base.weight[...])

@@ -54,7 +54,7 @@ def test_descriptors_to_codes_from_samples_and_going_on(job):
     assert set(report) == {"loss", "loss_of_mean"}
     trained = io.load(job.output / "regressor")
     assert trained(jnp.ones((1, 6))).shape == (1, 4, 8)
-    (job.output / "checkpoints" / "step-3").rename(job.output / "lost")
+    (job.output / "checkpoints" / "step_3").rename(job.output / "lost")
     assert regressor_stages.run(job) == report
     rows = (job.output / "scalars.jsonl").read_text().splitlines()
     steps = [json.loads(row)["step"] for row in rows if "loss/cosine" in row]
