@@ -114,8 +114,8 @@ def gradients(state: Any, networks: Networks, batch: Batch, stage, config) -> Fo
         return (total, found.buffers), (found.report, found.ws)
 
     start = (jax.tree.map(jnp.zeros_like, state.params), state.buffers)
-    (total, buffers), (reports, ws) = jax.lax.scan(
-        add, start, jax.tree.map(split, batch)
+    (total, buffers), (reports, ws) = _scan(
+        add, start, jax.tree.map(split, batch), parts
     )
     return Found(
         gradient=total,
@@ -158,11 +158,17 @@ def _looks(state, buffers, networks: Networks, batch: Batch, stage, config) -> F
         return (total, buffers, ws, images), report
 
     start = (jax.tree.map(jnp.zeros_like, state.params), buffers, before, images)
-    (total, buffers, ws, _), reports = jax.lax.scan(
-        look, start, length=config.num_refinements
-    )
+    (total, buffers, ws, _), reports = _scan(look, start, None, config.num_refinements)
     last = jax.tree.map(lambda x: x[-1], reports)
     return Found(gradient=total, buffers=buffers, report=last, ws=ws)
+
+
+def _scan(body, carry, xs, length: int):
+    """As `jax.lax.scan`; what runs once is no loop, which compiles faster."""
+    if length > 1:
+        return jax.lax.scan(body, carry, xs, length=length)
+    carry, found = body(carry, jax.tree.map(lambda x: x[0], xs))
+    return carry, jax.tree.map(lambda x: x[None], found)
 
 
 def losses(
