@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from absl import flags
 
-from experiments.demo_set import demo_assets, demo_card
+from experiments.demo_set import demo_assets, demo_card, encoder_card
 from experiments.launch import command_line
 
 _WORK = flags.DEFINE_string("work_dir", None, "Checkpoints and sheets.", required=True)
@@ -46,6 +46,12 @@ _LESSON_WEIGHT = flags.DEFINE_float(
 _MIXING = flags.DEFINE_float(
     "mixing_probability", 0.25, "In them, of two parents.", 0.0, 1.0
 )
+_LESSON_STEPS = flags.DEFINE_integer(
+    "encoder_lesson_steps", 1800, "Of the encoder, by known codes.", 1
+)
+_ENCODER_STEPS = flags.DEFINE_integer(
+    "encoder_steps", 400, "Of the encoder, by pictures.", 0
+)
 _EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
 _NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1_000_000, "For statistics.", 2)
 _NUM_FID = flags.DEFINE_integer("num_fid", 2000, "Pictures for FID and PPL.", 0)
@@ -61,6 +67,8 @@ _DECISIVE = (
     _RATE,
     _LESSON_WEIGHT,
     _MIXING,
+    _LESSON_STEPS,
+    _ENCODER_STEPS,
     _NUM_SAMPLES,
 )
 
@@ -85,6 +93,7 @@ def main(argv):
         demo_assets.pool_path(assets),
         lambda: demo_assets.write_pool(assets),
     )
+    _stage("encoder", assets / encoder_card.NAME, _make_encoder)
     _stage("examples", assets / "examples", lambda: demo_assets.write_examples(assets))
     _stage(
         "sheets",
@@ -95,6 +104,11 @@ def main(argv):
         "card",
         card,
         lambda: demo_card.write(assets, work, _command(), num=_NUM_FID.value),
+    )
+    _stage(
+        "card of the encoder",
+        assets / encoder_card.NAME / "README.md",
+        lambda: encoder_card.write(assets, num=min(_NUM_FID.value, 200)),
     )
     return 0
 
@@ -144,6 +158,23 @@ def _make_generator() -> None:
         *changes,
     )
     demo_assets.shrink(output / "generator" / "generator", assets / "avatars")
+
+
+def _make_encoder() -> None:
+    assets, output = pathlib.Path(_ASSETS.value), pathlib.Path(_WORK.value) / "encoder"
+    _run(
+        "train_encoder",
+        f"--output_dir={output}",
+        f"--generator={assets / 'avatars'}",
+        "--data=named",
+        "--sample_share=0.25",
+        f"--lesson_steps={_LESSON_STEPS.value}",
+        f"--num_steps={_ENCODER_STEPS.value}",
+        f"--checkpoint_every={_EVERY.value}",
+        f"--lpips={assets / 'avatar_lpips'}",
+        f"--identity={assets / 'avatar_vgg'}",
+    )
+    demo_assets.shrink(output / "encoder", assets / encoder_card.NAME)
 
 
 def _command() -> str:

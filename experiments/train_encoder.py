@@ -6,9 +6,11 @@ r"""Trains an encoder from pictures to W+: pSp, e4e, ReStyle, or a small one.
         --generator=bundles/ffhq --data=ffhq/ --start=model_ir_se50.pth \
         --lpips=bundles/lpips_alex --identity=bundles/ir_se50
 
-Pictures come from a folder, from the renderer (`--data=faces`) or from the generator
-(`--data=samples`, or a share of any batch by `--sample_share`), whose codes are known.
-With `--lesson_steps` the encoder first learns known codes, which costs no rendering.
+Pictures come from a folder, from the renderer (`--data=faces`; `--data=named` for a
+generator that was taught by `train_gan --bootstrap_steps`: the codes are known), or
+from the generator itself (`--data=samples`, or a share of any batch by
+`--sample_share`). With `--lesson_steps` the encoder first learns known codes, which
+costs no rendering.
 The same command goes on after an interruption, with the same result. The bundle is
 `<output_dir>/encoder`, for `--start` of `encode_image`; sheets of held-out pictures and
 their reconstructions, curves, measures and TensorBoard events lie beside it.
@@ -28,7 +30,9 @@ _BACKBONE = flags.DEFINE_enum(
     "backbone", None, encoder_presets.BACKBONES, "Default: the preset's."
 )
 _GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
-_DATA = flags.DEFINE_string("data", "faces", '"faces", "samples", or a folder.')
+_DATA = flags.DEFINE_string(
+    "data", None, 'A folder, "samples", "faces", or "named"; default with the demo.'
+)
 _SAMPLE_SHARE = flags.DEFINE_float(
     "sample_share", 0.0, "Share of the generator's own pictures.", 0.0, 1.0
 )

@@ -1,16 +1,17 @@
 r"""Trains a regressor: pictures or face descriptors to codes, landmarks or attributes.
 
     python -m experiments.train_regressor --output_dir=runs/image_to_latent \
-        --task=image_to_latent --backbone=small --data=faces --num_steps=2000
+        --task=image_to_latent --backbone=small --data=named --num_steps=2000
     python -m experiments.train_regressor --output_dir=runs/vgg_to_latent \
         --task=descriptor_to_w --generator=bundles/ffhq --identity=bundles/vggface2 \
         --data=generated/ --num_steps=30000
     python -m experiments.train_regressor --output_dir=runs/glasses --task=head \
-        --attributes=glasses --data=faces --num_steps=500
+        --attributes=glasses --num_steps=500
 
 Examples are drawn as they are needed (`--data=samples`, the generator's own pictures;
-`--data=faces`, renderings), or come from a folder: pictures with `<name>.npz` beside
-them, InterFaceGAN's `wp.npy` or `w.npy`, or `--labels`, an array of numbers about each.
+`--data=named`, renderings of what z names to the demo generator; with `--attributes`
+renderings), or come from a folder: pictures with `<name>.npz` beside them,
+InterFaceGAN's `wp.npy` or `w.npy`, or `--labels`, an array of numbers about each.
 The same command goes on after an interruption, with the same result. The bundle is
 `<output_dir>/regressor`, for `--start` of `encode_image`.
 """
@@ -31,7 +32,7 @@ _BACKBONE = flags.DEFINE_enum(
     "backbone", "resnet50", regressor_stages.BACKBONES, "Of image_to_latent."
 )
 _GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
-_DATA = flags.DEFINE_string("data", "samples", '"samples", "faces", or a folder.')
+_DATA = flags.DEFINE_string("data", "samples", '"samples", "named", or a folder.')
 _LABELS = flags.DEFINE_string("labels", None, "A .npy: a row for every picture.")
 _ATTRIBUTES = flags.DEFINE_list("attributes", [], "Of rendered faces, by name.")
 _IDENTITY = flags.DEFINE_string(

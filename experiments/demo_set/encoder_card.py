@@ -69,15 +69,18 @@ _TOLD = {
 }
 
 
-def write(bundle: pathlib.Path, *, num: int = 200, num_refined: int = 32) -> None:
+def write(assets: pathlib.Path, *, num: int = 200, num_refined: int = 32) -> None:
     """Measures the encoder and writes the card into its bundle.
 
     Args:
-      bundle: of the encoder.
-      num: held-out renderings to encode.
+      assets: the demo set.
+      num: held-out renderings to encode; 0 for no card.
       num_refined: how many of them to refine as well.
     """
-    found = measure(io.load(bundle), num=num, num_refined=num_refined)
+    if not num:
+        return
+    bundle = assets / NAME
+    found = measure(assets, num=num, num_refined=num_refined)
     made = bundles.describe(bundle).get("provenance") or {}
     text = _CARD.format(
         command=made.get("command", ""),
@@ -102,18 +105,18 @@ def _row(name: str, figures: dict[str, float], *more: str) -> str:
     return f"| {name} | {' | '.join(cells)} |\n"
 
 
-def measure(encoder: Any, *, num: int, num_refined: int) -> dict[str, Any]:
-    """Measures an encoder of the demo generator on held-out renderings.
+def measure(assets: pathlib.Path, *, num: int, num_refined: int) -> dict[str, Any]:
+    """Measures the encoder of a demo set on held-out renderings.
 
     Args:
-      encoder: from pictures to whole codes.
+      assets: the demo set.
       num: renderings.
       num_refined: how many of them to refine as well.
 
     Returns:
       the figures of the card.
     """
-    models = _models()
+    encoder, models = io.load(assets / NAME), _models(assets)
     people = face_attributes.sample(jax.random.key(_HELD_OUT_SEED), num)
     pictures = np.asarray(faces.render(people, models.generator.config.resolution))
     direction = encoder_evaluation.main_direction(models.generator, jax.random.key(2))
@@ -172,11 +175,12 @@ def throughput(encoder: Any, pictures: np.ndarray, batch_size: int = 32) -> floa
     return len(pictures) / (time.monotonic() - start)
 
 
-def _models() -> Models:
-    source = resources.generator(None)
+def _models(assets: pathlib.Path) -> Models:
+    source = resources.generator(str(assets / "avatars"))
+    paths = {"lpips": "avatar_lpips", "identity": "avatar_vgg"}
     return Models(
         generator=source.network,
-        networks=resources.networks(["lpips", "identity"], {}, is_demo=True),
+        networks={name: io.load(assets / path) for name, path in paths.items()},
         statistics=resources.latent_statistics(source),
     )
 

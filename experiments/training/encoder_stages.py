@@ -36,7 +36,7 @@ class Job:
     preset: str = "avatars"
     backbone: str | None = None
     generator: str | None = None
-    data: str = "faces"
+    data: str | None = None
     sample_share: float = 0.0
     start: str | None = None
     lesson_steps: int = 0
@@ -118,12 +118,16 @@ def _setting(job: Job) -> Setting:
     source = resources.generator(job.generator)
     generator, key = source.network, jax.random.key(job.seed)
     is_demo = source.path == resources.DEMO_GENERATOR
+    if job.data is None:
+        if not is_demo:
+            raise ValueError("Give --data: pictures like the generator's, or samples.")
+        job = dataclasses.replace(job, data="named")
     found = resources.networks(
         [name for name in ("lpips", "identity") if job.networks.get(name) != "none"],
         job.networks,
         is_demo=is_demo,
     )
-    pair_source = _source(job, generator, key, is_demo)
+    pair_source = _source(job, generator, key)
     held_out = _pictures(job, generator, jax.random.fold_in(key, 1))
     return Setting(
         generator=generator,
@@ -139,19 +143,19 @@ def _setting(job: Job) -> Setting:
 
 def _pictures(job: Job, generator: Any, key: jax.Array) -> sources.Source:
     resolution = generator.config.resolution
-    if job.data == "faces":
+    if job.data in ("faces", "named"):
         return rendered.source(key, resolution)
     if job.data == "samples":
         drawn = pairs.sampled(generator, key)
         return lambda step, num: drawn(step, num).images
-    return sources.folder(job.data, resolution, seed=job.seed)
+    return sources.folder(str(job.data), resolution, seed=job.seed)
 
 
-def _source(job: Job, generator, key, is_demo: bool) -> pairs.PairSource:
+def _source(job: Job, generator: Any, key: jax.Array) -> pairs.PairSource:
     samples = pairs.sampled(generator, jax.random.fold_in(key, 5))
     if job.data == "samples":
         return samples
-    if job.data == "faces" and is_demo:
+    if job.data == "named":
         others = encoder_lessons.named(generator, jax.random.fold_in(key, 6))
     else:
         pictures = _pictures(job, generator, jax.random.fold_in(key, 6))
@@ -247,9 +251,12 @@ def _provenance(job: Job) -> dict[str, Any]:
     made = {name: getattr(job, name) for name in (*told, "lesson_steps", "num_steps")}
     for name in ("data", "start", "generator"):  # Not where they lay.
         made[name] = made[name] and pathlib.Path(made[name]).name
+    options = [f"--{name}={value}" for name, value in made.items() if value is not None]
+    options += [f"--set={name}={value}" for name, value in job.changes.items()]
     made |= {"seed": job.seed, "changes": dict(job.changes)}
     return {
         "made_by": "experiments.train_encoder",
+        "command": f"python -m experiments.train_encoder {' '.join(options)}",
         "job": made,
         "license": "Apache-2.0",
     }

@@ -221,12 +221,12 @@ def _source(job: Job, generator: resources.Source) -> Callable[[int, int], Pair]
         return _labeled_faces(job, key, network.config.resolution)
     if job.data == "samples":
         source = pairs.sampled(network, key)
-    elif job.data == "faces" and generator.path == resources.DEMO_GENERATOR:
+    elif job.data == "named":
         source = encoder_lessons.named(network, key)
     else:
         raise ValueError(
-            f"--data={job.data}: neither a folder, nor samples, nor faces with the"
-            " demo generator, whose codes are known."
+            f"--data={job.data}: neither a folder, nor samples, nor named, of which"
+            " the codes are known."
         )
 
     def draw(step, num):

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.avatars import faces, regression
+from jax_encoder.avatars import face_attributes, faces, regression
 from jax_encoder.latents import styles
 from jax_encoder.training import pairs
 from jax_encoder.training.encoder_objective import Batch
@@ -23,7 +23,16 @@ def named(generator: Any, key: jax.Array) -> pairs.PairSource:
     Args:
       generator: one whose z name faces.
       key: of the latents.
+
+    Raises:
+      ValueError: its z have too few numbers to name a face.
     """
+    needed = face_attributes.NUM_NORMALS
+    if generator.config.z_dim < needed:
+        raise ValueError(
+            f"To name a face z needs {needed} numbers, this generator's has"
+            f" {generator.config.z_dim}; train from samples or pictures."
+        )
 
     def draw(step: int, num: int) -> Batch:
         attributes, ws = _people(generator, jax.random.fold_in(key, step), num)

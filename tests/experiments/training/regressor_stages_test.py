@@ -81,8 +81,10 @@ def test_a_head_on_a_folder_with_labels(job, tmp_path):
 
 
 def test_what_cannot_be_is_refused(job):
-    with pytest.raises(ValueError, match="neither a folder, nor samples, nor faces"):
+    with pytest.raises(ValueError, match="neither a folder, nor samples, nor named"):
         regressor_stages.run(dataclasses.replace(job, data="faces"))
+    with pytest.raises(ValueError, match="z needs 45 numbers, this generator's has 8"):
+        regressor_stages.run(dataclasses.replace(job, data="named"))
     head = dataclasses.replace(job, task="head")
     with pytest.raises(ValueError, match="needs --attributes, or a folder"):
         regressor_stages.run(head)
