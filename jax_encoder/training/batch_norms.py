@@ -12,17 +12,22 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import vision_layers
+from jax_encoder.nn.variables import Buffer
 
 _MOMENTUM = 0.1
 
 
 class _LearningNorm(vision_layers.BatchNorm):
-    """Shares its variables with the layer that it stands for."""
+    """Shares its weights with the layer that it stands for.
+
+    The statistics are copies, made where the layer is used: a variable of outside a
+    transformation must not be changed inside.
+    """
 
     def __init__(self, layer: vision_layers.BatchNorm):
         self.weight, self.bias = layer.weight, layer.bias
-        self.running_mean = layer.running_mean
-        self.running_var = layer.running_var
+        self.running_mean = Buffer(layer.running_mean[...])
+        self.running_var = Buffer(layer.running_var[...])
         self.epsilon = layer.epsilon
 
     def __call__(self, inputs: jax.Array) -> jax.Array:

@@ -22,7 +22,8 @@ def test_own_codes_lie_beside_their_pictures(folder):
     found = code_folders.read_codes(folder, 8, **SHAPE)
     assert found.images.shape == (2, 8, 8, 3)
     np.testing.assert_array_equal(found.targets[:, 0, 0], [0.0, 1.0])
-    np.testing.assert_array_equal(found.images[1], images.read(folder / "c.png"))
+    picture = images.to_uint8(images.read(folder / "c.png"))
+    np.testing.assert_array_equal(found.images[1], picture)
 
 
 def test_interfacegan_s_arrays_are_in_the_order_of_names(folder):
