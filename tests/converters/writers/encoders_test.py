@@ -17,7 +17,7 @@ GENERATOR = stylegan2.GeneratorConfig(
     resolution=8, z_dim=8, w_dim=8, channels=(512, 512), num_mapping_layers=2
 )
 ENCODER = style_encoder.StyleEncoderConfig(
-    num_ws=4, w_dim=8, widths=(16, 16, 32, 48), depths=(1, 1, 1, 1)
+    num_ws=4, w_dim=8, widths=(16, 32, 48, 64), depths=(1, 1, 1, 1)
 )
 
 
@@ -91,7 +91,7 @@ def test_torch_reads_it(tmp_path):
     for key, value in wanted.items():
         np.testing.assert_array_equal(state[f"encoder.{key}"].numpy(), value)
     head = torch.nn.Sequential()
-    head.convs = torch.nn.Sequential(torch.nn.Conv2d(48, 8, 3, 2, 1))
+    head.convs = torch.nn.Sequential(torch.nn.Conv2d(64, 8, 3, 2, 1))
     part = {k: v for k, v in state.items() if k.startswith("encoder.styles.0.convs.0.")}
     renamed = {k.removeprefix("encoder.styles.0."): v for k, v in part.items()}
     head.load_state_dict(renamed, strict=True)
