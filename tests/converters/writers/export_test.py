@@ -74,7 +74,7 @@ def test_what_rosinality_cannot_do_is_refused(tmp_path):
         export.rosinality(make(architecture="resnet", c_dim=2), tmp_path / "x.pt")
     with pytest.raises(converters.ConversionError, match="only StyleGAN2"):
         export.nvidia(object(), tmp_path / "x.safetensors")
-    with pytest.warns(UserWarning) as warned:
+    with pytest.warns(UserWarning, match="channels|clamp") as warned:
         export.rosinality(make(conv_clamp=256.0), tmp_path / "x.pt")
     texts = [str(warning.message) for warning in warned]
     assert "cannot have the channels {4: 4, 8: 4}" in texts[0]
