@@ -8,6 +8,8 @@ A source is a file, or a name of the zoo (`--list`), which is downloaded. The fo
 recognized by content; nothing in the file is run. The weights keep their license.
 """
 
+import os
+
 from absl import flags
 
 from converters.zoo import catalog as zoo
@@ -26,6 +28,12 @@ _DTYPE = flags.DEFINE_enum(
     "dtype", None, ["float32", "float16", "bfloat16"], "Store the weights like this."
 )
 _LICENSE = flags.DEFINE_string("license", None, "Of the weights, for the bundle.")
+_SHA256 = flags.DEFINE_string(
+    "sha256", None, "The digest that the file must have; 64 hexadecimal digits."
+)
+_OFFLINE = flags.DEFINE_bool(
+    "offline", False, "Download nothing; as JAX_ENCODER_OFFLINE=1 in the environment."
+)
 _LIST = flags.DEFINE_bool("list", False, "List the zoo and stop.")
 
 
@@ -40,11 +48,14 @@ def main(argv):
         return 0
     if not _SOURCE.value or not _OUTPUT_DIR.value:
         raise command_line.UsageError("Give --source and --output_dir.")
+    if _OFFLINE.value:
+        os.environ[zoo.OFFLINE] = "1"
     found = conversion.convert(
         _SOURCE.value,
         kind=_KIND.value,
         part=_PART.value,
         license_text=_LICENSE.value,
+        sha256=_SHA256.value,
     )
     conversion.save(found, _OUTPUT_DIR.value, _DTYPE.value)
     print(conversion.summarize(found))

@@ -43,6 +43,8 @@ def main(argv):
     )
     path = pathlib.Path(output or source.path / "statistics.npz")
     statistics.save(found, path)
+    if output is None:
+        bundles.note(source.path, path.name)
     assert found.p is not None
     print(
         f"{path}: {_NUM_SAMPLES.value} samples, w_std {float(found.w_std):.4f},"

@@ -12,7 +12,10 @@ import sys
 
 import numpy as np
 
+from fuzz import findings, grammars
 from tests.converters import streams
+
+_MAX_FINDING = 16_384
 
 _VALUES = np.arange(12, dtype=np.float32)
 _RAW = _VALUES.tobytes()
@@ -107,11 +110,26 @@ def _safetensors() -> bytes:
     return struct.pack("<Q", len(text)) + text + _RAW + bytes(2)
 
 
+def small_findings() -> dict[str, bytes]:
+    """What was found by reading the code, as far as it is small."""
+    found = findings.make()
+    return {name: data for name, data in found.items() if len(data) < _MAX_FINDING}
+
+
+def structured(count: int = 40) -> dict[str, bytes]:
+    """Draws of every grammar."""
+    return {
+        f"{name}_{seed}": grammars.make(name, seed)
+        for name in grammars.GRAMMARS
+        for seed in range(count)
+    }
+
+
 def main() -> None:
-    """Writes the seeds into a directory."""
+    """Writes the seeds, the findings and draws of the grammars into a directory."""
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in make().items():
+    for name, content in (make() | small_findings() | structured()).items():
         (folder / name).write_bytes(content)
 
 

@@ -1,5 +1,6 @@
 """Strict and total assignment of named arrays onto a module."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
+from jax_encoder.nn import checks
 
 _MAX_LISTED = 40
 _MAX_NAME = 200
@@ -34,6 +36,11 @@ def build(
     """
     graphdef, abstract = nnx.split(nnx.eval_shape(make_module))
     wanted = {".".join(map(str, path)): v for path, v in nnx.to_flat_state(abstract)}
+    sizes = [math.prod(v.shape) * v.dtype.itemsize for v in wanted.values()]
+    try:
+        checks.check_size(sum(sizes))
+    except ValueError as error:
+        raise errors.ConversionError(str(error), source=source) from None
     problems = _misfits(wanted, arrays)
     if not problems:  # one array at a time: there may be no room for all of them twice
         for name, variable in wanted.items():

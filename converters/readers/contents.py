@@ -109,8 +109,9 @@ def _parse(data: memoryview, head: bytes, budget: budgets.Budget) -> tuple[str, 
 
 
 def _unknown(head: bytes) -> str:
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for magic, reason in _REFUSALS.items():
-        if head.lower().startswith(magic.lower()):
+        if text.startswith(magic.lower()):
             return reason
     if head[257:262] == b"ustar":
         return "a tar archive, perhaps of torch 0.1; save it again with torch"

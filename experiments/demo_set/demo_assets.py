@@ -164,6 +164,7 @@ def write_pool(assets: pathlib.Path) -> None:
     for old in path.parent.glob("pool_*.npz"):
         old.unlink()
     starts.save_pool(pool, path, is_compressed=True)
+    bundles.note(path.parent, path.name)
 
 
 def write_sheets(generator_path: pathlib.Path, directory: pathlib.Path) -> None:

@@ -13,13 +13,28 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
+from experiments.launch import signals
+
 _CACHE = flags.DEFINE_string(
     "compilation_cache_dir",
     None,
     "Where compiled programs are kept, so that the next run starts at once; empty for"
-    " none. Default: the environment's JAX_COMPILATION_CACHE_DIR, else jax_encoder in"
-    " the user's cache directory.",
+    " none. Default: the environment's JAX_COMPILATION_CACHE_DIR, else programs in"
+    " JAX_ENCODER_CACHE.",
 )
+
+
+_NO_VERIFY = flags.DEFINE_boolean(
+    "no_verify",
+    False,
+    "Load bundles without comparing them with their digests: a little faster, and a"
+    " damaged one goes unnoticed.",
+)
+
+
+def is_verifying() -> bool:
+    """Whether bundles are compared with their digests, which --no_verify turns off."""
+    return not (flags.FLAGS.is_parsed() and _NO_VERIFY.value)
 
 
 class UsageError(app.UsageError):
@@ -44,6 +59,10 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 
     def guarded(argv: Sequence[str]) -> None:
         _quieten()
+        if "resume" in flags.FLAGS:
+            signals.name_remedy(
+                "; the same command with --resume goes on from where it stopped"
+            )
         _search_cycles_seldom()
         enable_compilation_cache(_CACHE.value)
         try:
@@ -51,10 +70,12 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         except (Failure, OSError, ImportError) as error:
             print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
             code = 1
-        except KeyboardInterrupt:
-            code = 130
+        except signals.Stopped as stopped:
+            signals.say_stopped()
+            code = stopped.code
         sys.exit(code or 0)
 
+    signals.install()
     app.run(guarded, flags_parser=_parse)
 
 
@@ -136,20 +157,21 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
 
     Args:
       directory: where; "" for nowhere; None for the environment's
-        `JAX_COMPILATION_CACHE_DIR`, or the user's cache directory.
+        `JAX_COMPILATION_CACHE_DIR`, or "programs" in `jax_encoder.io.caches`.
 
     Returns:
       The directory, or None when there is none or it cannot be made.
     """
     import jax
 
+    from jax_encoder.io import caches
+
     if directory is None:
         directory = os.environ.get("JAX_COMPILATION_CACHE_DIR")
     if directory is None:
-        cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
         # What is compiled for one processor computes on one, wherever it is read again.
         processors = f"processors_{_num_processors()}"
-        directory = os.path.join(cache, "jax_encoder", "compiled", processors)
+        directory = os.fspath(caches.directory("programs") / processors)
     if not directory:
         jax.config.update("jax_compilation_cache_dir", None)
         return None

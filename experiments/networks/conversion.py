@@ -43,6 +43,7 @@ def convert(
     kind: str | None = None,
     part: str | None = None,
     license_text: str | None = None,
+    sha256: str | None = None,
 ) -> Conversion:
     """Converts a file, or a checkpoint of the zoo, which is downloaded first.
 
@@ -51,12 +52,13 @@ def convert(
       kind: the layout; recognized by content if None.
       part: the network among several in the file.
       license_text: of the weights, if the person knows it.
+      sha256: that the file must have.
 
     Raises:
       Failure: it cannot be had or converted.
     """
     try:
-        path, entry = zoo.locate(source, announce=announce)
+        path, entry = zoo.locate(source, announce=announce, sha256=sha256)
         kind = kind or (entry.kind if entry else None)
         network = converters.load(path, kind=kind, part=part)
     except ValueError as error:

@@ -10,13 +10,12 @@ import hashlib
 import os
 import pathlib
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 import converters
 from converters.zoo import catalog as zoo
@@ -28,7 +27,7 @@ from jax_encoder.inversion import starts
 from jax_encoder.inversion.colors import Colors
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import bundles, files
+from jax_encoder.io import bundles, caches, digests, files, loading
 from jax_encoder.latents import statistics
 
 ASSETS = demo.DIRECTORY
@@ -38,6 +37,7 @@ DEMO_NETWORKS = {
     "vgg": ASSETS / "avatar_vgg",
     "identity": ASSETS / "avatar_vgg",
 }
+_T = TypeVar("_T")
 _NUM_SAMPLES, _NUM_P_SAMPLES = 10_000, 1_000_000
 
 
@@ -48,8 +48,8 @@ class Source:
     Attributes:
       network: the module.
       path: the bundle or checkpoint.
-      sha256: of the checkpoint file, or what its bundle says of it; without that, of
-        the weights themselves.
+      sha256: of the checkpoint file, or of the bundle's arrays; computed from what was
+        read, since a bundle may say anything of itself.
     """
 
     network: Any
@@ -75,30 +75,10 @@ def load(path: str | os.PathLike) -> Source:
         if not path.is_dir():
             network = converters.load(path, kind=entry.kind if entry else None)
             return Source(network=network, path=path, sha256=files.sha256(path))
-        network = bundles.load(path)
-        provenance = bundles.describe(path).get("provenance") or {}
+        found = bundles.read(path, verify=command_line.is_verifying())
     except ValueError as error:
         raise command_line.Failure(str(error)) from error
-    digest = provenance.get("sha256") or provenance.get("source_sha256")
-    return Source(network=network, path=path, sha256=digest or hash_weights(network))
-
-
-def hash_weights(network: nnx.Module) -> str:
-    """SHA-256 of a network's arrays, whatever file they are in.
-
-    Args:
-      network: any module.
-
-    Returns:
-      64 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    leaves = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(network)))
-    for path, leaf in sorted(leaves, key=lambda pair: str(pair[0])):
-        array = np.asarray(leaf)
-        digest.update(f"{path} {array.shape} {array.dtype}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return Source(network=found.network, path=path, sha256=found.digest)
 
 
 def generator(path: str | None) -> Source:
@@ -160,17 +140,15 @@ def _load_once(path: str) -> Any:
     return load(path).network
 
 
-def cache_directory() -> pathlib.Path:
-    """Where computed statistics and seed pools are kept; made if missing."""
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return files.make_directory(pathlib.Path(root) / "jax_encoder" / "statistics")
-
-
-def _cached(name: str) -> pathlib.Path | None:
-    """A file of the cache; None where nothing can be written."""
+def _from_bundle(
+    root: pathlib.Path, name: str, read: Callable[[pathlib.Path], _T]
+) -> _T | None:
+    """What a file beside a bundle's arrays holds; an unfit one is said and left."""
     try:
-        return cache_directory() / name
-    except files.WriteError:
+        path = bundles.companion(root, name, verify=command_line.is_verifying())
+        return None if path is None else read(path)
+    except ValueError as error:
+        caches.say(f"{error}: computed anew instead.")
         return None
 
 
@@ -197,24 +175,29 @@ def latent_statistics(
     Raises:
       Failure: the file cannot be read or lacks the principal components.
     """
+    w_dim = source.network.config.w_dim
     if path is not None:
-        found = _read_statistics(pathlib.Path(path))
+        found = _read_statistics(pathlib.Path(path), w_dim)
         if with_p and found.p is None:
             raise command_line.Failure(f"{path}: lacks the components of P.")
         return found
-    cached = _cached(f"{source.sha256[:32]}{_class(label)}{'_p' * with_p}.npz")
-    for place in (source.path / "statistics.npz", cached):
-        if place is not None and place.is_file():
-            found = _read_statistics(place)
-            if found.p is not None or not with_p:
-                return found
+    name = f"{source.sha256[:32]}{_class(label)}{'_p' * with_p}.npz"
+
+    def read(place: pathlib.Path) -> statistics.LatentStatistics:
+        return statistics.load(place, w_dim=w_dim)
+
+    own = _from_bundle(source.path, "statistics.npz", read)
+    if own is not None and (own.p is not None or not with_p):
+        return own
+    kept = caches.recall("statistics", name, read)
+    if kept is not None and (kept.p is not None or not with_p):
+        return kept
     num = _NUM_P_SAMPLES if with_p else _NUM_SAMPLES
     _check_label(source, label)
     found = statistics.estimate(
         source.network, num_samples=num, with_p=with_p, labels=label
     )
-    if cached is not None:
-        statistics.save(found, cached)
+    caches.keep("statistics", name, lambda place: statistics.save(found, place))
     return found
 
 
@@ -245,21 +228,31 @@ def generator_colors(source: Source, label: jax.Array | None = None) -> Colors:
     Raises:
       Failure: the generator is conditional and no class is given.
     """
-    path = _cached(f"colors_{source.sha256[:32]}{_class(label)}.npz")
-    if path is not None and path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            return Colors(mean=jnp.asarray(file["mean"]), std=jnp.asarray(file["std"]))
+    name = f"colors_{source.sha256[:32]}{_class(label)}.npz"
+    kept = caches.recall("statistics", name, _read_colors)
+    if kept is not None:
+        return kept
     _check_label(source, label)
     found = colors.of_generator(source.network, labels=label)
-    if path is not None:
-        with files.writing(path) as file:
+
+    def write(place: pathlib.Path) -> None:
+        with files.writing(place) as file:
             np.savez(file, mean=np.asarray(found.mean), std=np.asarray(found.std))
+
+    caches.keep("statistics", name, write)
     return found
 
 
-def _read_statistics(path: pathlib.Path) -> statistics.LatentStatistics:
+def _read_colors(path: pathlib.Path) -> Colors:
+    arrays = loading.read_arrays(path)
+    mean = loading.check(path, arrays, "mean", (1, None))
+    std = loading.check(path, arrays, "std", mean.shape)
+    return Colors(mean=jnp.asarray(mean), std=jnp.asarray(std))
+
+
+def _read_statistics(path: pathlib.Path, w_dim: int) -> statistics.LatentStatistics:
     try:
-        return statistics.load(path)
+        return statistics.load(path, w_dim=w_dim)
     except (OSError, ValueError) as error:
         raise command_line.Failure(f"{path}: {error}") from error
 
@@ -293,7 +286,7 @@ def pool_name(
       seed: of the codes.
     """
     names = {name for term in config.image_terms for name in term.network_names}
-    networks = [hash_weights(models.networks[name]) for name in sorted(names)]
+    networks = [digests.of_module(models.networks[name]) for name in sorted(names)]
     about = f"{key} {networks} {config.image_terms} {num_seeds} {seed}"
     return f"pool_{hashlib.sha256(about.encode()).hexdigest()[:32]}.npz"
 
@@ -324,15 +317,13 @@ def seed_pool(
     """
     options = {"num_seeds": num_seeds, "seed": seed, "labels": label}
     name = pool_name(models, config, key, num_seeds, seed)
-    if (bundle / name).is_file():
-        return starts.load_pool(bundle / name, models, config)
-    path = _cached(name)
-    if path is not None and path.is_file():
-        try:
-            return starts.load_pool(path, models, config)
-        except (ValueError, OSError, KeyError):
-            path.unlink(missing_ok=True)
+
+    def read(path: pathlib.Path) -> starts.Pool:
+        return starts.load_pool(path, models, config)
+
+    kept = _from_bundle(bundle, name, read) or caches.recall("pools", name, read)
+    if kept is not None:
+        return kept
     pool = starts.make_pool(models, config, **options)
-    if path is not None:
-        starts.save_pool(pool, path)
+    caches.keep("pools", name, lambda path: starts.save_pool(pool, path))
     return pool

@@ -15,9 +15,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.runs import engines, processes
+from experiments.launch import signals
+from experiments.runs import engines, processes, saved_files
 from experiments.runs import journal as journals
-from jax_encoder.io import codes, files, films, images, progress
+from jax_encoder.io import codes, files, films, images, locks, progress
 
 RESERVED = frozenset({"contact_sheet", "loss_curves", "summary"})
 _FILM_SIDE = 256
@@ -85,6 +86,7 @@ def invert(
       ValueError: `output` is a directory of the pictures, or no film has this
         extension.
       SettingsError: on resume: the earlier run had other settings.
+      LockedError: another run is writing to the directory.
       WriteError: the output directory cannot be written to at all.
     """
     if options.film:
@@ -96,6 +98,20 @@ def invert(
         )
     paths = list(dict.fromkeys(paths))
     files.make_directory(output)
+    with locks.hold(output, _lock_name()):
+        return _invert(paths, output, engine, options, reporter, refused or {})
+
+
+def _lock_name() -> str:
+    """The lock's file; processes that share a run have one each."""
+    index = jax.process_index()
+    return f"{journals.DIRECTORY}{f'_{index}' if index else ''}.lock"
+
+
+def _invert(
+    paths, output, engine, options, reporter, refused: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What `invert` does while it holds the folder."""
     journal = journals.Journal(
         output,
         dict(engine.settings),
@@ -108,9 +124,9 @@ def invert(
     reporter = reporter or progress.Progress(
         len(paths), done=len(done), description="Inverting"
     )
-    with contextlib.closing(reporter):
+    with contextlib.closing(reporter), signals.saving():
         run = _Run(paths, done, output, engine, options, journal, reporter)
-        return run.run(refused or {})
+        return run.run(refused)
 
 
 def _is_done(path, output, journal, extensions) -> bool:
@@ -118,7 +134,8 @@ def _is_done(path, output, journal, extensions) -> bool:
     row = journal.records.get(path.stem)
     if row is None or row["file"] != str(path):
         return False
-    if not all((output / f"{path.stem}{end}").is_file() for end in extensions):
+    noted = journal.outputs.get(path.stem)
+    if not saved_files.are_whole(output / path.stem, extensions, noted):
         return False
     with contextlib.suppress(OSError):
         return row["sha256"] == files.sha256(path)
@@ -217,21 +234,14 @@ class _Run:
         targets = np.stack([p.target for p in batch])
         padding = np.repeat(targets[-1:], size - len(batch), axis=0)
         targets = np.concatenate([targets, padding])
-        losses = [saved.losses if saved else np.zeros((0, size), np.float32)]
-        if saved:
-            state = saved.restore(self.engine.template(targets))
-            self._advance(batch, len(losses[0]))
-        else:
-            names = [p.name for p in batch]
-            names += names[-1:] * (size - len(batch))
-            state = self.engine.init(targets, names)
-            self._shoot(batch, targets, state, 0)
+        state, losses = self._begin(batch, targets, saved)
         for advanced, part in self.engine.iterate(targets, state):
             state = advanced
             losses.append(np.asarray(part, np.float32))
             num_steps = sum(map(len, losses))
             self._shoot(batch, targets, state, num_steps)
             self._save(batch, state, losses, time.monotonic() - start)
+            signals.check()
             self._advance(batch, len(part), _describe(losses[-1][-1, : len(batch)]))
         curves = np.concatenate(losses)
         missing = self.engine.num_steps - len(curves)  # all pictures stopped early
@@ -243,6 +253,21 @@ class _Run:
         for index, picture in enumerate(batch):
             self._write(picture, index, outcome, curves[:, index], seconds)
         self.journal.drop_batch()
+
+    def _begin(self, batch, targets, saved: journals.BatchState | None):
+        """The saved state and losses; those of step 0 if there are none that fit."""
+        if saved is not None:
+            try:
+                state = saved.restore(self.engine.template(targets))
+                self._advance(batch, len(saved.losses))
+                return state, [saved.losses]
+            except journals.MisfitError as error:
+                self.reporter.say(f"{error}: its batch begins anew.")
+        names = [p.name for p in batch]
+        names += names[-1:] * (len(targets) - len(batch))
+        state = self.engine.init(targets, names)
+        self._shoot(batch, targets, state, 0)
+        return state, [np.zeros((0, len(targets)), np.float32)]
 
     def _advance(self, batch, num_steps: int, note: str = "") -> None:
         if num_steps:
@@ -323,7 +348,9 @@ class _Run:
             for extension, write in outcome.attachments.items():
                 write(index, f"{stem}{extension}")
             self._write_film(picture)
-            self.journal.record(row)
+            endings = (*_EXTENSIONS, *self.engine.extensions)
+            outputs = saved_files.digest_outputs(stem, endings)
+            self.journal.record(row, outputs)
         except files.WriteError as error:
             ends = (*_EXTENSIONS, *self.engine.extensions, self.options.film)
             for extension in ends:

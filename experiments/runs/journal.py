@@ -17,9 +17,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from jax_encoder.io import files
+from experiments.runs import saved_files
+from jax_encoder.io import caches, files, loading
 
 DIRECTORY = ".resume"
+
+
+class MisfitError(ValueError):
+    """A saved state is that of another program."""
 
 
 class SettingsError(ValueError):
@@ -54,14 +59,12 @@ class BatchState:
           The state.
 
         Raises:
-          SettingsError: number, shapes or types of the leaves differ.
+          MisfitError: number, shapes or types of the leaves differ.
         """
         wanted, structure = jax.tree.flatten(template)
         kinds = [(np.shape(x), np.dtype(x.dtype)) for x in wanted]
         if kinds != [(x.shape, x.dtype) for x in self.leaves]:
-            raise SettingsError(
-                "The saved state does not fit this program; run again without --resume."
-            )
+            raise MisfitError("The saved state does not fit this program")
         return jax.tree.unflatten(structure, self.leaves)
 
 
@@ -92,16 +95,14 @@ class Journal:
         self.directory = pathlib.Path(output) / name
         self.frames = self.directory / "frames"
         self.records: dict[str, dict[str, Any]] = {}
+        self.outputs: dict[str, dict[str, str] | None] = {}
         self._list = self.directory / "pictures.jsonl"
         self._batch = self.directory / "batch.npz"
         settings = json.loads(json.dumps(settings))
         if resume and self._list.is_file():
             self._read(settings)
         else:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            files.make_directory(self.directory)
-            line = json.dumps({"settings": settings}) + "\n"
-            files.write_bytes(self._list, line.encode())
+            self._begin(settings)
         files.remove_leftovers(self.directory)
         if not process:
             files.remove_leftovers(output)
@@ -110,28 +111,60 @@ class Journal:
         """Reads the records; a torn last line counts as never written."""
         content = self._list.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
-        lines = [json.loads(line) for line in whole.splitlines()]
-        before = lines[0]["settings"] if lines else None
+        before, rows, num_damaged = saved_files.read_list(whole, self._list)
+        if before is None:
+            caches.say(
+                f"{self._list} is damaged: the run begins anew, and replaces the"
+                " results that are there."
+            )
+            self._begin(settings)
+            return
         if before != settings:
-            raise SettingsError(_difference(before or {}, settings))
-        self.records = {line["name"]: line for line in lines[1:]}
-        if whole != content:
-            files.write_bytes(self._list, whole)
+            raise SettingsError(_difference(before, settings))
+        if num_damaged:
+            caches.say(
+                f"{num_damaged} lines of {self._list} are damaged: their pictures are"
+                " inverted again."
+            )
+        self.outputs = {row["name"]: row.pop("outputs", None) for row in rows}
+        self.records = {row["name"]: row for row in rows}
+        if whole != content or num_damaged:
+            entries = [{"settings": before}]
+            entries += [row | self._noted(row["name"]) for row in rows]
+            text = "".join(json.dumps(entry) + "\n" for entry in entries)
+            files.write_bytes(self._list, text.encode())
 
-    def record(self, row: dict[str, Any]) -> None:
+    def _noted(self, name: str) -> dict[str, Any]:
+        """The entry on a picture's results, as a line of the journal has it."""
+        outputs = self.outputs.get(name)
+        return {} if outputs is None else {"outputs": outputs}
+
+    def _begin(self, settings: dict[str, Any]) -> None:
+        """Starts a new journal."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        files.make_directory(self.directory)
+        line = json.dumps({"settings": settings}) + "\n"
+        files.write_bytes(self._list, line.encode())
+
+    def record(
+        self, row: dict[str, Any], outputs: dict[str, str] | None = None
+    ) -> None:
         """Remembers a finished picture.
 
         Args:
           row: JSON values with "name".
+          outputs: digests of its results, of `saved_files.digest_outputs`.
 
         Raises:
           WriteError: the disk is full; the journal is as before.
         """
         self.records[row["name"]] = row
+        self.outputs[row["name"]] = outputs
         size = self._list.stat().st_size
         try:
             with open(self._list, "ab") as file:
-                file.write(json.dumps(row).encode() + b"\n")
+                entry = row | self._noted(row["name"])
+                file.write(json.dumps(entry).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -168,20 +201,14 @@ class Journal:
             )
 
     def load_batch(self) -> BatchState | None:
-        """The batch that was in work, or None."""
+        """The batch that was in work, or None; a damaged one is said and forgotten."""
         if not self._batch.is_file():
             return None
-        with np.load(self._batch, allow_pickle=False) as archive:
-            about = json.loads(archive["about"].item())
-            return BatchState(
-                names=tuple(about["names"]),
-                digests=tuple(about["digests"]),
-                leaves=tuple(
-                    archive[f"leaf_{i:03d}"] for i in range(about["num_leaves"])
-                ),
-                losses=archive["losses"],
-                seconds=about["seconds"],
-            )
+        try:
+            return BatchState(**saved_files.read_batch(self._batch))
+        except loading.LoadError as error:
+            caches.say(f"{error}: its batch begins anew.")
+            return None
 
     def drop_batch(self) -> None:
         """Forgets the batch in work and its frames."""

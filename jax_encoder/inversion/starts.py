@@ -12,11 +12,12 @@ import numpy as np
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 from jax_encoder.latents import sampling, spaces, styles
 from jax_encoder.ops import resize
 
 _BATCH = 16
+_MAX_SIDE = 4096
 
 
 def mean(models: Models, space: str, num: int) -> jax.Array:
@@ -272,24 +273,28 @@ def load_pool(
     """Reads a pool that `save_pool` wrote for the same networks and terms.
 
     Raises:
-      ValueError: the file belongs to other terms.
+      LoadError: the file is damaged, or belongs to other networks or terms.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    side = int(arrays["side"])
+    arrays = loading.read_arrays(path)
+    width = models.generator.config.z_dim
+    z = loading.check(path, arrays, "z", (None, width))
+    side = int(loading.check(path, arrays, "side", ()))
+    if not 1 <= side <= _MAX_SIDE:
+        raise loading.LoadError(path, f"a side of {side}, not 1 to {_MAX_SIDE}")
     image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
     abstract = jax.eval_shape(
         lambda models, images: _prepare(models, images, config), models, image
     )
     leaves, structure = jax.tree.flatten(abstract)
-    found = [arrays.get(f"prepared_{k}") for k in range(len(leaves))]
-    if len(arrays) != len(leaves) + 2 or any(
-        x is None or x.shape[1:] != leaf.shape[1:]
-        for x, leaf in zip(found, leaves, strict=True)
-    ):
-        raise ValueError(
-            f"{path} holds the features of other terms or networks; delete it, or"
-            " give the terms it was made with."
+    if len(arrays) != len(leaves) + 2:
+        raise loading.LoadError(
+            path,
+            "holds the features of other terms or networks; delete it, or give the"
+            " terms it was made with",
         )
+    found = [
+        loading.check(path, arrays, f"prepared_{k}", (len(z), *leaf.shape[1:]))
+        for k, leaf in enumerate(leaves)
+    ]
     prepared = jax.tree.unflatten(structure, [jnp.asarray(x) for x in found])
-    return Pool(z=jnp.asarray(arrays["z"]), prepared=prepared, side=side)
+    return Pool(z=jnp.asarray(z), prepared=prepared, side=side)

@@ -4,6 +4,7 @@ from jax_encoder import lazy
 from jax_encoder.io.bundles import BundleError as BundleError
 from jax_encoder.io.bundles import load as load
 from jax_encoder.io.bundles import save as save
+from jax_encoder.io.bundles import seal as seal
 
 __getattr__, __dir__, __all__ = lazy.attach(
     __name__,
@@ -11,5 +12,6 @@ __getattr__, __dir__, __all__ = lazy.attach(
         "BundleError": "jax_encoder.io.bundles",
         "load": "jax_encoder.io.bundles",
         "save": "jax_encoder.io.bundles",
+        "seal": "jax_encoder.io.bundles",
     },
 )

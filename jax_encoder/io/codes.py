@@ -11,19 +11,16 @@ import dataclasses
 import json
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 
 SPACES = ("z", "w", "w+")
 _FORMAT = 1
 _METADATA = "metadata"
-_MAX_BYTES = 2**31
-_MAGIC = b"\x93NUMPY"
 
 
 class CodeError(ValueError):
@@ -232,44 +229,20 @@ def read_arrays(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
       CodeError: no such file, another one, a damaged one, or one that is too large.
     """
     try:
-        with open(path, "rb") as file:
-            start = file.read(6)
-        if start == _MAGIC:
-            return np.load(path, allow_pickle=False)
-        if start[:2] == b"PK":
-            _check_archive(path)
-            with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise CodeError(f"{path}: no such file.") from None
-    except CodeError:
-        raise
-    except Exception as error:  # NumPy and zipfile raise many kinds on damaged files
-        if "allow_pickle" in str(error):
-            raise CodeError(
-                f"{path}: holds pickled objects, which could run code; read it with"
-                " `converters.load_codes`, which runs none."
-            ) from None
-        raise CodeError(f"{path}: damaged ({error}); get a whole copy.") from error
-    raise CodeError(f"{path}: neither .npy nor .npz; see `converters.load_codes`.")
-
-
-def _check_archive(path: pathlib.Path) -> None:
-    """Refuses a decompression bomb and what is no archive of arrays."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    if not members or not all(m.filename.endswith(".npy") for m in members):
-        raise CodeError(f"{path}: no .npz file; see `converters.load_codes`.")
-    size = sum(member.file_size for member in members)
-    if size > _MAX_BYTES:
-        raise CodeError(f"{path}: unpacks to {size} bytes, more than {_MAX_BYTES}.")
+        return loading.read(path)
+    except loading.LoadError as error:
+        remedy = ""
+        if any(word in error.reason for word in ("pickled", "neither", "no .npz")):
+            remedy = "; read it with `converters.load_codes`, which runs nothing of it"
+        raise CodeError(f"{error}{remedy}.") from error
 
 
 def _parse(path: pathlib.Path, text: np.ndarray) -> dict[str, Any]:
+    content = text.item() if text.ndim == 0 and text.dtype.kind == "U" else ""
     try:
-        metadata = json.loads(text.item())
-    except (ValueError, TypeError) as error:
-        raise CodeError(f"{path}: its metadata are damaged ({error}).") from error
+        metadata = loading.parse_json(content, path)
+    except loading.LoadError as error:
+        raise CodeError(f"{path}: its metadata are damaged ({error.reason}).") from None
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
         raise CodeError(f"{path}: written by another version; its format is unknown.")
     return metadata

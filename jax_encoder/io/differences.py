@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 
 _PREFIX = "difference:"
 
@@ -57,20 +57,21 @@ def load(
       The tuned network.
 
     Raises:
-      ValueError: the file is no difference, or one to another parent.
+      ValueError: the file is damaged, no difference, or one to another parent.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    owner = str(arrays.pop("parent_sha256", ""))
+    arrays = loading.read_arrays(path)
+    owner = str(arrays.pop("parent_sha256", ""))[:80]
     if owner != parent_sha256:
         raise ValueError(
             f"{path} is a difference to the network {owner or '(none named)'}, not to"
             f" {parent_sha256}: load it with the generator that was tuned."
         )
     graphdef, state = nnx.split(parent)
-    known = set(_flatten(parent))
-    if unknown := {name.removeprefix(_PREFIX) for name in arrays} - known:
-        raise ValueError(f"{path} changes unknown variables: {sorted(unknown)}.")
+    known = {_PREFIX + name: leaf.shape for name, leaf in _flatten(parent).items()}
+    if unknown := sorted(arrays.keys() - known.keys()):
+        raise ValueError(f"{path} changes unknown variables: {unknown[:8]}.")
+    for name in arrays:
+        loading.check(path, arrays, name, known[name])
 
     def add(key_path, leaf):
         change = arrays.get(_PREFIX + _name(key_path))

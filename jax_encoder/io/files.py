@@ -40,9 +40,11 @@ class WriteError(OSError):
     """A file could not be written; the message names the file and the remedy."""
 
 
-def _explain(path: pathlib.Path, error: OSError) -> WriteError:
+def explain(path: pathlib.Path, error: OSError) -> WriteError:
     """The error that a person sees for a failed write of `path`."""
     remedy = _REMEDIES.get(error.errno or 0)
+    if error.errno is None and "requested and" in str(error):  # NumPy's words for it
+        remedy = _REMEDIES[errno.ENOSPC]
     reason = remedy or f"{error.strerror or error}; choose another directory"
     explained = WriteError(f"Cannot write {str(path)!r}: {reason}.")
     explained.errno = error.errno
@@ -65,7 +67,7 @@ def make_directory(path: str | os.PathLike) -> pathlib.Path:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _explain(directory, error) from error
+        raise explain(directory, error) from error
     return directory
 
 
@@ -85,12 +87,12 @@ def writing(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """
     destination = pathlib.Path(path)
     temporary = destination.with_name(
-        f".{destination.name[:180]}.tmp-{secrets.token_hex(6)}"
+        f".{shorten(destination.name)}.tmp-{secrets.token_hex(6)}"
     )
     try:
         file = open(temporary, "xb")  # noqa: SIM115 (closed below, before the renaming)
     except OSError as error:
-        raise _explain(destination, error) from error
+        raise explain(destination, error) from error
     try:
         with file:
             yield file
@@ -99,7 +101,7 @@ def writing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         os.replace(temporary, destination)
         _flush_directory(destination.parent)
     except OSError as error:
-        raise _explain(destination, error) from error
+        raise explain(destination, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -113,6 +115,37 @@ def _flush_directory(directory: pathlib.Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def shorten(name: str, num_bytes: int = 180) -> str:
+    """The beginning of a file's name that takes at most so many bytes on the disk.
+
+    Args:
+      name: of any script; 80 Chinese characters are 240 bytes.
+      num_bytes: of the result; disks allow 255 for a whole name.
+    """
+    return os.fsencode(name)[:num_bytes].decode("utf-8", "ignore")
+
+
+def inside(directory: str | os.PathLike, name: str) -> pathlib.Path:
+    """The path of a file whose name came out of data.
+
+    Args:
+      directory: that the file must lie in.
+      name: relative to it.
+
+    Returns:
+      The path.
+
+    Raises:
+      ValueError: the name leads out of the directory.
+    """
+    root = pathlib.Path(directory)
+    path = root / name
+    is_inside = path.resolve().is_relative_to(root.resolve())
+    if not is_inside or pathlib.PurePath(name).is_absolute() or "\0" in name:
+        raise ValueError(f"{name[:200]!r} leads out of {str(root)!r}.")
+    return path
 
 
 def write_bytes(path: str | os.PathLike, content: bytes) -> None:

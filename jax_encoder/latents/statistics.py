@@ -13,11 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 
 # Inverts the leaky ReLU of slope 0.2 that ends every StyleGAN mapping network.
 _P_SLOPE = 5.0
 _BATCH = 4096
+_MAX_WIDTH = 2048
+_MAX_BYTES = 1 << 28
 
 
 @jax.tree_util.register_dataclass
@@ -214,34 +216,51 @@ def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
         np.savez(file, **hosted)
 
 
-def load(path: str | os.PathLike[str]) -> LatentStatistics:
+def load(path: str | os.PathLike[str], *, w_dim: int | None = None) -> LatentStatistics:
     """Reads statistics that `save` wrote, or the `<ckpt>_PCA.npz` of II2S.
 
     II2S files hold P only (`X_mean`, `X_comp`, `X_stdev`); w_avg and w_std are then
     derived from samples of that Gaussian.
 
+    Args:
+      path: the file.
+      w_dim: of the generator; None to take what the file has.
+
     Raises:
-      ValueError: the file holds neither layout.
+      LoadError: the file is damaged, holds neither layout, or belongs to a generator
+        of another width.
     """
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {key: file[key] for key in file.files}
-    if {"X_mean", "X_comp", "X_stdev"} <= arrays.keys():
-        p = Gaussian(
-            mean=jnp.asarray(arrays["X_mean"], jnp.float32),
-            components=jnp.asarray(arrays["X_comp"], jnp.float32),
-            std=jnp.asarray(arrays["X_stdev"], jnp.float32),
+    arrays = loading.read_arrays(path, max_bytes=_MAX_BYTES)
+    if "X_mean" in arrays:
+        return _from_p(_gaussian(path, arrays, ("X_mean", "X_comp", "X_stdev"), w_dim))
+    if "w_avg" not in arrays:
+        raise loading.LoadError(
+            path,
+            f"holds {sorted(arrays)[:8]}: neither latent statistics (w_avg, w_std, p_*)"
+            " nor an II2S PCA file (X_mean, X_comp, X_stdev)",
         )
-        return _from_p(p)
-    if not {"w_avg", "w_std"} <= arrays.keys():
-        raise ValueError(
-            f"{path} holds {sorted(arrays)}: neither latent statistics (w_avg, w_std,"
-            " p_*) nor an II2S PCA file (X_mean, X_comp, X_stdev)."
-        )
-    fields = {k[2:]: jnp.asarray(v) for k, v in arrays.items() if k.startswith("p_")}
+    w_avg = loading.check(path, arrays, "w_avg", (w_dim,), largest=_MAX_WIDTH)
+    has_p = any(name.startswith("p_") for name in arrays)
+    names = ("p_mean", "p_components", "p_std")
     return LatentStatistics(
-        w_avg=jnp.asarray(arrays["w_avg"]),
-        w_std=jnp.asarray(arrays["w_std"]),
-        p=Gaussian(**fields) if fields else None,
+        w_avg=jnp.asarray(w_avg),
+        w_std=jnp.asarray(loading.check(path, arrays, "w_std", ())),
+        p=_gaussian(path, arrays, names, len(w_avg)) if has_p else None,
+    )
+
+
+def _gaussian(path, arrays, names: tuple[str, str, str], w_dim: int | None) -> Gaussian:
+    """The Gaussian in three arrays, checked against each other."""
+    mean = loading.check(path, arrays, names[0], (w_dim,), largest=_MAX_WIDTH)
+    dim = len(mean)
+    components = loading.check(path, arrays, names[1], (dim, dim))
+    std = loading.check(path, arrays, names[2], (dim,))
+    if np.min(std) < 0 or not np.max(std) > 0:
+        raise loading.LoadError(path, f"{names[2]!r} holds no standard deviations")
+    return Gaussian(
+        mean=jnp.asarray(mean, jnp.float32),
+        components=jnp.asarray(components, jnp.float32),
+        std=jnp.asarray(std, jnp.float32),
     )
 
 

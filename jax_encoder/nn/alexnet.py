@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import jax
 from flax import nnx
 
-from jax_encoder.nn import preprocessing, vision_layers
+from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import pooling
 
@@ -33,6 +33,7 @@ class AlexNetConfig:
     family: str = "alexnet"
 
     def __post_init__(self):
+        checks.validate(self)
         preprocessing.check(self.preprocessing)
 
 

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import pooling, resize
 
@@ -39,6 +39,9 @@ class InceptionConfig:
     input_size: int = 299
     num_outputs: int = 1008
     family: str = "inception"
+
+    def __post_init__(self):
+        checks.validate(self)
 
 
 class ConvBatchNorm(nnx.Module):

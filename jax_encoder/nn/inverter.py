@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import (
+    checks,
     small_encoder,
     style_encoder,
     stylegan1,
@@ -60,6 +61,7 @@ class InverterConfig:
             if isinstance(value, dict):
                 kind = kinds[value["family"]].config_class
                 object.__setattr__(self, name, kind(**value))
+        checks.validate(self)
         wanted = (self.decoder.num_ws, self.decoder.w_dim)
         if (self.encoder.num_ws, self.encoder.w_dim) != wanted:
             raise ValueError(

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
 
@@ -40,6 +40,7 @@ class IRSEConfig:
     family: str = "irse"
 
     def __post_init__(self):
+        checks.validate(self)
         if len(self.widths) != len(self.depths) or not self.widths:
             raise ValueError(
                 f"`widths` and `depths` must be of equal length: {self.widths},"

@@ -5,7 +5,7 @@ import dataclasses
 import jax
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import checks, vision_layers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class LatentDiscriminatorConfig:
     family: str = "latent-discriminator"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.num_layers < 1:
             raise ValueError(f"`num_layers` must be positive: {self.num_layers}.")
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import alexnet, squeezenet, vgg
+from jax_encoder.nn import alexnet, checks, squeezenet, vgg
 from jax_encoder.ops import resize
 
 EPSILON = 1e-10
@@ -45,6 +45,7 @@ class LPIPSConfig:
     family: str = "lpips"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.trunk not in ("vgg", *TAPS):
             raise ValueError(
                 f'`trunk` must be "vgg", "alex" or "squeeze": got {self.trunk!r}.'

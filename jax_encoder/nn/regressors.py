@@ -9,7 +9,7 @@ import dataclasses
 import jax
 from flax import nnx
 
-from jax_encoder.nn import preprocessing, resnet, vision_layers
+from jax_encoder.nn import checks, preprocessing, resnet, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import pooling, resize
 
@@ -39,6 +39,7 @@ class ImageToLatentConfig:
     family: str = "image-to-latent"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.input_size % 2 ** (len(self.depths) + 1):
             raise ValueError(
                 f"`input_size` must be a multiple of {2 ** (len(self.depths) + 1)}:"
@@ -114,6 +115,9 @@ class DescriptorToLatentConfig:
     w_dim: int = 512
     family: str = "descriptor-to-latent"
 
+    def __post_init__(self):
+        checks.validate(self)
+
 
 class DescriptorToLatent(nnx.Module):
     """Three dense layers without activations: descriptors to W+ or to z.
@@ -175,6 +179,9 @@ class DescriptorHeadConfig:
     has_sigmoid: bool = False
     family: str = "descriptor-head"
 
+    def __post_init__(self):
+        checks.validate(self)
+
 
 class DescriptorHead(nnx.Module):
     """Dense layers with batch normalization on a face descriptor.
@@ -232,6 +239,9 @@ class ImageToLandmarksConfig:
     input_size: int = 64
     has_norm: bool = False
     family: str = "image-to-landmarks"
+
+    def __post_init__(self):
+        checks.validate(self)
 
 
 class ImageToLandmarks(nnx.Module):

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import preprocessing, vision_layers
+from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import pooling, resize
 
@@ -50,6 +50,7 @@ class ResNetConfig:
     family: str = "resnet"
 
     def __post_init__(self):
+        checks.validate(self)
         preprocessing.check(self.preprocessing)
         if self.stem_pool not in _STEM_POOLS:
             raise ValueError(

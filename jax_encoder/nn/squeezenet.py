@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import preprocessing, vision_layers
+from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import pooling
 
@@ -37,6 +37,7 @@ class SqueezeNetConfig:
     family: str = "squeezenet"
 
     def __post_init__(self):
+        checks.validate(self)
         preprocessing.check(self.preprocessing)
 
 

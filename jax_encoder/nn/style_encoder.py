@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import irse, resnet, vision_layers
+from jax_encoder.nn import checks, irse, resnet, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
 
@@ -49,6 +49,7 @@ class StyleEncoderConfig:
     family: str = "style-encoder"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.backbone not in ("irse50", "resnet34"):
             raise ValueError(
                 f'`backbone` must be "irse50" or "resnet34": got {self.backbone!r}.'

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers
+from jax_encoder.nn import checks, layers
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer, NoiseConst
@@ -58,6 +58,7 @@ class GeneratorConfig:
     family: str = "stylegan1"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
             raise ValueError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."

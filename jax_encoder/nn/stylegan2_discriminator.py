@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping
+from jax_encoder.nn import checks, layers, mapping
 from jax_encoder.ops import upfirdn
 
 
@@ -45,6 +45,7 @@ class DiscriminatorConfig:
     family: str = "stylegan2-discriminator"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
             raise ValueError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."

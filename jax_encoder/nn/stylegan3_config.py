@@ -9,7 +9,10 @@ import functools
 
 import numpy as np
 
+from jax_encoder.nn import checks
 from jax_encoder.ops import filtered_lrelu
+
+_MAX_TAPS = 512
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,7 @@ class GeneratorConfig:
     family: str = "stylegan3"
 
     def __post_init__(self):
+        checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
             raise ValueError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."
@@ -117,6 +121,13 @@ class GeneratorConfig:
             raise ValueError(
                 f"`first_cutoff` must be below resolution / 2: {self.first_cutoff=},"
                 f" {self.resolution=}."
+            )
+        widest = max(max(spec.up_taps, spec.down_taps) for spec in self.layers)
+        if widest > _MAX_TAPS or not np.all(self._bands.channels > 0):
+            raise ValueError(
+                f"the filters must have at most {_MAX_TAPS} taps and every layer a"
+                f" channel: these frequencies ask for {widest} taps and for"
+                f" {self._bands.channels.min()} channels."
             )
 
     @property

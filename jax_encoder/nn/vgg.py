@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import jax
 from flax import nnx
 
-from jax_encoder.nn import preprocessing, vision_layers
+from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import norms, pooling, resize
 
@@ -51,6 +51,7 @@ class VGGConfig:
     family: str = "vgg"
 
     def __post_init__(self):
+        checks.validate(self)
         preprocessing.check(self.preprocessing)
         if not self.channels or not all(self.channels):
             raise ValueError(

@@ -1,6 +1,10 @@
 """Bundles and differences: whole or not at all, and only our own networks."""
 
 import json
+import pathlib
+import random
+import shutil
+import time
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +12,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from fuzz import edits
 from jax_encoder import io
-from jax_encoder.io import bundles, differences
+from jax_encoder.io import bundles, differences, digests
 from jax_encoder.nn import stylegan2
 
 CONFIG = stylegan2.GeneratorConfig(
@@ -123,3 +128,102 @@ def test_a_difference_restores_the_tuned_network(generator, tmp_path):
     )
     with pytest.raises(ValueError, match="load it with the generator that was tuned"):
         differences.load(generator, path, parent_sha256="abd")
+
+
+def _copy(bundle, tmp_path):
+    return pathlib.Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def test_every_edit_of_the_description_is_a_sentence_or_changes_nothing(
+    generator, bundle, tmp_path
+):
+    copy = _copy(bundle, tmp_path)
+    before = json.loads((bundle / "config.json").read_text())
+    outcomes = {"loaded": 0, "refused": 0}
+    for what, edited in edits.edits(before, 150):
+        (copy / "config.json").write_text(json.dumps(edited))
+        start = time.process_time()
+        try:
+            loaded = io.load(copy)
+        except io.BundleError as error:
+            assert len(str(error)) < 1500, what  # noqa: PT017
+            outcomes["refused"] += 1
+        else:
+            assert digests.of_module(loaded) == digests.of_module(generator), what
+            assert loaded.config == generator.config, what
+            outcomes["loaded"] += 1
+        assert time.process_time() - start < 5, what
+    assert min(outcomes.values()) > 2
+
+
+def test_flipped_bits_never_give_another_network(generator, bundle, tmp_path):
+    copy, draw = _copy(bundle, tmp_path), random.Random(0)
+    expected = digests.of_module(generator)
+    whole = [path for path in sorted(copy.rglob("*")) if path.is_file()]
+    for path in (draw.choice(whole) for _ in range(60)):
+        content = path.read_bytes()
+        if not content:
+            continue
+        flipped = bytearray(content)
+        flipped[draw.randrange(len(content))] ^= 1 << draw.randrange(8)
+        path.write_bytes(bytes(flipped))
+        try:
+            loaded = io.load(copy)
+            assert digests.of_module(loaded) == expected
+            assert loaded.config == generator.config
+        except io.BundleError as error:
+            assert str(copy) in str(error)  # noqa: PT017
+        path.write_bytes(content)
+    assert digests.of_module(io.load(copy)) == expected
+
+
+def test_exchanged_arrays_are_noticed_unless_told_not_to_look(bundle, tmp_path):
+    copy = _copy(bundle, tmp_path)
+    other = stylegan2.Generator(CONFIG, rngs=nnx.Rngs(1))
+    io.save(other, tmp_path / "other")
+    shutil.rmtree(copy / "arrays")
+    shutil.copytree(tmp_path / "other" / "arrays", copy / "arrays")
+    with pytest.raises(io.BundleError, match="are not what it was saved with"):
+        io.load(copy)
+    loaded = io.load(copy, verify=False)
+    assert digests.of_module(loaded) == digests.of_module(other)
+    io.seal(copy)
+    assert bundles.read(copy).digest == bundles.read(tmp_path / "other").digest
+
+
+def test_an_old_bundle_loads_with_a_note_and_can_be_sealed(bundle, tmp_path, caplog):
+    copy = _copy(bundle, tmp_path)
+    description = json.loads((copy / "config.json").read_text())
+    old = {k: v for k, v in description.items() if k not in ("digests", "files")}
+    (copy / "config.json").write_text(json.dumps(old | {"format": 1}))
+    io.load(copy)
+    assert "earlier version" in caplog.text
+    caplog.clear()
+    io.seal(copy)
+    io.load(copy)
+    assert not caplog.text
+    assert json.loads((copy / "config.json").read_text()) == description
+
+
+def test_files_beside_the_arrays_are_checked(bundle, tmp_path):
+    copy = _copy(bundle, tmp_path)
+    assert bundles.companion(copy, "statistics.npz") is None
+    path = copy / "statistics.npz"
+    np.savez(path, w_avg=np.zeros(3))
+    assert bundles.companion(copy, "statistics.npz") == path  # not noted yet
+    io.seal(copy)
+    assert bundles.companion(copy, "statistics.npz") == path
+    np.savez(path, w_avg=np.ones(3))
+    with pytest.raises(io.BundleError, match="sealed with"):
+        bundles.companion(copy, "statistics.npz")
+    assert bundles.companion(copy, "statistics.npz", verify=False) == path
+    with pytest.raises(ValueError, match="leads out"):
+        bundles.companion(copy, "../other/statistics.npz")
+
+
+def test_a_network_beyond_the_ceiling_is_refused(bundle, monkeypatch):
+    with pytest.raises(io.BundleError, match="ask for a network of 0.0 GiB; at most"):
+        io.load(bundle, max_bytes=1000)
+    monkeypatch.setenv("JAX_ENCODER_MAX_NETWORK_GIB", "0")
+    with pytest.raises(io.BundleError, match="JAX_ENCODER_MAX_NETWORK_GIB"):
+        io.load(bundle)

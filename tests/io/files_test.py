@@ -145,6 +145,30 @@ def test_long_names(tmp_path):
         files.write_bytes(tmp_path / ("n" * 300), b"x")
 
 
+def test_names_are_cut_by_bytes(tmp_path):
+    name = "\u5b57" * 80 + ".npy"  # 244 bytes
+    files.write_bytes(tmp_path / name, b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    odd = os.fsdecode(b"a\xff" * 120)
+    files.write_bytes(tmp_path / odd, b"x")
+    assert files.shorten("\u5b57" * 80, 100) == "\u5b57" * 33
+
+
+@pytest.mark.parametrize("name", ["../a", "/a", "a/../../b", "link/a"])
+def test_names_out_of_data_stay_inside(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "link").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="leads out"):
+        files.inside(tmp_path / "folder", name)
+    assert files.inside(tmp_path, "folder/a") == tmp_path / "folder" / "a"
+
+
+def test_the_words_of_numpy_for_a_full_disk_are_explained(tmp_path):
+    full = pytest.raises(files.WriteError, match="the disk is full")
+    with full, files.writing(tmp_path / "a"):
+        raise OSError("1280 requested and 992 written")
+
+
 def test_new_files_have_the_usual_permissions(tmp_path):
     files.write_bytes(tmp_path / "a", b"")
     (tmp_path / "b").write_bytes(b"")

@@ -84,12 +84,13 @@ def test_the_cache_directory(tmp_path, monkeypatch):
     )
     before = {name: getattr(jax.config, name) for name in names}
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.delenv("JAX_ENCODER_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (tmp_path / "file").write_bytes(b"")
     enable = command_line.enable_compilation_cache
     try:
         monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(3), raising=False)
-        compiled = tmp_path / "jax_encoder" / "compiled"
+        compiled = tmp_path / "jax_encoder" / "programs"
         assert enable() == compiled / "processors_3"
         assert enable(str(tmp_path / "x")) == tmp_path / "x"
         assert jax.config.jax_compilation_cache_dir == str(tmp_path / "x")

@@ -1,0 +1,143 @@
+"""Reads the files of a journal, of which any may be damaged.
+
+What cannot be read is told from what was never written, so that the journal can say so,
+forget it, and do that part of the run again.
+"""
+
+import math
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jax_encoder.io import files, loading
+
+_MAX_BATCH = 1 << 16
+_TEXTS = ("name", "file", "status", "sha256")
+
+
+def read_list(
+    content: bytes, source: str | os.PathLike[str]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
+    """Understands the lines of `pictures.jsonl`.
+
+    Args:
+      content: of the file.
+      source: the file, for messages.
+
+    Returns:
+      The settings, or None where their line is damaged; the rows of the pictures; and
+      how many lines are damaged.
+    """
+    settings: dict[str, Any] | None = None
+    rows: list[dict[str, Any]] = []
+    num_damaged = 0
+    for index, line in enumerate(content.splitlines()):
+        try:
+            entry = loading.parse_json(line, source)
+        except loading.LoadError:
+            entry = None
+        if index == 0:
+            found = entry.get("settings") if isinstance(entry, dict) else None
+            settings = found if isinstance(found, dict) else None
+        elif _is_row(entry):
+            rows.append(entry)
+        else:
+            num_damaged += 1
+    return settings, rows, num_damaged
+
+
+def _is_row(entry: Any) -> bool:
+    """Whether a line is what `Journal.record` writes."""
+    if not isinstance(entry, dict):
+        return False
+    outputs = entry.get("outputs", {})
+    return (
+        all(isinstance(entry.get(key), str) for key in _TEXTS)
+        and isinstance(outputs, dict)
+        and all(isinstance(value, str) for value in outputs.values())
+    )
+
+
+def read_batch(path: pathlib.Path) -> dict[str, Any]:
+    """Reads `batch.npz`.
+
+    Args:
+      path: the file.
+
+    Returns:
+      The fields of a `BatchState`.
+
+    Raises:
+      LoadError: damaged, or not what `Journal.save_batch` writes.
+    """
+    arrays = loading.read_arrays(path)
+    text = arrays.get("about")
+    if text is None or text.dtype.kind != "U" or text.ndim:
+        raise loading.LoadError(path, "no saved state")
+    about = loading.parse_json(text.item(), path)
+    names, digests, seconds, num_leaves = _about(path, about)
+    losses = loading.check(path, {"losses": _finite(arrays)}, "losses", (None, None))
+    if not len(names) <= losses.shape[1] <= _MAX_BATCH:
+        raise loading.LoadError(path, "a batch smaller than its pictures")
+    leaves = [arrays.get(f"leaf_{i:03d}") for i in range(num_leaves)]
+    if any(leaf is None for leaf in leaves) or len(arrays) != num_leaves + 2:
+        raise loading.LoadError(path, "arrays are missing, or too many")
+    return {
+        "names": names,
+        "digests": digests,
+        "leaves": tuple(leaves),
+        "losses": arrays["losses"],
+        "seconds": seconds,
+    }
+
+
+def _finite(arrays: Mapping[str, np.ndarray]) -> Any:
+    """The losses with zeros for those of pictures that diverged."""
+    losses = arrays.get("losses")
+    is_number = losses is not None and losses.dtype.kind == "f"
+    return np.nan_to_num(losses, posinf=0.0, neginf=0.0) if is_number else losses
+
+
+def _about(path: pathlib.Path, about: Any):
+    """Names, digests, seconds and the number of leaves."""
+    found = about if isinstance(about, dict) else {}
+    names, digests = found.get("names"), found.get("digests")
+    seconds, num_leaves = found.get("seconds"), found.get("num_leaves")
+    are_texts = all(
+        isinstance(x, list) and x and all(isinstance(t, str) for t in x)
+        for x in (names, digests)
+    )
+    is_time = isinstance(seconds, int | float) and math.isfinite(seconds)
+    if not are_texts or not is_time or not isinstance(num_leaves, int):
+        raise loading.LoadError(path, "what it says of itself is damaged")
+    if len(names) != len(digests) or not 0 <= num_leaves <= 4096:
+        raise loading.LoadError(path, "what it says of itself contradicts itself")
+    return tuple(names), tuple(digests), float(seconds), num_leaves
+
+
+def digest_outputs(stem: str | os.PathLike[str], endings) -> dict[str, str]:
+    """The SHA-256 of a picture's results, by the end of their names."""
+    paths = {end: pathlib.Path(f"{os.fspath(stem)}{end}") for end in endings}
+    return {end: files.sha256(path) for end, path in paths.items() if path.is_file()}
+
+
+def are_whole(
+    stem: str | os.PathLike[str], endings, noted: Mapping[str, str] | None
+) -> bool:
+    """Whether a picture's results are there, and are what the journal noted.
+
+    Args:
+      stem: of their names.
+      endings: that must be there.
+      noted: of `digest_outputs`; None in journals of earlier versions.
+    """
+    try:
+        found = digest_outputs(stem, endings)
+    except OSError:
+        return False
+    if found.keys() != set(endings):
+        return False
+    return noted is None or all(noted.get(end) == found[end] for end in endings)
