@@ -11,6 +11,8 @@ import struct
 import zipfile
 from collections.abc import Iterator
 
+from tests.converters import streams
+
 _PATH = b"cpathlib\nPosixPath\n"
 _DEVICE = b"ctorch\ndevice\n"
 _RECORD = b"ctypes\nSimpleNamespace\n"
@@ -19,7 +21,7 @@ _TEXT = 12 << 20
 
 def make() -> dict[str, bytes]:
     """The files by name."""
-    return dict([*_texts(), *_names(), *_shapes(), *_headers()])
+    return dict([*_texts(), *_names(), *_shapes(), *_counts(), *_headers()])
 
 
 def _text(content: bytes) -> bytes:
@@ -133,6 +135,18 @@ def _safetensors(shape: str, end: int = 4, more: str = "") -> bytes:
 def _npy(header: str) -> bytes:
     text = header.encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+def _counts() -> Iterator[tuple[str, bytes]]:
+    """Very many small parts, each of which takes its time to begin."""
+    header = _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}") + bytes(4)
+    yield "arrays.npz", _zip({f"{k:05x}.npy": header for k in range(60_000)})
+    stream = streams.torch_legacy(
+        streams.storage("1", "FloatStorage", 1, "cpu", None), {"1": (1, bytes(4))}
+    )
+    load = b"ctorch.storage\n_load_from_bytes\nq\x000C" + bytes([len(stream)]) + stream
+    many = b"\x85q\x010" + b"h\x00h\x01R0" * 100_000 + b"N"
+    yield "streams_of_many", _pickle(load, many)
 
 
 def _headers() -> Iterator[tuple[str, bytes]]:

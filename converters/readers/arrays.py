@@ -17,6 +17,7 @@ NPY_MAGIC = b"\x93NUMPY"
 METADATA = "__metadata__"
 _MAX_HEADER = 8 << 20
 _MAX_NPY_HEADER = 10_000
+_HEADER_STEPS = 200  # parsing one takes as long as so many steps of a pickle
 DAMAGED = "the description of the tensor is damaged"
 _NPY_KINDS = "biufcSUV"
 
@@ -79,6 +80,7 @@ def read_npz(archive: zips.Archive, budget: budgets.Budget) -> dict[str, np.ndar
     for name in archive.members:
         if not name.endswith(".npy"):
             raise errors.ConversionError("a member that is no array", entry=name)
+        budget.step(_HEADER_STEPS)
         with errors.guard(entry=name):
             content = archive.read(name, allow_deflated=True)
             result[name.removesuffix(".npy")] = read_npy(content, budget)

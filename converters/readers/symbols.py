@@ -13,6 +13,7 @@ Symbol = pickles.Symbol
 Unpickler = pickles.Unpickler
 _MAX_ARGUMENTS = pickles.MAX_ARGUMENTS
 _MAX_NAME = 400
+_STREAM_STEPS = 150  # what it takes to begin a stream, besides its own steps
 
 
 def _mapping(unpickler: Unpickler, *args: Any) -> dict[Any, Any]:
@@ -115,6 +116,7 @@ def _record(kind: str) -> Symbol:
 
 def _load_from_bytes(unpickler: Unpickler, data: Any) -> tensors.Storage:
     """`torch.storage._load_from_bytes`: a nested stream that holds one storage."""
+    unpickler.budget.step(_STREAM_STEPS)
     storage = torch_streams.read_legacy(
         tensors.raw_bytes(unpickler, data),
         symbols=find_storage,
