@@ -8,7 +8,9 @@ Anything but success or a ConversionError is a finding, and so are more than 5 s
 or 1 GiB; libFuzzer then writes the input to a file.
 """
 
+import importlib
 import sys
+from typing import Any
 
 
 def check(data: bytes) -> bool:
@@ -38,8 +40,7 @@ def check(data: bytes) -> bool:
 
 def main() -> None:
     """Runs libFuzzer."""
-    import atheris
-
+    atheris: Any = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["converters"]):
         import converters  # noqa: F401
     atheris.Setup(sys.argv, lambda data: check(data) and None)

@@ -4,6 +4,7 @@ What cannot be read is told from what was never written, so that the journal can
 forget it, and do that part of the run again.
 """
 
+import contextlib
 import math
 import os
 import pathlib
@@ -35,10 +36,9 @@ def read_list(
     rows: list[dict[str, Any]] = []
     num_damaged = 0
     for index, line in enumerate(content.splitlines()):
-        try:
+        entry: Any = None
+        with contextlib.suppress(loading.LoadError):
             entry = loading.parse_json(line, source)
-        except loading.LoadError:
-            entry = None
         if index == 0:
             found = entry.get("settings") if isinstance(entry, dict) else None
             settings = found if isinstance(found, dict) else None
@@ -97,15 +97,16 @@ def read_batch(path: pathlib.Path) -> dict[str, Any]:
 def _finite(arrays: Mapping[str, np.ndarray]) -> Any:
     """The losses with zeros for those of pictures that diverged."""
     losses = arrays.get("losses")
-    is_number = losses is not None and losses.dtype.kind == "f"
-    return np.nan_to_num(losses, posinf=0.0, neginf=0.0) if is_number else losses
+    if losses is None or losses.dtype.kind != "f":
+        return losses
+    return np.nan_to_num(losses, posinf=0.0, neginf=0.0)
 
 
-def _about(path: pathlib.Path, about: Any):
+def _about(path: pathlib.Path, about: Any) -> tuple[Any, Any, float, int]:
     """Names, digests, seconds and the number of leaves."""
-    found = about if isinstance(about, dict) else {}
-    names, digests = found.get("names"), found.get("digests")
-    seconds, num_leaves = found.get("seconds"), found.get("num_leaves")
+    found: dict[str, Any] = about if isinstance(about, dict) else {}
+    names, digests = found.get("names", []), found.get("digests", [])
+    seconds, num_leaves = found.get("seconds", -1), found.get("num_leaves", -1)
     are_texts = all(
         isinstance(x, list) and x and all(isinstance(t, str) for t in x)
         for x in (names, digests)
