@@ -17,7 +17,7 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, signals
 from experiments.training import training_measures, training_stages
 from jax_encoder.training import gan, presets
 
@@ -114,6 +114,7 @@ def main(argv):
         ),
         seed=_SEED.value,
     )
+    signals.name_remedy("; the same command goes on from where it stopped")
     try:
         training_stages.run(job)
     except ValueError as error:

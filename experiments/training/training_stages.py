@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from flax import nnx
 
+from experiments.launch import signals
 from experiments.networks import resources
 from experiments.training import training_log, training_measures
 from jax_encoder import io
@@ -55,10 +56,11 @@ def run(job: Job) -> stylegan2.Generator:
         job.networks, source, job.resolution, num=job.num_fid
     )
     generator = _initial(job, preset)
-    if job.bootstrap_steps:
-        generator = _bootstrap(job, generator, preset, key, judge)
-    if job.num_steps:
-        generator = _adversarial(job, generator, preset, key, source, judge)
+    with signals.saving():
+        if job.bootstrap_steps:
+            generator = _bootstrap(job, generator, preset, key, judge)
+        if job.num_steps:
+            generator = _adversarial(job, generator, preset, key, source, judge)
     io.save(generator, job.output / "generator", provenance=_provenance(job))
     if job.num_fid:
         measures = judge.latest or judge.measure(generator)
@@ -191,22 +193,29 @@ def _note(job, log, judge, state, generator, num_steps) -> None:
     """Logs, draws, measures and saves where it is time to.
 
     The checkpoint comes last: what a resumed training does not repeat, it has logged.
+
+    Raises:
+      Stopped: a signal has come; the checkpoint of this step is saved.
     """
     done = int(state.step)
     is_last = done == num_steps
+    is_stopping = signals.is_stopping()
     judge.latest = None
-    if done % job.log_every == 0 or is_last:
+    if done % job.log_every == 0 or is_last or is_stopping:
         print(log.flush(done), flush=True)
     with log.paused():
         if _is_measured(job, done, is_last):
             _measure(log, judge, generator(), done)
-        if done % job.checkpoint_every == 0 or is_last:
+        if done % job.checkpoint_every == 0 or is_last or is_stopping:
             pictures = evaluation.samples(
                 generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
             )
             log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
             log.curves()
             checkpoints.save(log.directory / "checkpoints", done, state)
+    if is_stopping:
+        log.close()
+        signals.check()
 
 
 def _measure(log, judge, generator, step: int) -> None:
