@@ -19,6 +19,7 @@ from absl import flags
 
 from experiments.launch import command_line, signals
 from experiments.training import training_measures, training_stages
+from jax_encoder.io import files, locks
 from jax_encoder.training import gan, presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
@@ -115,8 +116,10 @@ def main(argv):
         seed=_SEED.value,
     )
     signals.name_remedy("; the same command goes on from where it stopped")
+    files.make_directory(job.output)
     try:
-        training_stages.run(job)
+        with locks.hold(job.output, ".training.lock"):
+            training_stages.run(job)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
     return 0
