@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import checks, vision_layers
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
@@ -46,6 +46,7 @@ class SmallEncoderConfig:
     family: str = "small-encoder"
 
     def __post_init__(self):
+        checks.validate(self)
         if len(self.widths) != len(self.depths) or not self.widths:
             raise ValueError(
                 "`widths` and `depths` need one entry for every stage: got"
