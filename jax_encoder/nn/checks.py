@@ -106,7 +106,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "taps": (-1e6, 1e6),
     "lr_multiplier": (1e-6, 1e3),
     "mapping_lr_multiplier": (1e-6, 1e3),
-    "conv_clamp": (1e-3, 1e9),
+    "conv_clamp": (1e-3, 1e8),
     "lod": (0, 16),
     "first_cutoff": (1e-3, 8192),
     "first_stopband": (1e-3, 16_384),
