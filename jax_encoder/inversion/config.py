@@ -42,6 +42,7 @@ class ProjectorConfig:
       num_steps: gradient steps.
       optimizer: the name of an optimizer, optax's or one that `optimizers.register` was
         told of; or a function from the learning rate to an optax transformation.
+        "lbfgs" is `inversion.lbfgs`; its line search needs no learning rate.
       optimizer_options: its other options, as pairs.
       schedule: the learning rate: a schedule of `inversion.schedules` or of optax, or a
         number for a constant rate.
@@ -94,6 +95,8 @@ class ProjectorConfig:
         self._check_choices()
         self._check_terms()
         self.make_optimizer()
+        if self.searches_lines:
+            self._check_line_search()
         if sum(stage.share for stage in self.stages) > 1:
             raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
 
@@ -114,6 +117,18 @@ class ProjectorConfig:
                     f'`{name}` must be {listed} or "{allowed[-1]}", got'
                     f" {getattr(self, name)!r}."
                 )
+
+    def _check_line_search(self) -> None:
+        if self.exploration is not None:
+            raise ValueError(
+                f"`exploration` moves the objective while {self.optimizer!r} searches"
+                ' along a line: choose None, or a first-order optimizer such as "adam".'
+            )
+        if self.keep == "last":
+            raise ValueError(
+                f'`keep` must be "best" for {self.optimizer!r}: the last point is but a'
+                " trial of its line search."
+            )
 
     def _check_terms(self) -> None:
         if not self.terms:
@@ -176,6 +191,11 @@ class ProjectorConfig:
     def latent_space(self) -> spaces.Space:
         """What the name of the space stands for."""
         return spaces.get(self.space)
+
+    @property
+    def searches_lines(self) -> bool:
+        """Whether the optimizer compares values of one objective at several points."""
+        return optimizers.searches_lines(self.optimizer)
 
     def make_optimizer(self) -> optax.GradientTransformationExtraArgs:
         """Returns the optimizer, with its schedule."""

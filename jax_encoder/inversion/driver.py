@@ -1,6 +1,5 @@
 """The loop on the host around the compiled chunks of an inversion."""
 
-import dataclasses
 from collections.abc import Iterator
 
 import jax
@@ -68,10 +67,7 @@ def iterate(
         if first < int(state.step):
             continue
         if is_new_stage:
-            # Objectives at different resolutions cannot be compared.
-            state = dataclasses.replace(
-                state, best_loss=jnp.full_like(state.best_loss, jnp.inf)
-            )
+            state = projector.restart(state, config)
         if current != resolution:
             shrunk = resize.box(targets, full // resolution)
             problem = projector.prepare(

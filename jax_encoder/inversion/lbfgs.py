@@ -10,7 +10,9 @@ Algorithms 7.4, 7.5).
     state = optimizer.init(params)
     value, gradient = jax.value_and_grad(objective)(params)
     updates, state = optimizer.update(gradient, state, params, value=value)
-    params = optax.apply_updates(params, updates)  # A trial point: the best may be older.
+    params = optax.apply_updates(params, updates)
+
+The new parameters are a trial: the best ones so far may be older.
 """
 
 import dataclasses
@@ -168,9 +170,7 @@ def _accept(state, trial, gradient, verdict) -> LbfgsState:
         state.search.low.step > 0, state.low_gradient, state.gradient
     )
     gradient = jnp.where(verdict.is_accepted, gradient, low_gradient)
-    history = _remember(
-        state.history, point - state.point, gradient - state.gradient
-    )
+    history = _remember(state.history, point - state.point, gradient - state.gradient)
     # A search that found nothing at all was led astray by the history.
     is_astray = ~verdict.is_accepted & (state.search.low.step == 0)
     history = dataclasses.replace(

@@ -12,19 +12,20 @@ from typing import Any, cast
 
 import optax
 
-from jax_encoder.inversion import schedules
+from jax_encoder.inversion import lbfgs, schedules
 
 Factory = Callable[..., optax.GradientTransformation]
 """From the learning rate, and options by keyword, to a transformation."""
 
 _OWN: dict[str, Factory] = {}
+_LINE_SEARCHES: set[str] = set()
 
 # Optimizers that treat every number by itself. They see the code and all noise maps as
 # one vector: at 1024 pixels a sixth less to compile. Others may measure every array.
 _ELEMENTWISE = ("adam", "adamw", "rmsprop", "sgd")
 
 
-def register(name: str, factory: Factory) -> Factory:
+def register(name: str, factory: Factory, *, searches_lines: bool = False) -> Factory:
     """Makes an optimizer known by a name, before optax's of the same name.
 
     Args:
@@ -32,6 +33,8 @@ def register(name: str, factory: Factory) -> Factory:
       factory: from the learning rate, and options by keyword, to a transformation. A
         step of an inversion evaluates the gradient once; `update` gets it with the
         objective as `value`.
+      searches_lines: it compares the values of several points, so the objective must
+        not change between two steps.
 
     Returns:
       The factory.
@@ -41,7 +44,14 @@ def register(name: str, factory: Factory) -> Factory:
     """
     if _OWN.setdefault(name, factory) is not factory:
         raise ValueError(f"The optimizer {name!r} is {_OWN[name]} already.")
+    if searches_lines:
+        _LINE_SEARCHES.add(name)
     return factory
+
+
+def searches_lines(optimizer: str | Factory) -> bool:
+    """Whether an optimizer compares the values of several points."""
+    return isinstance(optimizer, str) and optimizer in _LINE_SEARCHES
 
 
 def make(
@@ -99,3 +109,11 @@ def _factory(optimizer: str | Factory) -> Factory:
             f" name; there are {known} and the others of optax."
         )
     return cast(Factory, found)
+
+
+def _lbfgs(rate: Any, **options: Any) -> optax.GradientTransformation:
+    del rate  # Of a first-order optimizer; the line search finds the step.
+    return lbfgs.lbfgs(**options)
+
+
+register("lbfgs", _lbfgs, searches_lines=True)

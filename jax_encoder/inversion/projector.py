@@ -210,22 +210,16 @@ def _step(evaluate, problem, state, spread, config):
     is_finite = _all_finite((measured.loss, gradients))
     is_running = state.status == RUNNING
     is_diverged = is_running & ~is_finite
-    is_active = is_running & is_finite
-    improves = is_active & (measured.loss < state.best_loss)
+    if config.searches_lines:
+        # After a first finite point, another means that the search went too far.
+        is_diverged &= ~jnp.isfinite(state.best_loss)
+    is_active = is_running & ~is_diverged
+    improves = is_active & is_finite & (measured.loss < state.best_loss)
     best = _where(improves, state.variables, state.best)
     best_loss = jnp.where(improves, measured.loss, state.best_loss)
     best_step = jnp.where(improves, state.step, state.best_step)
 
-    optimizer: Any = config.make_optimizer()
-    updates, opt_state = jax.vmap(optimizer.update)(
-        gradients, state.opt_state, state.variables
-    )
-    moved: Any = jax.tree.map(jnp.add, state.variables, updates)
-    noises = tuple(
-        regularizers.normalize_noise(noise, unbiased=config.noise_is_unbiased)
-        for noise in moved.noises
-    )
-    moved = dataclasses.replace(moved, noises=noises)
+    moved, opt_state = _move(state, gradients, measured.loss, config)
     variables = _where(is_active, moved, state.variables)
     variables = _where(is_diverged, best, variables)
     status = jnp.where(is_diverged, DIVERGED, state.status)
@@ -240,6 +234,62 @@ def _step(evaluate, problem, state, spread, config):
         best_step=best_step,
         status=jnp.where(is_done, STOPPED, status),
     ), measured
+
+
+def _move(state, gradients, losses, config):
+    """The next variables of every picture, and the state of its optimizer."""
+    optimizer: Any = config.make_optimizer()
+
+    def update(batch):
+        gradients, opt_state, variables, losses = batch
+        return jax.vmap(lambda g, s, v, loss: optimizer.update(g, s, v, value=loss))(
+            gradients, opt_state, variables, losses
+        )
+
+    # A line search sums over a picture's numbers: in slices, as the pictures are
+    # rendered, it gives the same bits in every batch.
+    updates, opt_state = batching.map_batches(
+        update,
+        (gradients, state.opt_state, state.variables, losses),
+        config.micro_batch if config.searches_lines else None,
+    )
+    moved: Any = jax.tree.map(jnp.add, state.variables, updates)
+    if not config.searches_lines:
+        moved = _normalize_noises(moved, config)
+    return moved, opt_state
+
+
+def _normalize_noises(variables, config):
+    noises = tuple(
+        regularizers.normalize_noise(noise, unbiased=config.noise_is_unbiased)
+        for noise in variables.noises
+    )
+    return dataclasses.replace(variables, noises=noises)
+
+
+def restart(state: ProjectorState, config: ProjectorConfig) -> ProjectorState:
+    """Forgets what belongs to an earlier objective, say at another resolution.
+
+    Objectives at different resolutions cannot be compared, so the best one so far is
+    forgotten. A line search goes on from the best variables, without its history;
+    moments of first-order optimizers stay.
+
+    Args:
+      state: after the steps with the earlier objective; its best has been seen.
+      config: of the inversion.
+    """
+    best_loss = jnp.full_like(state.best_loss, jnp.inf)
+    if not config.searches_lines:
+        return dataclasses.replace(state, best_loss=best_loss)
+    optimizer: Any = config.make_optimizer()
+    is_running = state.status == RUNNING
+    opt_state = jax.vmap(optimizer.init)(state.best)
+    return dataclasses.replace(
+        state,
+        variables=_where(is_running, state.best, state.variables),
+        opt_state=_where(is_running, opt_state, state.opt_state),
+        best_loss=best_loss,
+    )
 
 
 def exploration_noise(
@@ -263,6 +313,9 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
     """Returns what was measured, and the gradient of every picture's objective."""
 
     def objective(variables):
+        if config.searches_lines:
+            # The search moves freely; what is shown has mean 0 and variance 1.
+            variables = _normalize_noises(variables, config)
         moved = dataclasses.replace(variables, values=variables.values + offset)
         shown = _render(models, moved, problem.labels, config, resolution)
         rows = [
@@ -311,6 +364,8 @@ def finish(
 ) -> Projection:
     """Renders the kept values at full resolution."""
     kept = state.best if config.keep == "best" else state.variables
+    if config.searches_lines:
+        kept = _normalize_noises(kept, config)
 
     # Without one finite objective these are the start.
     def show(batch):

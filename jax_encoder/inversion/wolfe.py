@@ -1,15 +1,16 @@
 """A line search that takes one value and one slope at a time.
 
-It looks along a direction for a step that satisfies the strong Wolfe conditions (Nocedal
-and Wright, "Numerical Optimization", Section 3.5): a sufficient decrease, and a slope
-that has flattened. The search is a value: `begin` proposes a first step, `advance` takes
-what was measured there and proposes the next. So the caller may measure many searches at
-once, and none has to wait until another is over. All functions treat a single search
-and work under `jax.vmap`.
+It looks along a direction for a step that satisfies the strong Wolfe conditions
+(Nocedal and Wright, "Numerical Optimization", Section 3.5): a sufficient decrease, and
+a slope that has flattened. The search is a value: `begin` proposes a first step,
+`advance` takes what was measured there and proposes the next. So the caller may measure
+many searches at once, and none has to wait until another is over. All functions treat a
+single search and work under `jax.vmap`.
 
 Interpolation and extrapolation follow More and Thuente, "Line search algorithms with
-guaranteed sufficient decrease" (1994); near the minimum, where values differ by rounding
-only, the slopes decide alone (Hager and Zhang 2005, "approximate Wolfe conditions").
+guaranteed sufficient decrease" (1994). Near the minimum, where values differ by
+rounding only, the slopes decide alone (Hager and Zhang 2005, "approximate Wolfe
+conditions").
 """
 
 import dataclasses
@@ -151,10 +152,12 @@ def advance(
     slack = config.rounding * jnp.abs(start.value)
     decreases = trial.value <= start.value + config.decrease * trial.step * start.slope
     # Where rounding hides the decrease, a slope that falls tells of it.
-    is_level = (trial.value <= start.value + slack) & (
+    is_level = (jnp.abs(trial.value - start.value) <= slack) & (
         trial.slope <= (2 * config.decrease - 1) * start.slope
     )
-    is_lower = (trial.value < low.value) | (is_level & (trial.value <= low.value + slack))
+    is_lower = (trial.value < low.value) | (
+        is_level & (trial.value <= low.value + slack)
+    )
     is_low = is_finite & (decreases | is_level) & is_lower
     is_flat = jnp.abs(trial.slope) <= config.flattening * jnp.abs(start.slope)
     moved = _narrow(search, trial, is_low)
@@ -222,9 +225,7 @@ def _extrapolate(old: Point, low: Point) -> jax.Array:
     step = _cubic(old, low)
     is_ahead = jnp.isfinite(step) & (step > low.step)
     longest = low.step + 4 * span
-    return jnp.where(
-        is_ahead, jnp.clip(step, low.step + 1.1 * span, longest), longest
-    )
+    return jnp.where(is_ahead, jnp.clip(step, low.step + 1.1 * span, longest), longest)
 
 
 def _middle(low: Point, high: Point) -> jax.Array:

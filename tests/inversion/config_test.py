@@ -30,6 +30,15 @@ from jax_encoder.inversion.config import ProjectorConfig, Stage
         ({"terms": (terms.NoiseRegularizer(),)}, 'give noise="optimize"'),
         ({"dtype": "float16"}, "\"bfloat16\", got 'float16'"),
         ({"patience": 0}, "`patience` must be positive"),
+        ({"optimizer": "lbfgs", "keep": "last"}, "must be \"best\" for 'lbfgs'"),
+        (
+            {"optimizer": "lbfgs", "exploration": schedules.Exploration()},
+            "moves the objective while 'lbfgs' searches",
+        ),
+        (
+            {"optimizer": "lbfgs", "optimizer_options": (("memory", 0),)},
+            "`memory` must be a positive whole number, got 0",
+        ),
     ],
 )
 def test_what_is_refused_is_named(options, message):
