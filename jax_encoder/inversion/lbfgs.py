@@ -93,17 +93,17 @@ def lbfgs(
         raise ValueError(f"`first_step` must be positive, got {first_step}.")
     options = wolfe.SearchConfig() if search is None else search
 
-    def init(params: jax.Array) -> LbfgsState:
+    def init(params: Any) -> LbfgsState:
         return _init(params, int(memory))
 
     def update(
-        updates: jax.Array,
-        state: LbfgsState,
-        params: jax.Array | None = None,
+        updates: Any,
+        state: Any,
+        params: Any = None,
         *,
         value: jax.Array | None = None,
         **extra: Any,
-    ) -> tuple[jax.Array, LbfgsState]:
+    ) -> tuple[Any, Any]:
         del extra
         if params is None or value is None:
             raise ValueError(
@@ -114,7 +114,8 @@ def lbfgs(
         trial = state.point + state.search.step * state.direction
         return jnp.where(state.is_begun, trial - params, 0.0), state
 
-    return optax.flatten(optax.GradientTransformationExtraArgs(init, update))
+    flat: Any = optax.flatten(optax.GradientTransformationExtraArgs(init, update))
+    return flat
 
 
 def _init(params: jax.Array, memory: int) -> LbfgsState:
