@@ -93,7 +93,7 @@ def lbfgs(
         raise ValueError(f"`first_step` must be positive, got {first_step}.")
     options = wolfe.SearchConfig() if search is None else search
 
-    def init(params: Any) -> LbfgsState:
+    def init(params: Any) -> Any:
         return _init(params, int(memory))
 
     def update(
