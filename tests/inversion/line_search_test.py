@@ -80,13 +80,13 @@ def test_it_goes_further_than_adam(models, targets, batch):
     first_order, _ = run(models, targets, adam)
     assert (batch[0].loss < 0.2 * first_order.loss).all()
     assert (batch[0].status == state.RUNNING).all()
-    np.testing.assert_allclose(batch[0].loss, batch[1]["loss"].min(axis=0))
+    np.testing.assert_allclose(batch[0].loss, batch[1].loss.min(axis=0))
 
 
 @pytest.mark.parametrize("index", [0, 3])
 def test_a_picture_alone_gets_the_same_bits(models, targets, batch, index):
     alone, curves = run(models, targets[index : index + 1], CONFIG)
-    np.testing.assert_array_equal(curves["loss"][:, 0], batch[1]["loss"][:, index])
+    np.testing.assert_array_equal(curves.loss[:, 0], batch[1].loss[:, index])
     np.testing.assert_array_equal(alone.ws[0], batch[0].ws[index])
 
 
@@ -127,8 +127,8 @@ def test_a_step_too_far_is_taken_back(models, targets):
     )
     projection, curves = run(models, targets, config)
     assert (projection.status == state.RUNNING).all()
-    assert jnp.isnan(curves["loss"][1]).all()
-    assert (projection.loss < 0.1 * curves["loss"][0]).all()
+    assert jnp.isnan(curves.loss[1]).all()
+    assert (projection.loss < 0.1 * curves.loss[0]).all()
 
 
 def test_a_new_resolution_begins_at_the_best_without_history(models, targets):
@@ -148,9 +148,10 @@ def test_a_new_resolution_begins_at_the_best_without_history(models, targets):
 
 
 def test_noise_maps_join_the_search(models, targets):
-    config = dataclasses.replace(CONFIG, noise="optimize", noise_weight=1.0)
+    objective = (*CONFIG.terms, terms.NoiseRegularizer(weight=1.0))
+    config = dataclasses.replace(CONFIG, noise="optimize", terms=objective)
     projection, curves = run(models, targets, config)
-    assert (projection.loss < 0.2 * curves["loss"][0]).all()
+    assert (projection.loss < 0.2 * curves.loss[0]).all()
     for noise in projection.noises:
         np.testing.assert_allclose(noise.mean(axis=(1, 2)), 0.0, atol=1e-5)
         np.testing.assert_allclose(noise.var(axis=(1, 2)), 1.0, rtol=1e-4)
