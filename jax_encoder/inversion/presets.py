@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 from jax_encoder.inversion import pivotal as pivotal_lib
-from jax_encoder.inversion import rendering, schedules, terms
+from jax_encoder.inversion import optimizers, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig, Stage
 
 
@@ -62,8 +62,9 @@ class Preset:
 
         Args:
           **changes: fields of the configuration, where None changes nothing;
-            `learning_rate` is the schedule's, `vgg_layer` that of the terms that
-            compare one layer, and `tuning_steps` those of pivotal tuning.
+            `learning_rate` is the schedule's or the length of a line search's first
+            trial, `vgg_layer` that of the terms that compare one layer, and
+            `tuning_steps` those of pivotal tuning.
 
         Raises:
           ValueError: this preset has no place for a change, or a value makes no sense.
@@ -79,7 +80,7 @@ class Preset:
             num_steps = fields.pop("tuning_steps")
             pivotal = dataclasses.replace(pivotal, num_steps=num_steps)
         if "learning_rate" in fields:
-            fields["schedule"] = _at_rate(self, fields.pop("learning_rate"))
+            fields = _at_rate(self, fields.pop("learning_rate"), fields)
         if "vgg_layer" in fields:
             fields["terms"] = _at_layer(self, fields.pop("vgg_layer"))
         known = {field.name for field in dataclasses.fields(ProjectorConfig)}
@@ -126,6 +127,14 @@ _NVIDIA = ProjectorConfig(
     keep="last",
 )
 
+_SECOND_ORDER = ProjectorConfig(
+    space="w+",
+    num_steps=300,
+    optimizer="lbfgs",
+    optimizer_options=(("memory", 20),),
+    terms=(terms.Pixel(weight=10.0), terms.Perceptual()),
+)
+
 PRESETS = (
     # Measured best at equal steps on the demo generator; BUILD.md has the table.
     Preset(
@@ -144,6 +153,18 @@ PRESETS = (
             Stage(share=0.3, resolution=128),
             Stage(share=0.2, resolution=256),
         ),
+    ),
+    # The nearest to the picture, whatever its code.
+    Preset(
+        name="faithful",
+        source="measured: BUILD.md, `python -m experiments.compare_presets`",
+        config=dataclasses.replace(_SECOND_ORDER, optimizer_options=(("memory", 100),)),
+    ),
+    # A little less near, with a code that stays among those of the generator.
+    Preset(
+        name="editable",
+        source="measured: BUILD.md, `python -m experiments.compare_presets`",
+        config=dataclasses.replace(_SECOND_ORDER, space="w_n+"),
     ),
     # Returns the last w, as the source does; its best is usually a few steps earlier.
     Preset(
@@ -287,14 +308,19 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(preset.name for preset in PRESETS), *_OWN]))
 
 
-def _at_rate(preset: Preset, rate: float) -> schedules.Schedule:
-    schedule: Any = preset.config.schedule
+def _at_rate(preset: Preset, rate: float, fields: dict[str, Any]) -> dict[str, Any]:
+    """Adds to changed fields what sets the learning rate."""
+    config = preset.config
+    if optimizers.searches_lines(fields.get("optimizer", config.optimizer)):
+        options = fields.get("optimizer_options", config.optimizer_options)
+        return {**fields, "optimizer_options": {**dict(options), "first_step": rate}}
+    schedule: Any = config.schedule
     if not hasattr(schedule, "learning_rate"):
         raise ValueError(
             f"The schedule of the preset {preset.name} has no `learning_rate` to"
             " change; give another `schedule`."
         )
-    return dataclasses.replace(schedule, learning_rate=rate)
+    return {**fields, "schedule": dataclasses.replace(schedule, learning_rate=rate)}
 
 
 def _at_layer(preset: Preset, layer: int | str) -> tuple[terms.Term, ...]:

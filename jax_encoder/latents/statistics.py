@@ -18,6 +18,7 @@ from jax_encoder.io import files, loading
 # Inverts the leaky ReLU of slope 0.2 that ends every StyleGAN mapping network.
 _P_SLOPE = 5.0
 _BATCH = 4096
+_NUM_FITTED = 20_000
 _MAX_WIDTH = 2048
 _MAX_BYTES = 1 << 28
 
@@ -49,11 +50,13 @@ class LatentStatistics:
       w_std: scalar root mean square distance from the mean (the sum over dimensions
         of the variance, under the root), as the NVIDIA projector uses it.
       p: the principal components of P, or None where they were not computed.
+      w: the principal components of W; there whenever those of P are.
     """
 
     w_avg: jax.Array
     w_std: jax.Array
     p: Gaussian | None = None
+    w: Gaussian | None = None
 
 
 def w_to_p(w: jax.Array) -> jax.Array:
@@ -152,6 +155,7 @@ def estimate(
         w_avg=jnp.asarray(mean, jnp.float32),
         w_std=jnp.asarray(np.sqrt(np.trace(covariance) * biased), jnp.float32),
         p=from_moments(*p_moments.finish()) if p_moments is not None else None,
+        w=from_moments(mean, covariance) if p_moments is not None else None,
     )
 
 
@@ -209,8 +213,10 @@ def from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
 def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
     """Writes statistics as `.npz`; the file appears whole or not at all."""
     arrays: dict[str, Any] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
-    if statistics.p is not None:
-        arrays |= {f"p_{k}": v for k, v in dataclasses.asdict(statistics.p).items()}
+    for name, gaussian in (("p", statistics.p), ("w", statistics.w)):
+        if gaussian is not None:
+            fields = dataclasses.asdict(gaussian)
+            arrays |= {f"{name}_{field}": value for field, value in fields.items()}
     hosted: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
     with files.writing(path) as file:
         np.savez(file, **hosted)
@@ -240,12 +246,17 @@ def load(path: str | os.PathLike[str], *, w_dim: int | None = None) -> LatentSta
             " nor an II2S PCA file (X_mean, X_comp, X_stdev)",
         )
     w_avg = loading.check(path, arrays, "w_avg", (w_dim,), largest=_MAX_WIDTH)
-    has_p = any(name.startswith("p_") for name in arrays)
-    names = ("p_mean", "p_components", "p_std")
+    found: dict[str, Gaussian] = {}
+    for space in ("p", "w"):
+        names = (f"{space}_mean", f"{space}_components", f"{space}_std")
+        if names[0] in arrays or names[1] in arrays:
+            found[space] = _gaussian(path, arrays, names, len(w_avg))
+    if "p" in found and "w" not in found:  # Of files from before there were any.
+        found["w"] = fit(_sample_w(found["p"], _NUM_FITTED))
     return LatentStatistics(
         w_avg=jnp.asarray(w_avg),
         w_std=jnp.asarray(loading.check(path, arrays, "w_std", ())),
-        p=_gaussian(path, arrays, names, len(w_avg)) if has_p else None,
+        **found,
     )
 
 
@@ -264,10 +275,14 @@ def _gaussian(path, arrays, names: tuple[str, str, str], w_dim: int | None) -> G
     )
 
 
-def _from_p(p: Gaussian, num_samples: int = 100_000) -> LatentStatistics:
+def _sample_w(p: Gaussian, num_samples: int = 100_000) -> jax.Array:
     key = jax.random.key(0)
     normals = jax.random.normal(key, (num_samples, p.mean.shape[0]))
-    w = p_to_w(unwhiten(normals, p, floor=0.0))
+    return p_to_w(unwhiten(normals, p, floor=0.0))
+
+
+def _from_p(p: Gaussian) -> LatentStatistics:
+    w = _sample_w(p)
     w_avg = jnp.mean(w, axis=0)
     w_std = jnp.sqrt(jnp.mean(jnp.sum(jnp.square(w - w_avg[None]), axis=1)))
-    return LatentStatistics(w_avg=w_avg, w_std=w_std, p=p)
+    return LatentStatistics(w_avg=w_avg, w_std=w_std, p=p, w=fit(w[:_NUM_FITTED]))

@@ -50,6 +50,13 @@ def test_changes_reach_what_they_name():
     assert preset.config.schedule.learning_rate == 0.5
     assert preset.config.noise == "optimize"
     assert preset.pivotal.num_steps == 3
+    # A line search has a first trial instead of a rate.
+    searching = presets.get("faithful").changed(learning_rate=0.5).config
+    assert dict(searching.optimizer_options) == {"memory": 100, "first_step": 0.5}
+    stepping = presets.get("faithful").changed(
+        optimizer="adam", optimizer_options=(), learning_rate=0.5
+    )
+    assert stepping.config.schedule.learning_rate == 0.5
     layered = presets.get("hallberg").changed(vgg_layer="relu1_2")
     assert layered.config.terms[0].layer == "relu1_2"
 

@@ -1,5 +1,7 @@
 """Latent statistics and the P and P_N spaces."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -61,7 +63,7 @@ def test_estimate_equals_a_plain_computation(generator):
     np.testing.assert_allclose(measured.p.std, direct.std, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["w", "w+", "p", "p+", "p_n", "p_n+"])
+@pytest.mark.parametrize("name", ["w", "w+", "p", "p+", "p_n", "p_n+", "w_n", "w_n+"])
 def test_round_trips(name, generator, measured):
     space = spaces.get(name)
     ws = jax.random.normal(jax.random.key(1), (3, CONFIG.num_ws, CONFIG.w_dim))
@@ -77,6 +79,17 @@ def test_whitened_samples_have_unit_spread(generator, measured):
     z = jax.random.normal(jax.random.key(5), (4000, CONFIG.z_dim))
     p_n = statistics.whiten(statistics.w_to_p(generator.mapping(z)), measured.p)
     np.testing.assert_allclose(np.std(p_n, axis=0), 1.0, atol=0.08)
+
+
+def test_w_is_whitened_down_to_the_floor(generator, measured):
+    z = jax.random.normal(jax.random.key(5), (4000, CONFIG.z_dim))
+    values = spaces.WN(floor=0.5).from_w(generator.mapping(z), measured)
+    std = measured.w.std
+    expected = jnp.minimum(std / (0.5 * std[0]), 1.0)
+    assert expected.min() < 0.9
+    np.testing.assert_allclose(np.std(values, axis=0), expected, atol=0.05)
+    spread = spaces.WN(floor=0.5).spread(measured, generator)
+    np.testing.assert_allclose(spread, np.sqrt(np.sum(expected**2)), rtol=1e-5)
 
 
 @given(st.integers(0, 2**31 - 1), st.floats(0.1, 50.0))
@@ -111,6 +124,19 @@ def test_reads_the_files_of_ii2s(measured, tmp_path):
     np.testing.assert_allclose(loaded.w_std, measured.w_std, rtol=0.1)
 
 
+def test_components_of_w_follow_from_those_of_p(measured, tmp_path):
+    """Of files that were saved before there were any."""
+    path = tmp_path / "old.npz"
+    statistics.save(dataclasses.replace(measured, w=None), path)
+    loaded = statistics.load(path)
+    assert loaded.w is not None
+    np.testing.assert_allclose(loaded.w.std[0], measured.w.std[0], rtol=0.1)
+    w = jax.random.normal(jax.random.key(2), (3, CONFIG.w_dim))
+    space = spaces.get("w_n")
+    back = space.to_w(space.from_w(w, loaded), loaded)
+    np.testing.assert_allclose(back, w, atol=2e-5)
+
+
 def test_other_files_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", a=1)
     with pytest.raises(ValueError, match="neither latent statistics"):
@@ -119,8 +145,9 @@ def test_other_files_are_refused(tmp_path):
 
 def test_p_n_without_components_says_what_to_run(generator):
     bare = statistics.estimate(generator, num_samples=100)
-    with pytest.raises(ValueError, match=r"experiments\.latent_statistics"):
-        spaces.get("p_n").to_ws(jnp.zeros((1, 5)), generator, bare)
+    for name in ("p_n", "w_n"):
+        with pytest.raises(ValueError, match=r"experiments\.latent_statistics"):
+            spaces.get(name).to_ws(jnp.zeros((1, 5)), generator, bare)
 
 
 def test_w_does_not_lead_back_to_z(measured):
