@@ -42,6 +42,7 @@ _ONLY = flags.DEFINE_multi_string("only", [], "Rows to run; default: all.")
 _SEED = flags.DEFINE_integer("seed", 1000, "Of the pictures.")
 
 _BALANCED = (terms.Pixel(weight=1.0), terms.Perceptual(weight=1.0))
+_PIXELS_FIRST = (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
 
 
 def _row(space: str, rate: float, objective=_BALANCED, **options) -> ProjectorConfig:
@@ -50,15 +51,16 @@ def _row(space: str, rate: float, objective=_BALANCED, **options) -> ProjectorCo
 
 
 CANDIDATES = {
-    "default (w+ lr 0.1, pixel x10)": presets.get("default").config,
+    "default": presets.get("default").config,
+    "faithful": presets.get("faithful").config,
+    "editable": presets.get("editable").config,
+    "w+ lr 0.1, pixel x10": _row("w+", 0.1, _PIXELS_FIRST),
     "nvidia-projector": presets.get("nvidia-projector").config,
     "w+ lr 0.02": _row("w+", 0.02),
     "w+ lr 0.05": _row("w+", 0.05),
     "w+ lr 0.1": _row("w+", 0.1),
     "w+ lr 0.2": _row("w+", 0.2),
-    "p+ lr 0.1, pixel x10": _row(
-        "p+", 0.1, (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
-    ),
+    "p+ lr 0.1, pixel x10": _row("p+", 0.1, _PIXELS_FIRST),
     "w+ lr 0.1, explored": _row("w+", 0.1, exploration=schedules.Exploration()),
     "p+ lr 0.1": _row("p+", 0.1),
     "w lr 0.1": _row("w", 0.1),
@@ -85,11 +87,11 @@ def _models() -> Models:
     networks = resources.networks(["lpips"], {}, is_demo=_GENERATOR.value is None)
     if _RANDOM.value is None:
         source = resources.generator(_GENERATOR.value)
-        found = resources.latent_statistics(source)
+        found = resources.latent_statistics(source, with_p=True)
     else:
         generator = _random_generator(_RANDOM.value)
         source = resources.Source(network=generator, path=resources.ASSETS, sha256="")
-        found = statistics.estimate(generator)
+        found = statistics.estimate(generator, with_p=True)
     return Models(generator=source.network, networks=networks, statistics=found)
 
 

@@ -8,8 +8,8 @@ otherwise. `get` finds a row by name; a user's own is a `Preset` like them, and
 import dataclasses
 from typing import Any
 
-from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion import optimizers, rendering, schedules, terms
+from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion.config import ProjectorConfig, Stage
 
 
