@@ -213,10 +213,10 @@ def from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
 def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
     """Writes statistics as `.npz`; the file appears whole or not at all."""
     arrays: dict[str, Any] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
-    for name, gaussian in (("p", statistics.p), ("w", statistics.w)):
+    for prefix, gaussian in (("p_", statistics.p), ("w_n_", statistics.w)):
         if gaussian is not None:
             fields = dataclasses.asdict(gaussian)
-            arrays |= {f"{name}_{field}": value for field, value in fields.items()}
+            arrays |= {f"{prefix}{field}": value for field, value in fields.items()}
     hosted: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
     with files.writing(path) as file:
         np.savez(file, **hosted)
@@ -247,11 +247,12 @@ def load(path: str | os.PathLike[str], *, w_dim: int | None = None) -> LatentSta
         )
     w_avg = loading.check(path, arrays, "w_avg", (w_dim,), largest=_MAX_WIDTH)
     found: dict[str, Gaussian] = {}
-    for space in ("p", "w"):
-        names = (f"{space}_mean", f"{space}_components", f"{space}_std")
-        if names[0] in arrays or names[1] in arrays:
+    for space, prefix in (("p", "p_"), ("w", "w_n_")):
+        if any(name.startswith(prefix) for name in arrays):
+            names = (f"{prefix}mean", f"{prefix}components", f"{prefix}std")
             found[space] = _gaussian(path, arrays, names, len(w_avg))
-    if "p" in found and "w" not in found:  # Of files from before there were any.
+    if "p" in found and "w" not in found:
+        # A file from before the components of W were kept.
         found["w"] = fit(_sample_w(found["p"], _NUM_FITTED))
     return LatentStatistics(
         w_avg=jnp.asarray(w_avg),
