@@ -130,7 +130,7 @@ def test_components_of_w_follow_from_those_of_p(measured, tmp_path):
     statistics.save(dataclasses.replace(measured, w=None), path)
     loaded = statistics.load(path)
     assert loaded.w is not None
-    np.testing.assert_allclose(loaded.w.std[0], measured.w.std[0], rtol=0.1)
+    np.testing.assert_allclose(loaded.w.std[0], measured.w.std[0], rtol=0.2)
     w = jax.random.normal(jax.random.key(2), (3, CONFIG.w_dim))
     space = spaces.get("w_n")
     back = space.to_w(space.from_w(w, loaded), loaded)
