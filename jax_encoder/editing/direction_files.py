@@ -26,7 +26,7 @@ from jax_encoder.io import codes, files
 _FORMAT = "directions 1"
 _METADATA = "metadata"
 _FIELDS = ("space", "unit", "scale", "rows", "provenance")
-_ORIGIN = "origin:"
+_VECTOR, _ORIGIN = "vector:", "origin:"
 # Names of components, mean and deviations: GANSpace's own, and encoder4editing's.
 _COMPONENTS = (("lat_comp", "lat_mean", "lat_stdev"), ("comp", "mean", "std"))
 
@@ -54,7 +54,7 @@ def save(
         for name, direction in directions.items()
     }
     metadata = {"format": _FORMAT, "generator_sha256": generator_sha256, **details}
-    arrays: dict[str, Any] = {k: d.vector for k, d in directions.items()}
+    arrays: dict[str, Any] = {_VECTOR + k: d.vector for k, d in directions.items()}
     for name, direction in directions.items():
         if direction.origin is not None:
             arrays[_ORIGIN + name] = direction.origin
@@ -114,7 +114,8 @@ def from_tree(tree: Any, source: str | os.PathLike[str]) -> dict[str, Direction]
             return _own(tree, path)
         for names in _COMPONENTS:
             if all(isinstance(tree.get(name), np.ndarray) for name in names):
-                return _components(*(tree[name] for name in names), path)
+                comp, mean, std = (tree[name] for name in names)
+                return _components(comp, mean, std, path)
         if isinstance(tree.get("eigvec"), np.ndarray):
             return _factors(tree["eigvec"], path)
     raise DirectionError(
@@ -135,7 +136,7 @@ def _from_array(array: np.ndarray, path: pathlib.Path) -> Direction:
         raise DirectionError(
             f"{path}: shape {array.shape}; one direction is [1, D] or [1, num_ws, D]."
         )
-    name, space = _published_name(path.stem)
+    name, space = _published_name(path)
     return Direction(
         name=name,
         vector=vector,
@@ -144,14 +145,20 @@ def _from_array(array: np.ndarray, path: pathlib.Path) -> Direction:
     )
 
 
-def _published_name(stem: str) -> tuple[str, str]:
-    """Name and space out of "stylegan_ffhq_age_w_boundary" and the like."""
-    found = re.fullmatch(
-        r"(?:(?:stylegan\d?|pggan)_[a-z0-9]+_)?(.+?)(_w)?_boundary", stem.lower()
-    )
-    if found is None:
-        return stem, "w"
-    return found[1], "w" if found[2] else "z"
+def _published_name(path: pathlib.Path) -> tuple[str, str]:
+    """Name and space out of InterFaceGAN's two ways to name its files.
+
+    Those are "stylegan_ffhq_age_w_boundary.npy" and
+    "stylegan2_ffhq_z/boundary_Smiling.npy".
+    """
+    stem = path.stem.lower()
+    pattern = r"(?:(?:stylegan\d?|pggan)_[a-z0-9]+_)?(.+?)(_w)?_boundary"
+    if found := re.fullmatch(pattern, stem):
+        return found[1], "w" if found[2] else "z"
+    folder = path.parent.name.lower().rpartition("_")[2]
+    if stem.startswith("boundary_") and folder in ("z", "w"):
+        return stem.removeprefix("boundary_"), folder
+    return path.stem, "w"
 
 
 def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
@@ -166,7 +173,7 @@ def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
             rows = fields.pop("rows")
             found[name] = Direction(
                 name=name,
-                vector=tree[name],
+                vector=tree[_VECTOR + name],
                 rows=None if rows is None else (int(rows[0]), int(rows[1])),
                 origin=tree.get(_ORIGIN + name),
                 **fields,

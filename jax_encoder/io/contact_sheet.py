@@ -11,6 +11,7 @@ from jax_encoder.io import images
 _BACKGROUND = (255, 255, 255)
 _TEXT = (38, 38, 42)
 _MUTED = (118, 118, 126)
+_MARK = (214, 90, 32)
 _ELLIPSIS = "..."
 
 Grid = Sequence[Sequence[np.ndarray | None]]
@@ -49,6 +50,7 @@ def draw(
     column_labels: Sequence[str] | None = None,
     title: str = "",
     side: int | None = None,
+    marked_column: int | None = None,
 ) -> np.ndarray:
     """Draws pictures on a white sheet.
 
@@ -62,6 +64,8 @@ def draw(
       side: pixels of a picture's longer side on the sheet. By default that of the
         largest picture, between 160 and 512; small pictures are enlarged without
         smoothing by whole factors.
+      marked_column: its pictures get a colored border, as those that the others are to
+        be compared with.
 
     Returns:
       `[height, width, 3]` uint8.
@@ -94,11 +98,21 @@ def draw(
                 shown = _resize(picture, side)
                 inset = ((side - shown.width) // 2, (side - shown.height) // 2)
                 sheet.paste(shown, (left + inset[0], top + inset[1]))
+                if column == marked_column:
+                    _mark(pen, layout, left, top)
             if captions:
                 text = _shorten(captions[row][column], font, side + layout.gap)
                 place = (left + side / 2, top + side + 1.15 * _height(font))
                 pen.text(place, text, _MUTED, font, anchor="ms")
     return np.asarray(sheet)
+
+
+def _mark(pen, layout: _Layout, left: int, top: int) -> None:
+    """A border in the gap around a picture's place."""
+    width = max(2, layout.gap // 2)
+    far = layout.side + width - 1
+    corners = (left - width, top - width, left + far, top + far)
+    pen.rectangle(corners, outline=_MARK, width=width)
 
 
 def _write_labels(pen, layout: _Layout, font, row_labels, column_labels) -> None:

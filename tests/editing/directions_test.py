@@ -59,6 +59,7 @@ def test_files_keep_everything(tmp_path):
         "a": make("a", unit="sd", scale=0.3, rows=(0, 2), provenance={"x": [1]}),
         "b": make("b", vector=ROWS, space="w+"),
         "c": make("c", origin=VECTOR + 1),
+        "file": make("file"),  # also a parameter of numpy.savez
     }
     direction_files.save(path, known, generator_sha256="77")
     found = direction_files.load(path)
@@ -77,12 +78,16 @@ def test_files_keep_everything(tmp_path):
         ("stylegan_ffhq_age_boundary", "age", "z"),
         ("stylegan_ffhq_age_w_boundary", "age", "w"),
         ("pggan_celebahq_smile_c_age_boundary", "smile_c_age", "z"),
+        ("stylegan2_ffhq_z/boundary_Smiling", "smiling", "z"),
+        ("stylegan_ffhq_w/boundary_Bald", "bald", "w"),
         ("mine", "mine", "w"),
     ],
 )
 def test_boundaries_tell_their_space_by_name(tmp_path, stem, name, space):
-    np.save(tmp_path / f"{stem}.npy", VECTOR[None].astype(np.float64))
-    (found,) = direction_files.load(tmp_path / f"{stem}.npy").values()
+    path = tmp_path / f"{stem}.npy"
+    path.parent.mkdir(exist_ok=True)
+    np.save(path, VECTOR[None].astype(np.float64))
+    (found,) = direction_files.load(path).values()
     assert (found.name, found.space) == (name, space)
     np.testing.assert_array_equal(found.vector, VECTOR)
 

@@ -1,0 +1,1 @@
+"""What the editing binaries share: codes, directions, rendering, sheets, films."""

@@ -1,0 +1,82 @@
+r"""Morphs codes into each other: a film and a sheet.
+
+    python -m experiments.morph --codes=a.npz,b.npz --film=mp4 --output_dir=morph
+    python -m experiments.morph --codes=inverted --loop --schedule=coarse-first
+
+The path goes through all codes in their order: great circles in Z, straight lines in W,
+W+ (WP) and P (P, PP: before the mapping's last activation). Without -s it goes through
+the space of the codes; codes of an earlier space are mapped. --schedule=coarse-first
+lets shape change before color. Exit code: 0 done, 1 some codes could not be used (the
+others were), 2 bad usage.
+"""
+
+from absl import flags
+
+from experiments.editing import editing_run, morphing, render_flags
+from experiments.launch import command_line
+from jax_encoder.editing import interpolation
+from jax_encoder.io import films
+
+_PATH = flags.DEFINE_enum(
+    "path", None, ["Z", "W", "WP", "P", "PP"], "The space of the path; default: -s."
+)
+_FRAMES = flags.DEFINE_integer("num_frames", 100, "Of the whole path.", 2)
+_EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "At codes.")
+_LOOP = flags.DEFINE_boolean("loop", False, "Return to the first code.")
+_SCHEDULE = flags.DEFINE_enum(
+    "schedule", "together", ["together", "coarse-first", "fine-first"], "Of the rows."
+)
+_OVERLAP = flags.DEFINE_float("overlap", 0.5, "Of a row's time with the others'.")
+_FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Its kind.")
+_FPS = flags.DEFINE_float("fps", 25.0, "Frames per second.", 0.1)
+_SIDE = flags.DEFINE_integer("side", None, "Of the frames; default: as rendered.", 8)
+_SAVE = flags.DEFINE_boolean("save_frames", False, "Write each frame as a PNG.")
+_OUTPUT_DIR = flags.DEFINE_string("output_dir", "morph", "Where to write.")
+
+flags.adopt_module_key_flags(render_flags)
+_SPACES = {"Z": "z", "W": "w", "WP": "w+", "P": "p", "PP": "p+"}
+
+
+def main(argv):
+    """Morphs; returns the exit code."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    if not 0.0 < _OVERLAP.value <= 1.0:
+        raise command_line.UsageError("--overlap lies above 0 and up to 1.")
+    film = "" if _FILM.value == "none" else f".{_FILM.value}"
+    if film:
+        films.check(f"film{film}")
+    renderer = render_flags.renderer()
+    codes, refused = render_flags.read_codes(renderer)
+    asked = _SPACES[_PATH.value] if _PATH.value else render_flags.space()
+    space = morphing.common_space(codes, asked)
+    if _SCHEDULE.value != "together" and space != "w+":
+        space, asked = "w+", "p+" if asked and asked.startswith("p") else "w+"
+    joined, more = morphing.joined(renderer, codes, space)
+    morph = morphing.Morph(
+        renderer=renderer,
+        space=asked or space,
+        easing=_EASING.value,
+        schedule=_SCHEDULE.value,
+        overlap=_OVERLAP.value,
+        is_loop=_LOOP.value,
+        side=_SIDE.value,
+        paste_back=render_flags.PASTE_BACK.value,
+        photographs=render_flags.photographs(),
+    )
+    output = render_flags.directory(_OUTPUT_DIR.value)
+    number = morphing.write(
+        morph,
+        joined,
+        output,
+        num_frames=_FRAMES.value,
+        film=film,
+        fps=_FPS.value,
+        save_frames=_SAVE.value,
+    )
+    print(f"Wrote {number} frames through {len(joined)} codes: {output}.")
+    return editing_run.report([*refused, *more])
+
+
+if __name__ == "__main__":
+    command_line.run(main)
