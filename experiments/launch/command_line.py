@@ -8,6 +8,7 @@ import logging as standard_logging
 import os
 import pathlib
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -30,6 +31,9 @@ _NO_VERIFY = flags.DEFINE_boolean(
     "Load bundles without comparing them with their digests: a little faster, and a"
     " damaged one goes unnoticed.",
 )
+
+
+_OTHERS = ("jax", "jaxlib", "numpy", "flax", "optax", "orbax", "scipy")
 
 
 def is_verifying() -> bool:
@@ -66,7 +70,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         _search_cycles_seldom()
         enable_compilation_cache(_CACHE.value)
         try:
-            code = main(argv)
+            code = _undisguised(main, argv)
         except (Failure, OSError, ImportError) as error:
             print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
             code = 1
@@ -77,6 +81,37 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
 
     signals.install()
     app.run(guarded, flags_parser=_parse)
+
+
+def _undisguised(
+    main: Callable[[Sequence[str]], int | None], argv: Sequence[str]
+) -> int | None:
+    """Calls `main`; a defect that was taken for bad usage is raised as itself."""
+    try:
+        return main(argv)
+    except UsageError as error:
+        if is_defect(error.__cause__):
+            raise error.__cause__ from None
+        raise
+
+
+def is_defect(error: BaseException | None) -> bool:
+    """Whether an error came out of JAX, NumPy and the like.
+
+    What a person did wrong is refused by this project, in its own words; what other
+    packages raise on the way is nobody's usage.
+
+    Args:
+      error: the reason of a `UsageError`, or None.
+    """
+    if error is None or error.__traceback__ is None:
+        return False
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    # JAX removes its own frames, and says so.
+    is_of_jax = any("JAX has removed" in x for x in getattr(error, "__notes__", ()))
+    is_of_jax |= type(error.__cause__).__module__.partition(".")[0] in ("jax", "jaxlib")
+    return is_of_jax or package in _OTHERS
 
 
 def parse_stages(text: str) -> tuple[tuple[float, int], ...]:

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import inspect
-import math
 import pkgutil
 import time
 

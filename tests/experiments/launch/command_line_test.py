@@ -3,6 +3,8 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments.launch import command_line
@@ -113,3 +115,32 @@ def test_refuses_bad_stages(text):
 def test_reads_stages():
     assert command_line.parse_stages("") == ()
     assert command_line.parse_stages("0.3:64,0.5:128") == ((0.3, 64), (0.5, 128))
+
+
+def test_defects_are_not_taken_for_usage():
+    def reason(work):
+        try:
+            work()
+        except ValueError as error:
+            return error
+        raise AssertionError
+
+    def refuse():
+        raise ValueError("ours")
+
+    assert not command_line.is_defect(reason(refuse))
+    assert not command_line.is_defect(None)
+    shapes = (jnp.ones(2), jnp.ones(3))
+    assert command_line.is_defect(reason(lambda: jax.jit(jnp.add)(*shapes)))
+    assert command_line.is_defect(reason(lambda: np.stack([np.ones(2), np.ones(3)])))
+
+
+def test_a_defect_behind_a_usage_error_is_shown_as_itself():
+    def main(argv):
+        try:
+            np.stack([np.ones(2), np.ones(3)])
+        except ValueError as error:
+            raise command_line.UsageError(str(error)) from error
+
+    with pytest.raises(ValueError, match="same shape"):
+        command_line._undisguised(main, [])
