@@ -196,7 +196,7 @@ def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:
 
 
 def _verify(root: pathlib.Path, description: dict[str, Any], digest: str) -> None:
-    if description["format"] == _OLD_FORMAT:
+    if not description["digests"]:
         logging.getLogger(__name__).warning(
             "Note: %s is a bundle of an earlier version, without digests, so that a"
             " damaged one goes unnoticed; `jax_encoder.io.seal` adds them.",
@@ -270,12 +270,20 @@ def note(directory: str | os.PathLike[str], *names: str) -> None:
     noted = {
         name: digest
         for name, digest in description["files"].items()
-        if name not in names and files.inside(root, name).is_file()
+        if name not in names and _is_beside(root, name)
     }
     for name in names:
-        if files.inside(root, name).is_file():
+        if _is_beside(root, name):
             noted[name] = files.sha256(root / name)
     _write_description(root, description | {"files": dict(sorted(noted.items()))})
+
+
+def _is_beside(root: pathlib.Path, name: str) -> bool:
+    """Whether a bundle has such a file; names that lead out of it are none."""
+    try:
+        return files.inside(root, name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def companion(
@@ -344,7 +352,7 @@ def _sections(path: pathlib.Path, description: dict[str, Any]) -> dict[str, Any]
             )
     noted = [*found["digests"].values(), *found["files"].values()]
     is_whole = found["digests"].keys() == {"settings", "arrays"}
-    is_old = description["format"] == _OLD_FORMAT
+    is_old = description["format"] == _OLD_FORMAT and not found["digests"]
     if not all(isinstance(x, str) for x in noted) or not (is_whole or is_old):
         raise BundleError(f"{path}: 'digests' or 'files' are damaged.")
     return found
