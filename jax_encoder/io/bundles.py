@@ -5,9 +5,7 @@ them (statistics, pools, directions): a flipped bit is an error, not a wrong pic
 """
 
 import dataclasses
-import hashlib
 import importlib
-import json
 import logging
 import math
 import os
@@ -22,27 +20,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
-from jax_encoder.io import digests, files, loading
+from jax_encoder.io import descriptions, digests, files
+from jax_encoder.io.descriptions import BundleError as BundleError
+from jax_encoder.io.descriptions import companion as companion
+from jax_encoder.io.descriptions import describe as describe
+from jax_encoder.io.descriptions import is_bundle as is_bundle
+from jax_encoder.io.descriptions import note as note
 from jax_encoder.nn import checks
 
-_FORMAT = 2
-_OLD_FORMAT = 1  # the same without digests
-_CONFIG = "config.json"
 _ARRAYS = "arrays"
-_MAX_CONFIG = 1 << 20
 _SEALED = (".npz", ".npy")
-# The entries of a description: their types, and what a missing one counts as.
-_SECTIONS: dict[str, tuple[type, Any]] = {
-    "network": (str, None),
-    "config": (dict, None),
-    "provenance": (dict, {}),
-    "digests": (dict, {}),
-    "files": (dict, {}),
-}
-
-
-class BundleError(ValueError):
-    """A directory is no bundle, or not one of this network."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +67,11 @@ def save(
       BundleError: the directory exists and is not a bundle.
     """
     target = pathlib.Path(directory).absolute()
-    if target.exists() and not (target / _CONFIG).exists() and any(target.iterdir()):
+    if (
+        target.exists()
+        and not (target / descriptions.CONFIG).exists()
+        and any(target.iterdir())
+    ):
         raise BundleError(
             f"{target} exists and is not a bundle; name another directory."
         )
@@ -96,8 +87,8 @@ def save(
         # Orbax notes the path it wrote to, which is nobody's business.
         (scratch / _ARRAYS / "commit_success.txt").unlink(missing_ok=True)
         description = _describe(module, provenance)
-        noted = _digests(description, digests.of_tree(arrays))
-        _write_description(scratch, description | {"digests": noted, "files": {}})
+        noted = descriptions.digests(description, digests.of_tree(arrays))
+        descriptions.write(scratch, description | {"digests": noted, "files": {}})
         _replace(scratch, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -192,7 +183,7 @@ def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:
     try:
         checks.check_size(size, max_bytes)
     except ValueError as error:
-        raise BundleError(f"{root / _CONFIG}: {error}") from error
+        raise BundleError(f"{root / descriptions.CONFIG}: {error}") from error
 
 
 def _verify(root: pathlib.Path, description: dict[str, Any], digest: str) -> None:
@@ -203,7 +194,7 @@ def _verify(root: pathlib.Path, description: dict[str, Any], digest: str) -> Non
             root,
         )
         return
-    for name, found in _digests(description, digest).items():
+    for name, found in descriptions.digests(description, digest).items():
         if description["digests"][name] != found:
             raise BundleError(
                 f"The {name} of the bundle {root} are not what it was saved with:"
@@ -211,14 +202,6 @@ def _verify(root: pathlib.Path, description: dict[str, Any], digest: str) -> Non
                 " (verify=False) loads it all the same, and `jax_encoder.io.seal`"
                 " accepts it as it is."
             )
-
-
-def _digests(description: Mapping[str, Any], arrays: str) -> dict[str, str]:
-    """The digests of the settings and of the arrays."""
-    settings = json.dumps(
-        [description["network"], description["config"]], sort_keys=True
-    )
-    return {"settings": hashlib.sha256(settings.encode()).hexdigest(), "arrays": arrays}
 
 
 def seal(directory: str | os.PathLike[str]) -> None:
@@ -245,137 +228,23 @@ def seal(directory: str | os.PathLike[str]) -> None:
         and not path.name.startswith(".")
     )
     description = found.description | {
-        "format": _FORMAT,
-        "digests": _digests(found.description, found.digest),
+        "format": descriptions.FORMAT,
+        "digests": descriptions.digests(found.description, found.digest),
         "files": {
             path.relative_to(root).as_posix(): files.sha256(path) for path in beside
         },
     }
-    _write_description(root, description)
-
-
-def note(directory: str | os.PathLike[str], *names: str) -> None:
-    """Notes the digests of files that were just written beside the arrays.
-
-    Args:
-      directory: of the bundle.
-      *names: of the files, within the bundle; those that are gone are forgotten.
-
-    Raises:
-      BundleError: no bundle.
-      WriteError: the description cannot be written.
-    """
-    root = pathlib.Path(directory)
-    description = describe(root)
-    noted = {
-        name: digest
-        for name, digest in description["files"].items()
-        if name not in names and _is_beside(root, name)
-    }
-    for name in names:
-        if _is_beside(root, name):
-            noted[name] = files.sha256(root / name)
-    _write_description(root, description | {"files": dict(sorted(noted.items()))})
-
-
-def _is_beside(root: pathlib.Path, name: str) -> bool:
-    """Whether a bundle has such a file; names that lead out of it are none."""
-    try:
-        return files.inside(root, name).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def companion(
-    directory: str | os.PathLike[str], name: str, *, verify: bool = True
-) -> pathlib.Path | None:
-    """Finds a file that belongs to a bundle, such as its statistics.
-
-    Args:
-      directory: of the bundle; anything else has none.
-      name: of the file, within the bundle.
-      verify: compare its content with the digest, where the bundle notes one.
-
-    Returns:
-      The file, or None if there is none.
-
-    Raises:
-      BundleError: its content is not what the bundle was sealed with.
-    """
-    root = pathlib.Path(directory)
-    path = files.inside(root, name)
-    if not is_bundle(root) or not path.is_file():
-        return None
-    noted = describe(root)["files"].get(name)
-    if verify and noted is not None and noted != files.sha256(path):
-        raise BundleError(
-            f"{path} is not the file that the bundle was sealed with: damaged or"
-            " exchanged."
-        )
-    return path
-
-
-def describe(directory: str | os.PathLike[str]) -> dict[str, Any]:
-    """Reads what a bundle says of itself.
-
-    Returns:
-      Checked values: "format", "network", "config", "provenance", "digests", "files".
-
-    Raises:
-      BundleError: there is no bundle of a known format.
-    """
-    path = pathlib.Path(directory) / _CONFIG
-    try:
-        description = loading.read_json(path, max_bytes=_MAX_CONFIG)
-    except loading.LoadError as error:
-        raise BundleError(
-            f"{directory} is no bundle ({error}). Convert a checkpoint into one with"
-            " `python -m experiments.convert`."
-        ) from error
-    got = description.get("format") if isinstance(description, dict) else None
-    if got not in (_OLD_FORMAT, _FORMAT) or isinstance(got, bool | float):
-        raise BundleError(
-            f"{path}: unknown bundle format {checks.describe(got)}, not {_FORMAT}."
-        )
-    return {"format": got, **_sections(path, description)}
-
-
-def _sections(path: pathlib.Path, description: dict[str, Any]) -> dict[str, Any]:
-    """The entries of a description, each of its type."""
-    found = {}
-    for name, (kind, default) in _SECTIONS.items():
-        found[name] = value = description.get(name, default)
-        if not isinstance(value, kind):
-            raise BundleError(
-                f"{path}: {name!r} must be a {kind.__name__}, got"
-                f" {checks.describe(value)}."
-            )
-    noted = [*found["digests"].values(), *found["files"].values()]
-    is_whole = found["digests"].keys() == {"settings", "arrays"}
-    is_old = description["format"] == _OLD_FORMAT and not found["digests"]
-    if not all(isinstance(x, str) for x in noted) or not (is_whole or is_old):
-        raise BundleError(f"{path}: 'digests' or 'files' are damaged.")
-    return found
-
-
-def is_bundle(directory: str | os.PathLike[str]) -> bool:
-    """Whether the directory looks like a bundle."""
-    return (pathlib.Path(directory) / _CONFIG).is_file()
+    descriptions.write(root, description)
 
 
 def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
     kind = type(module)
     return {
-        "format": _FORMAT,
+        "format": descriptions.FORMAT,
         "network": f"{kind.__module__}:{kind.__qualname__}",
         "config": dataclasses.asdict(module.config),
         "provenance": dict(provenance or {}),
     }
-
-
-def _write_description(root: pathlib.Path, description: dict[str, Any]) -> None:
-    text = json.dumps(description, indent=2) + "\n"
-    files.write_bytes(root / _CONFIG, text.encode())
 
 
 def _constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
@@ -391,9 +260,9 @@ def _constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[]
         config = kind.config_class(**_tuples(description["config"]))
     except Exception as error:  # foreign settings fail in any way
         reason = error if isinstance(error, ValueError) else checks.failure(error)
+        path, shown = root / descriptions.CONFIG, checks.describe(name)
         raise BundleError(
-            f"{root / _CONFIG}: this version cannot build {checks.describe(name)}:"
-            f" {reason}"
+            f"{path}: this version cannot build {shown}: {reason}"
         ) from error
     return lambda: kind(config, rngs=nnx.Rngs(0))
 
