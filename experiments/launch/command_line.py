@@ -90,8 +90,9 @@ def _undisguised(
     try:
         return main(argv)
     except UsageError as error:
-        if is_defect(error.__cause__):
-            raise error.__cause__ from None
+        cause = error.__cause__
+        if cause is not None and is_defect(cause):
+            raise cause from None
         raise
 
 
