@@ -1,11 +1,13 @@
 """Foreign checkpoints to Flax modules, and back. Nothing in a file is ever run."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from converters.errors import ConversionError as ConversionError
 from converters.formats import kinds
 from converters.formats.directions import load as load_directions  # noqa: F401
+from converters.formats.kinds import Conversion as Conversion
 from converters.formats.kinds import convert as convert
 from converters.formats.latent_codes import load as load_codes  # noqa: F401
 from converters.formats.lpips import load_lpips as load_lpips
@@ -30,5 +32,30 @@ def load(
     Raises:
       ConversionError: says what is wrong, in which file, at which entry.
     """
+    return load_noting(path, kind, part).network
+
+
+def load_noting(
+    path: str | os.PathLike[str],
+    kind: str | None = None,
+    part: str | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+) -> Conversion:
+    """As `load`, and notes the values that the file lacks.
+
+    Args:
+      path: the file.
+      kind: as of `load`.
+      part: as of `load`.
+      given: values that the file lacks, by the names of `Conversion.assumed`, instead
+        of the usual ones.
+
+    Returns:
+      The network and how it was made.
+
+    Raises:
+      ConversionError: says what is wrong, in which file, at which entry.
+    """
     found = contents.read(path)
-    return kinds.convert(found.tree, kind, part, source=found.path)
+    return kinds.convert_noting(found.tree, kind, part, given=given, source=found.path)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.formats import kinds
+from converters.formats import kinds, recognition
 from converters.readers import contents
 from converters.readers.records import Record
 from jax_encoder.nn.checks import describe
@@ -40,8 +40,10 @@ class Inspection:
       path: the file.
       container: how it is stored, such as "torch zip".
       file_size: in bytes.
+      what: the network in a person's words, also where it is not supported.
       kinds: the kinds of checkpoints that the content may be, usually one.
-      parts: the networks inside, of the first of `kinds`; the default first.
+      parts: the networks inside; the default first.
+      advice: of layouts that are known and not supported: why not, what to do.
       entries: the leaves, in the file's order.
       is_complete: whether `entries` lists all of them.
     """
@@ -49,16 +51,18 @@ class Inspection:
     path: str
     container: str
     file_size: int
+    what: str
     kinds: tuple[str, ...]
     parts: tuple[str, ...]
+    advice: str
     entries: tuple[Entry, ...]
     is_complete: bool
 
     def __str__(self) -> str:
-        found = ", ".join(self.kinds) or "not recognized"
+        kinds = " or ".join(self.kinds) or "none"
         lines = [
-            f"{self.path}: {self.container}, {self.file_size:,} bytes",
-            f"kind: {found}; parts: {', '.join(self.parts) or 'none'}",
+            f"{self.path}: {self.what}; {self.container}, {self.file_size:,} bytes",
+            self.advice or f"kind: {kinds}; parts: {', '.join(self.parts) or 'none'}",
         ]
         lines += [f"  {entry.name}: {entry.value}" for entry in self.entries]
         return "\n".join(lines + ["  ..."] * (not self.is_complete))
@@ -74,24 +78,30 @@ def inspect(path: str | os.PathLike[str]) -> Inspection:
       ConversionError: the file cannot be read safely.
     """
     found = contents.read(path)
-    recognized = kinds.recognize(found.tree)
+    finding = kinds.find(found.tree)
     entries, is_complete = walk(found.tree)
     return Inspection(
         path=found.path,
         container=found.container,
         file_size=os.path.getsize(path),
-        kinds=tuple(kind.name for kind in recognized),
-        parts=_parts(recognized, found.tree),
+        what=_what(finding),
+        kinds=tuple(kind.name for kind in finding.kinds),
+        parts=finding.parts,
+        advice=finding.layout.sentence if finding.layout else "",
         entries=tuple(entries),
         is_complete=is_complete,
     )
 
 
-def _parts(recognized: tuple[kinds.Kind, ...], tree: Any) -> tuple[str, ...]:
-    try:
-        return recognized[0].parts(tree) if recognized else ()
-    except Exception:  # a tree of another shape may fail in any way
-        return ()
+def _what(finding: recognition.Finding) -> str:
+    """The network in a person's words, and what it is wrapped in."""
+    if finding.layout:
+        return f"{finding.layout.name} (known, not supported)"
+    if not finding.candidates:
+        return "not recognized"
+    what = " or ".join(kind.description for kind in finding.kinds)
+    path = finding.candidates[0].view.path
+    return f"{what}, in {' > '.join(map(_brief, path))}" if path else what
 
 
 def walk(tree: Any) -> tuple[list[Entry], bool]:

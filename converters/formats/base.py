@@ -1,22 +1,65 @@
-"""What a converter of one kind of checkpoint provides."""
+"""What a converter of one kind of checkpoint provides, and what it may assume."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from converters import errors
+
+
+class Gaps:
+    """What a file does not tell, filled by the person's values or by defaults.
+
+    A builder asks for every such value by name; what it got by default is noted, so
+    that a summary can name it.
+
+    Attributes:
+      assumed: the defaults that were taken, by name.
+    """
+
+    def __init__(self, given: Mapping[str, Any] | None = None):
+        """Takes the values that the person gave, by name."""
+        self._given = dict(given or {})
+        self._used: set[str] = set()
+        self.assumed: dict[str, Any] = {}
+
+    def fill(self, name: str, default: Any) -> Any:
+        """The value of the person, or else the default, which is noted."""
+        if name in self._given:
+            self._used.add(name)
+            return self._given[name]
+        self.assumed[name] = default
+        return default
+
+    def check_used(self) -> None:
+        """Refuses values that nothing asked for.
+
+        Raises:
+          ConversionError: the file tells such a value itself, or has none like it.
+        """
+        unused = sorted(self._given.keys() - self._used)
+        if unused:
+            raise errors.ConversionError(
+                f"nothing is assumed about {', '.join(unused)} here: the file tells it"
+                f" itself or has none; what can be given: {sorted(self.assumed) or '-'}"
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
     """One layout of checkpoints.
 
-    The callables get the tree of `contents.Contents`, which is foreign input: check
-    what you use. `recognize` may not raise; `build` raises ConversionError.
+    The callables get a tree that `views` made of `contents.Contents`, which is foreign
+    input: check what you use. `recognize` may not raise; `build` raises
+    ConversionError.
 
     Attributes:
       name: what `load(path, kind=...)` takes.
       description: one line for a person.
       recognize: whether the tree is of this kind; must look at a few names or shapes
         that no other kind has, and may be False for kinds that only a person can tell.
+      missing: what the tree lacks to be built as this kind, in a few words; empty if
+        nothing does. Asked before a kind that a person named is built.
       parts: the networks in the tree, the default first; at least one.
       build: makes the network of one part (None: the default).
     """
@@ -24,5 +67,28 @@ class Kind:
     name: str
     description: str
     recognize: Callable[[Any], bool]
+    missing: Callable[[Any], str]
     parts: Callable[[Any], tuple[str, ...]]
-    build: Callable[[Any, str | None], Any]
+    build: Callable[[Any, str | None, Gaps], Any]
+
+
+def needs(*alternatives: tuple[str, ...]) -> Callable[[Any], str]:
+    """A `Kind.missing` that wants all entries of one of several sets.
+
+    Args:
+      *alternatives: sets of names of entries.
+    """
+
+    def missing(tree: Any) -> str:
+        if not isinstance(tree, dict):
+            return "a table of named arrays (a state dict)"
+        lacking = [[n for n in names if n not in tree] for names in alternatives]
+        fewest = min(lacking, key=len)
+        return f"the entry {fewest[0]!r}" if fewest else ""
+
+    return missing
+
+
+def whole(build: Callable[[Any], Any]) -> Callable[[Any, str | None, Gaps], Any]:
+    """A `Kind.build` of a kind with a single part that leaves nothing open."""
+    return lambda tree, part, gaps: build(tree)

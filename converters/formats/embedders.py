@@ -33,8 +33,7 @@ _VGGFACE2_STEM = {
 }
 
 
-def _build_arcface(tree: Any, part: str | None) -> irse.IRSE:
-    del part
+def _build_arcface(tree: Any) -> irse.IRSE:
     widths, depths = torch_layers.stage_depths(tree, "body.{}.res_layer.1.weight")
     weight = names.check_rank(tree["output_layer.3.weight"], 2)
     side = torch_layers.side_of(weight.shape[1], widths[-1])
@@ -61,8 +60,7 @@ def _vggface2_name(name: str) -> str:
     return name
 
 
-def _build_vggface2(tree: Any, part: str | None) -> resnet.ResNet:
-    del part
+def _build_vggface2(tree: Any) -> resnet.ResNet:
     renamed = {_vggface2_name(name): array for name, array in tree.items()}
     classes = 0
     if "fc.weight" in renamed:  # stored as a 1x1 convolution
@@ -74,38 +72,55 @@ def _build_vggface2(tree: Any, part: str | None) -> resnet.ResNet:
     return assign.build(lambda: resnet.ResNet(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _build_inception(tree: Any, part: str | None) -> inception.Inception:
-    del part
+def _build_inception(tree: Any) -> inception.Inception:
     outputs = np.shape(tree["fc.weight"])[0]
     config = inception.InceptionConfig(num_outputs=outputs)
     arrays = torch_layers.translate(tree)
     return assign.build(lambda: inception.Inception(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _has(*wanted: str):
-    return lambda tree: names.is_state_dict(tree) and set(wanted) <= tree.keys()
+def _kind(name: str, description: str, part: str, marks: tuple[str, ...], build):
+    def recognize(tree: Any) -> bool:
+        return names.is_state_dict(tree) and set(marks) <= tree.keys()
+
+    return base.Kind(
+        name=name,
+        description=description,
+        recognize=recognize,
+        missing=base.needs(marks),
+        parts=lambda tree: (part,),
+        build=base.whole(build),
+    )
 
 
 KINDS = (
-    base.Kind(
-        name="arcface",
-        description="IR-SE50 of ArcFace (model_ir_se50.pth)",
-        recognize=_has("input_layer.0.weight", "output_layer.3.weight"),
-        parts=lambda tree: ("identity",),
-        build=_build_arcface,
+    _kind(
+        "arcface",
+        "IR-SE50 of ArcFace (model_ir_se50.pth)",
+        "identity",
+        (
+            "input_layer.0.weight",
+            "output_layer.3.weight",
+            "body.0.res_layer.5.fc1.weight",
+        ),
+        _build_arcface,
     ),
-    base.Kind(
-        name="vggface2",
-        description="ResNet-50 of VGGFace2 (resnet50_scratch_dag)",
-        recognize=_has("conv1_7x7_s2.weight", "conv5_3_1x1_increase.weight"),
-        parts=lambda tree: ("identity",),
-        build=_build_vggface2,
+    _kind(
+        "vggface2",
+        "ResNet-50 of VGGFace2 (resnet50_scratch_dag)",
+        "identity",
+        ("conv1_7x7_s2.weight", "conv5_3_1x1_increase.weight"),
+        _build_vggface2,
     ),
-    base.Kind(
-        name="fid_inception",
-        description="Inception of FID in the layout of pytorch-fid",
-        recognize=_has("Conv2d_1a_3x3.conv.weight", "Mixed_7c.branch1x1.conv.weight"),
-        parts=lambda tree: ("features",),
-        build=_build_inception,
+    _kind(
+        "fid_inception",
+        "Inception of FID in the layout of pytorch-fid",
+        "features",
+        (
+            "Conv2d_1a_3x3.conv.weight",
+            "Mixed_7c.branch1x1.conv.weight",
+            "fc.weight",
+        ),
+        _build_inception,
     ),
 )

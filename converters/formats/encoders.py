@@ -1,11 +1,11 @@
-"""pSp, e4e and ReStyle: whole published files, or the encoder's state dict alone.
+"""pSp, e4e, ReStyle, W encoders: whole published files, or an encoder alone.
 
 A published file is `{"state_dict": {"encoder.*", "decoder.*"}, "latent_avg", "opts"}`.
+An encoder's own state dict has no prefix.
 The state dicts of pSp and e4e have the same names; `opts["encoder_type"]` tells them
 apart, or the caller does.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,9 +17,12 @@ from converters import errors
 from converters.formats import assign, base, names, rosinality, torch_layers
 from jax_encoder.nn import inverter, latent_discriminator, style_encoder
 
-_MARK = "encoder.styles.0.linear.weight"
+_HEADS_MARK = "encoder.styles.0.linear.weight"
+_SHARED_MARKS = ("encoder.linear.weight", "encoder.input_layer.0.weight")
+_DECODER_MARK = "decoder.conv1.conv.modulation.weight"
 _PROGRESSIVE = {
     "GradualStyleEncoder": False,
+    "ResNetGradualStyleEncoder": False,
     "BackboneEncoder": False,
     "ResNetBackboneEncoder": False,
     "Encoder4Editing": True,
@@ -30,7 +33,11 @@ _DISCRIMINATOR = "discriminator_state_dict"
 
 
 def encoder(
-    tree: Mapping[str, Any], *, is_progressive: bool, input_height: int = 256
+    tree: Mapping[str, Any],
+    *,
+    is_progressive: bool,
+    input_height: int = 256,
+    num_ws: int | None = None,
 ) -> style_encoder.StyleEncoder:
     """Makes an encoder.
 
@@ -38,6 +45,7 @@ def encoder(
       tree: its state dict, without the prefix "encoder.".
       is_progressive: heads give differences to the first row (e4e).
       input_height: of the 256-pixel wide pictures; 192 for cars.
+      num_ws: rows of w, where the encoder gives one w for all of them.
 
     Raises:
       ConversionError: it does not fit.
@@ -46,12 +54,14 @@ def encoder(
     block = "body.{}.conv1.weight" if has_resnet else "body.{}.res_layer.1.weight"
     widths, depths = torch_layers.stage_depths(tree, block)
     stem = tree["conv1.weight" if has_resnet else "input_layer.0.weight"]
+    linear = "linear.weight" if num_ws else "styles.0.linear.weight"
     config = style_encoder.StyleEncoderConfig(
-        num_ws=names.count(tree, "styles.{}.linear.weight"),
-        w_dim=names.check_rank(tree["styles.0.linear.weight"], 2).shape[0],
+        num_ws=num_ws or names.count(tree, "styles.{}.linear.weight"),
+        w_dim=names.check_rank(tree[linear], 2).shape[0],
         backbone="resnet34" if has_resnet else "irse50",
         is_pyramid="latlayer1.weight" in tree,
         is_progressive=is_progressive,
+        is_shared=num_ws is not None,
         in_channels=names.check_rank(stem, 4).shape[1],
         input_size=(input_height, 256),
         widths=widths,
@@ -74,7 +84,7 @@ def _encoder_name(name: str, depths: tuple[int, ...], has_resnet: bool) -> str:
             index, _, tail = tail.partition(".")
             group = f"conv{int(index) // 2}" if index.isdecimal() else f"convs.{index}"
         return f"styles_{row}.{group}.{tail}"
-    if head.startswith("latlayer"):
+    if head.startswith("latlayer") or head == "linear":
         return name
     if not has_resnet:
         return f"backbone.{names.rename(name, torch_layers.IRSE_RULES)}"
@@ -96,7 +106,7 @@ def _stage_block(index: int, depths: tuple[int, ...]) -> str:
 
 
 def _option(tree: Any, name: str, default: Any) -> Any:
-    options = tree.get("opts")
+    options = tree.nearby("opts")
     if hasattr(options, "get"):
         value = options.get(name, default)
         return default if value is None else value
@@ -109,39 +119,69 @@ def _text(value: Any) -> str:
 
 
 def _state(tree: Any) -> dict[str, Any]:
+    """The state dict, with the prefix that an encoder's own one lacks."""
     state = tree.get("state_dict", tree)
-    if not isinstance(state, dict) or _MARK not in state:
-        raise errors.ConversionError("no encoder", entry=_MARK)
+    if isinstance(state, dict) and not _has_known_encoder(state):
+        bare = names.Entries(
+            (f"encoder.{name}", value) for name, value in names.texts(state).items()
+        )
+        if _has_known_encoder(bare):
+            return bare
+    if not isinstance(state, dict):
+        raise errors.ConversionError("no table of named arrays", entry="state_dict")
     return state
+
+
+def _has_known_encoder(state: Mapping[str, Any]) -> bool:
+    return _HEADS_MARK in state or all(mark in state for mark in _SHARED_MARKS)
 
 
 def _parts(tree: Any) -> tuple[str, ...]:
     parts = ["encoder"]
-    if "decoder.conv1.conv.weight" in _state(tree):
+    if _DECODER_MARK in _state(tree):
         parts = ["inverter", "encoder", "G_ema"]
     if isinstance(tree.get(_DISCRIMINATOR), dict):
         parts.append("latent_discriminator")
     return tuple(parts)
 
 
-def _build(tree: Any, part: str | None, is_progressive: bool) -> Any:
+def _build(tree: Any, part: str | None, gaps: base.Gaps, is_progressive: bool) -> Any:
     part = part or _parts(tree)[0]
     state = _state(tree)
     if part == "latent_discriminator":
-        return _build_discriminator(tree[_DISCRIMINATOR], None)
-    decoder_state = names.under(state, "decoder.")
+        return _build_discriminator(tree[_DISCRIMINATOR])
+    decoder = None
+    if part != "encoder":
+        decoder = _decoder(tree, state, gaps)
     if part == "G_ema":
-        return rosinality.generator(decoder_state, tree.get("latent_avg"))
+        return decoder
     is_car = "car" in _text(_option(tree, "dataset_type", ""))
     found = encoder(
         names.under(state, "encoder."),
         is_progressive=is_progressive,
         input_height=192 if is_car else 256,
+        num_ws=None if _HEADS_MARK in state else _rows(tree, decoder, gaps),
     )
-    if part == "encoder":
-        return found
-    decoder = rosinality.generator(decoder_state, tree.get("latent_avg"))
-    return _join(found, decoder, tree)
+    return found if decoder is None else _join(found, decoder, tree)
+
+
+def _decoder(tree: Any, state: Mapping[str, Any], gaps: base.Gaps) -> Any:
+    latent_avg = tree.nearby("latent_avg")
+    return rosinality.generator(names.under(state, "decoder."), latent_avg, gaps)
+
+
+def _rows(tree: Any, decoder: Any, gaps: base.Gaps) -> int:
+    """The rows of w that the W encoder repeats its w for."""
+    if decoder is not None:
+        return decoder.config.num_ws
+    for name in ("stylegan_size", "output_size"):
+        side = _option(tree, name, None)
+        if isinstance(side, int) and 8 <= side <= 1 << 14:
+            return 2 * side.bit_length() - 4
+    latent_avg = tree.nearby("latent_avg")
+    if np.ndim(latent_avg) == 2 and 2 < len(latent_avg) <= 26:
+        return len(latent_avg)
+    return gaps.fill("num_ws", 18)
 
 
 def _join(found: Any, decoder: Any, tree: Any) -> inverter.Inverter:
@@ -149,7 +189,7 @@ def _join(found: Any, decoder: Any, tree: Any) -> inverter.Inverter:
     config = inverter.InverterConfig(
         encoder=found.config,
         decoder=decoder.config,
-        num_steps=steps if found.config.in_channels == 6 else 1,
+        num_steps=steps if found.config.is_refining else 1,
         is_relative=bool(_option(tree, "start_from_latent_avg", True)),
     )
     whole = nnx.eval_shape(lambda: inverter.Inverter(config, rngs=nnx.Rngs(0)))
@@ -161,7 +201,7 @@ def _join(found: Any, decoder: Any, tree: Any) -> inverter.Inverter:
 def _latent_avg(tree: Any, decoder: Any) -> Any:
     """`[num_ws, w_dim]`: every row of the file's, or the generator's mean."""
     shape = (decoder.config.num_ws, decoder.config.w_dim)
-    stored = tree.get("latent_avg")
+    stored = tree.nearby("latent_avg")
     rows = decoder.w_avg[...][None] if stored is None else np.asarray(stored)
     rows = rows.reshape(-1, shape[1]).astype(np.float32)
     if len(rows) not in (1, shape[0]):
@@ -172,10 +212,7 @@ def _latent_avg(tree: Any, decoder: Any) -> Any:
     return jnp.broadcast_to(jnp.asarray(rows), shape)
 
 
-def _build_discriminator(
-    tree: Any, part: str | None
-) -> latent_discriminator.LatentDiscriminator:
-    del part
+def _build_discriminator(tree: Any) -> latent_discriminator.LatentDiscriminator:
     number = 0
     while f"mlp.{2 * number}.weight" in tree:
         number += 1
@@ -194,44 +231,92 @@ def _build_discriminator(
     )
 
 
-def _recognize(tree: Any, is_progressive: bool, in_channels: int) -> bool:
+def _recognize(tree: Any, is_progressive: bool, is_refining: bool) -> bool:
     state = _state(tree)
+    if _HEADS_MARK not in state:
+        return False
     stem = "conv1" if "encoder.conv1.weight" in state else "input_layer.0"
-    if state[f"encoder.{stem}.weight"].shape[1] != in_channels:
+    num_channels = state[f"encoder.{stem}.weight"].shape[1]
+    if (num_channels == 6) != is_refining:
         return False
     told = _PROGRESSIVE.get(_text(_option(tree, "encoder_type", "")))
+    if told is None and num_channels not in (3, 6):
+        told = False  # sketches and segmentations: pSp only
     return told is None or told == is_progressive
 
 
-@dataclasses.dataclass(frozen=True)
-class _Flavour:
-    name: str
-    description: str
-    is_progressive: bool
-    in_channels: int
+def _missing(tree: Any) -> str:
+    if not isinstance(tree, dict):
+        return "a table of named arrays (a state dict)"
+    return "" if _HEADS_MARK in _state(tree) else f"the entry {_HEADS_MARK!r}"
 
-    def kind(self) -> base.Kind:
-        return base.Kind(
-            name=self.name,
-            description=self.description,
-            recognize=lambda tree: _recognize(
-                tree, self.is_progressive, self.in_channels
-            ),
-            parts=_parts,
-            build=lambda tree, part: _build(tree, part, self.is_progressive),
+
+def _is_shared(tree: Any) -> bool:
+    state = _state(tree)
+    return _HEADS_MARK not in state and _has_known_encoder(state)
+
+
+def _missing_shared(tree: Any) -> str:
+    if not isinstance(tree, dict):
+        return "a table of named arrays (a state dict)"
+    return "" if _is_shared(tree) else f"the entry {_SHARED_MARKS[0]!r} (or has heads)"
+
+
+def _is_unknown(tree: Any) -> bool:
+    state = _state(tree)
+    has_encoder = any(name.startswith("encoder.") for name in names.texts(state))
+    return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
+
+
+def _build_unknown(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    if part != "G_ema":
+        raise errors.ConversionError(
+            "the encoder of this file is none that is known (pSp, e4e, ReStyle, the W"
+            " encoder); its generator can be had with part='G_ema' (--part=G_ema)"
         )
+    return _decoder(tree, _state(tree), gaps)
+
+
+def _flavor(
+    name: str, description: str, is_progressive: bool, is_refining: bool
+) -> base.Kind:
+    return base.Kind(
+        name=name,
+        description=description,
+        recognize=lambda tree: _recognize(tree, is_progressive, is_refining),
+        missing=_missing,
+        parts=_parts,
+        build=lambda tree, part, gaps: _build(tree, part, gaps, is_progressive),
+    )
 
 
 KINDS = (
-    _Flavour("psp", "pSp: encoder, with or without its generator", False, 3).kind(),
-    _Flavour("e4e", "e4e: encoder, with or without its generator", True, 3).kind(),
-    _Flavour("restyle_psp", "ReStyle on pSp", False, 6).kind(),
-    _Flavour("restyle_e4e", "ReStyle on e4e", True, 6).kind(),
+    _flavor("psp", "pSp: encoder, with or without its generator", False, False),
+    _flavor("e4e", "e4e: encoder, with or without its generator", True, False),
+    _flavor("restyle_psp", "ReStyle on pSp", False, True),
+    _flavor("restyle_e4e", "ReStyle on e4e", True, True),
+    base.Kind(
+        name="w_encoder",
+        description="W encoder of e4e and HyperStyle: one w for all rows",
+        recognize=_is_shared,
+        missing=_missing_shared,
+        parts=_parts,
+        build=lambda tree, part, gaps: _build(tree, part, gaps, False),
+    ),
+    base.Kind(
+        name="unknown_encoder",
+        description="an unknown encoder with a StyleGAN2 generator of rosinality",
+        recognize=_is_unknown,
+        missing=base.needs((_DECODER_MARK,)),
+        parts=lambda tree: ("encoder", "G_ema"),
+        build=_build_unknown,
+    ),
     base.Kind(
         name="latent_discriminator",
         description="the discriminator of w of e4e",
         recognize=lambda tree: names.is_state_dict(tree) and "mlp.0.weight" in tree,
+        missing=base.needs(("mlp.0.weight",)),
         parts=lambda tree: ("D",),
-        build=_build_discriminator,
+        build=base.whole(_build_discriminator),
     ),
 )

@@ -1,7 +1,8 @@
-"""StyleGAN1 generators of InterFaceGAN and its heirs (genforce): `.pth`.
+"""StyleGAN1 generators of InterFaceGAN and of in-domain inversion (idinvert): `.pth`.
 
-A flat state dict. `synthesis.layer{k}` takes row k of W+. A fused upsampling layer
-keeps its kernel in TensorFlow's axis order, under a name without "conv".
+A flat state dict; the second program calls a dense layer "fc" instead of "linear".
+`synthesis.layer{k}` takes row k of W+. A fused upsampling layer keeps its kernel in
+TensorFlow's axis order, under a name without "conv".
 """
 
 import re
@@ -15,55 +16,61 @@ from converters.formats import base, names, stylegan1
 from jax_encoder.nn import stylegan1 as networks
 
 _MARK = "synthesis.layer0.first_layer"
+_IN_DOMAIN_MARK = "mapping.dense0.fc.weight"
 _BLUR = np.outer([1, 2, 1], [1, 2, 1]) / 16
 # Computed by the code that reads the file, or used through `Settings`.
 _DERIVED = r"truncation\.truncation|synthesis\.lod|synthesis\.layer\d+\.blur\.kernel"
 _RULES = (
     (r"^truncation\.w_avg$", "w_avg"),
-    (r"^synthesis\.layer0\.first_layer$", "synthesis.const"),
+    (r"^synthesis\.layer0\.(first_layer|const)$", "synthesis.const"),
     (r"\.epilogue\.apply_noise\.noise$", ".noise_const"),
     (r"\.epilogue\.apply_noise\.weight$", ".noise_weight"),
     (r"\.epilogue\.style_mod\.dense\.", ".style_mod."),
     (r"\.epilogue\.bias$", ".bias"),
-    (r"\.linear\.weight$", ".weight"),
+    (r"\.(linear|fc)\.weight$", ".weight"),
     (r"\.wscale\.bias$", ".bias"),
     (r"\.conv\.weight$", ".weight"),
 )
 
 
-def _recognize(tree: Any) -> bool:
-    return names.is_state_dict(tree) and _MARK in tree
-
-
-def _build(tree: Any, part: str | None) -> networks.Generator:
-    del part
-    _check_blur(tree)
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> networks.Generator:
+    del part  # there is one
+    check_blur(tree)
     arrays = {
         names.rename(name, _RULES): _our_axes(name, value)
         for name, value in names.without(tree, _DERIVED).items()
     }
-    settings = stylegan1.Settings(fused_scale=_fused_scale(tree), lod=_lod(tree))
+    is_in_domain = _IN_DOMAIN_MARK in tree
+    settings = stylegan1.Settings(
+        fused_scale=_fused_scale(tree),
+        lod=lod(tree),
+        lr_multiplier=gaps.fill("lr_multiplier", 0.01),
+        # All published generators of in-domain inversion end so.
+        has_tanh=gaps.fill("has_tanh", True) if is_in_domain else False,
+    )
     return stylegan1.generator(arrays, settings)
 
 
 def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
     try:
-        if name == _MARK:
+        if name in (_MARK, "synthesis.layer0.const"):
             return np.transpose(names.check_rank(value, 4)[0], (1, 2, 0))
         if name.endswith(".noise"):
             return names.check_rank(value, 4)[0, 0]
         if name.endswith(".conv.weight"):
             return names.hwio(value)
-        return names.dense(value) if name.endswith(".linear.weight") else value
+        is_dense = name.endswith((".linear.weight", ".fc.weight"))
+        return names.dense(value) if is_dense else value
     except errors.ConversionError as error:
         raise error.within("", name) from None
 
 
-def _lod(tree: Mapping[str, np.ndarray]) -> float:
-    lod = np.asarray(tree.get("synthesis.lod", 0.0))
-    if lod.size != 1:
+def lod(tree: Mapping[str, np.ndarray]) -> float:
+    """The stored level of detail."""
+    stored = np.asarray(tree.get("synthesis.lod", 0.0))
+    if stored.size != 1:
         raise errors.ConversionError("a scalar was wanted", entry="synthesis.lod")
-    return float(lod.reshape(()))
+    return float(stored.reshape(()))
 
 
 def _fused_scale(tree: Mapping[str, np.ndarray]) -> bool | str:
@@ -84,7 +91,12 @@ def _fused_scale(tree: Mapping[str, np.ndarray]) -> bool | str:
     )
 
 
-def _check_blur(tree: Mapping[str, np.ndarray]) -> None:
+def check_blur(tree: Mapping[str, np.ndarray]) -> None:
+    """Refuses blurs other than the published one.
+
+    Raises:
+      ConversionError: names the entry.
+    """
     for name, value in tree.items():
         if name.endswith(".blur.kernel"):
             kernel = np.asarray(value, np.float64)
@@ -94,10 +106,22 @@ def _check_blur(tree: Mapping[str, np.ndarray]) -> None:
                 )
 
 
-KIND = base.Kind(
-    name="interfacegan_stylegan1",
-    description="StyleGAN1 .pth of InterFaceGAN (genforce)",
-    recognize=_recognize,
-    parts=lambda tree: ("G_ema",),
-    build=_build,
+def _kind(name: str, description: str, mark: str) -> base.Kind:
+    return base.Kind(
+        name=name,
+        description=description,
+        recognize=lambda tree: names.is_state_dict(tree) and mark in tree,
+        missing=base.needs((mark,)),
+        parts=lambda tree: ("G_ema",),
+        build=_build,
+    )
+
+
+KINDS = (
+    _kind("interfacegan_stylegan1", "StyleGAN1 .pth of InterFaceGAN (genforce)", _MARK),
+    _kind(
+        "idinvert_stylegan1",
+        "StyleGAN1 .pth of in-domain inversion (genforce/idinvert_pytorch)",
+        _IN_DOMAIN_MARK,
+    ),
 )

@@ -4,15 +4,20 @@ A kind lives in a module of its own, which defines `KIND` or `KINDS` out of `bas
 and is named here.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from converters import errors
 from converters.formats import (
     base,
     encoders,
+    genforce,
+    idinvert,
     interfacegan,
     lpips,
     nvidia,
+    recognition,
     regressors,
     rosinality,
     state_dicts,
@@ -28,21 +33,20 @@ Kind = base.Kind
 KINDS: tuple[Kind, ...] = (
     nvidia.KIND,
     stylegan3.KIND,
+    stylegan3.STATE_DICT_KIND,
     tensorflow.KIND,
     stylegan1_tf.KIND,
-    interfacegan.KIND,
+    *interfacegan.KINDS,
+    *genforce.KINDS,
     rosinality.KIND,
     state_dicts.KIND,
     *vgg.KINDS,
-    lpips.KIND,
+    *lpips.KINDS,
     *recognizers.KINDS,
     *regressors.KINDS,
     *encoders.KINDS,
+    idinvert.KIND,
 )
-
-
-# What the formats themselves call the averaged generator and the other two.
-_ALIASES = {"Gs": "G_ema", "g_ema": "G_ema", "decoder": "G_ema", "g": "G", "d": "D"}
 
 
 def names() -> str:
@@ -50,44 +54,31 @@ def names() -> str:
     return ", ".join(repr(kind.name) for kind in KINDS)
 
 
+def find(tree: Any) -> recognition.Finding:
+    """What a tree is, wrapped or not."""
+    return recognition.find(tree, KINDS)
+
+
 def recognize(tree: Any) -> tuple[Kind, ...]:
     """The kinds that a tree may be of, by its content."""
-    return tuple(kind for kind in KINDS if _is(kind, tree))
+    return find(tree).kinds
 
 
-def _is(kind: Kind, tree: Any) -> bool:
-    try:
-        return bool(kind.recognize(tree))
-    except Exception:  # a tree of another shape may fail in any way
-        return False
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """A network, and how it was made.
 
-
-def choose(tree: Any, name: str | None = None) -> Kind:
-    """The kind of a tree.
-
-    Args:
-      tree: of a file.
-      name: the kind that a person named; None to recognize it.
-
-    Raises:
-      ConversionError: no kind fits, several do, or the name is unknown.
+    Attributes:
+      network: an `nnx.Module` in float32.
+      kind: the layout that it was read as.
+      part: which network of the file it is; None for the default.
+      assumed: the values that the file lacks, by name, as they were assumed.
     """
-    if name is not None:
-        for kind in KINDS:
-            if kind.name == name:
-                return kind
-        raise errors.ConversionError(f"there is no kind {name!r}; the kinds: {names()}")
-    found = recognize(tree)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(repr(kind.name) for kind in found)
-        raise errors.ConversionError(
-            f"the content fits several kinds; name one of kind={several}"
-        )
-    raise errors.ConversionError(
-        f"no known kind of checkpoint; name one if you know better: kind={names()}"
-    )
+
+    network: Any
+    kind: Kind
+    part: str | None
+    assumed: Mapping[str, Any]
 
 
 def convert(
@@ -97,27 +88,80 @@ def convert(
     *,
     source: str = "<memory>",
 ) -> Any:
-    """Makes a network out of a tree.
+    """Makes a network out of a tree; `convert_noting` without the notes.
+
+    Raises:
+      ConversionError: says what is wrong, in which file, at which entry.
+    """
+    return convert_noting(tree, kind, part, source=source).network
+
+
+def convert_noting(
+    tree: Any,
+    kind: str | None = None,
+    part: str | None = None,
+    *,
+    given: Mapping[str, Any] | None = None,
+    source: str = "<memory>",
+) -> Conversion:
+    """Makes a network out of a tree, and notes what was assumed.
 
     Args:
       tree: what a file holds, or a state dict of arrays.
       kind: the layout; recognized by content if None.
       part: the network among several; the averaged generator by default.
+      given: values that the file lacks, by name, instead of the usual ones.
       source: the file, for messages.
 
     Returns:
-      The network, an `nnx.Module` in float32.
+      The network and how it was made.
 
     Raises:
       ConversionError: says what is wrong, in which file, at which entry.
     """
-    with errors.guard(source, doing="unexpected content"):
-        chosen = choose(tree, kind)
-        parts = chosen.parts(tree)
-        if part is not None and part not in parts:
-            part = _ALIASES.get(part, part)
-        if part is not None and part not in parts:
-            raise errors.ConversionError(
-                f"there is no part {part!r}; the parts: {', '.join(map(repr, parts))}"
-            )
-        return chosen.build(tree, part)
+    gaps = base.Gaps(given)
+    with errors.guard(source):
+        candidate, inner = recognition.choose(_finding(tree, kind), part)
+        chosen = _single(candidate)
+        form = f"its entries have other forms than those of {chosen.description!r}"
+        with errors.guard(doing=form):
+            try:
+                network = chosen.build(candidate.view.whole(), inner, gaps)
+            except (
+                LookupError,
+                StopIteration,
+            ):  # tables name what they lack themselves
+                raise errors.ConversionError(f"{form}: some are missing") from None
+        gaps.check_used()
+    if getattr(network.config, "w_avg_source", None) == "estimated":
+        gaps.assumed["w_avg"] = "estimated from 10,000 random latents"
+    return Conversion(
+        network=network, kind=chosen, part=part, assumed=dict(gaps.assumed)
+    )
+
+
+def _finding(tree: Any, name: str | None) -> recognition.Finding:
+    """The networks of a file, of the kind that a person named if one did."""
+    if name is not None:
+        for kind in KINDS:
+            if kind.name == name:
+                return recognition.find_named(tree, kind, KINDS)
+        raise errors.ConversionError(f"there is no kind {name!r}; the kinds: {names()}")
+    finding = find(tree)
+    if finding.layout:
+        raise errors.ConversionError(f"this is {finding.layout.sentence}")
+    if not finding.candidates:
+        raise errors.ConversionError(
+            f"no known kind of checkpoint; name one if you know better: kind={names()}"
+        )
+    return finding
+
+
+def _single(candidate: recognition.Candidate) -> Kind:
+    """The one kind of a candidate."""
+    if len(candidate.kinds) > 1:
+        several = ", ".join(repr(kind.name) for kind in candidate.kinds)
+        raise errors.ConversionError(
+            f"the content fits several kinds; name one of kind={several}"
+        )
+    return candidate.kinds[0]

@@ -1,13 +1,14 @@
 """LPIPS: the published heads, and the trunks of torchvision they sit on."""
 
 import os
+import re
 from typing import Any
 
 import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, vgg
+from converters.formats import assign, base, names, vgg, views
 from converters.readers import contents
 from jax_encoder.nn import lpips
 
@@ -46,6 +47,7 @@ def join(trunk_tree: Any, heads_tree: Any | None = None) -> lpips.LPIPS:
     Raises:
       ConversionError: a tree is something else, or the two do not belong together.
     """
+    trunk_tree, heads_tree = views.plain(trunk_tree), views.plain(heads_tree)
     trunk = vgg.trunk_name(trunk_tree)
     if trunk is None:
         raise errors.ConversionError(
@@ -89,8 +91,7 @@ def _heads(tree: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _build_heads(tree: Any, part: str | None) -> lpips.Heads:
-    del part
+def _build_heads(tree: Any) -> lpips.Heads:
     trunk = heads_name(tree)
     if trunk is None:
         raise errors.ConversionError(
@@ -101,10 +102,51 @@ def _build_heads(tree: Any, part: str | None) -> lpips.Heads:
     return assign.build(lambda: lpips.Heads(config, rngs=nnx.Rngs(0)), _heads(tree))
 
 
-KIND = base.Kind(
-    name="lpips",
-    description="LPIPS heads; load_lpips(trunk_path, heads_path) makes the distance",
-    recognize=lambda tree: heads_name(tree) is not None,
-    parts=lambda tree: ("heads",),
-    build=_build_heads,
+def _parts_of_whole(tree: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The trunk and the heads in a whole `LPIPS().state_dict()`, each in its own names.
+
+    richzhang's class numbers its trunk as torchvision does, in slices
+    (`net.slice2.5.weight`); pSp's and e4e's counts on (`net.layers.5.weight`) and has
+    `lin.0.1.weight`. Some versions list the heads twice (`lins.0...`).
+    """
+    trunk, heads = names.Entries(), names.Entries()
+    for name, value in tree.items():
+        if match := re.fullmatch(r"net\.(?:slice\d+|layers)\.(\d{1,2}\..+)", name):
+            trunk[f"features.{match[1]}"] = value
+        elif match := re.fullmatch(r"lin(\d|\.\d\.1)(\.model\.1)?\.weight", name):
+            heads[f"lin{match[1].strip('.')[0]}.model.1.weight"] = value
+        elif not re.match(r"scaling_layer\.|lins\.|net\.(mean|std)$", name):
+            raise errors.ConversionError("a whole LPIPS has no such entry", entry=name)
+    return trunk, heads
+
+
+def _is_whole(tree: Any) -> bool:
+    return names.is_state_dict(tree) and any(
+        {f"net.{first}.weight", head} <= tree.keys()
+        for first in ("slice1.0", "layers.0")
+        for head in ("lin0.model.1.weight", "lin.0.1.weight")
+    )
+
+
+def _missing_of_whole(tree: Any) -> str:
+    return "" if _is_whole(tree) else "the entry 'net.slice1.0.weight'"
+
+
+KINDS = (
+    base.Kind(
+        name="lpips",
+        description="LPIPS heads, which a trunk makes a distance of (load_lpips)",
+        recognize=lambda tree: not _is_whole(tree) and heads_name(tree) is not None,
+        missing=base.needs(("lin0.model.1.weight",)),
+        parts=lambda tree: ("heads",),
+        build=base.whole(_build_heads),
+    ),
+    base.Kind(
+        name="lpips_whole",
+        description="LPIPS, trunk and heads (the state dict of the whole module)",
+        recognize=_is_whole,
+        missing=_missing_of_whole,
+        parts=lambda tree: ("lpips",),
+        build=base.whole(lambda tree: join(*_parts_of_whole(tree))),
+    ),
 )

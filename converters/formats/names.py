@@ -1,11 +1,40 @@
 """Axis orders and names: theirs to ours."""
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from converters import errors
+
+_MAX_NAME = 200
+
+
+class Entries(dict):
+    """A table of a file whose missing entries are errors with a name.
+
+    Not changed once it is made.
+
+    Attributes:
+      around: what the wrappers around the table hold beside it.
+    """
+
+    around: Mapping[str, object] = {}
+
+    def __missing__(self, name: object):
+        shown = name[:_MAX_NAME] if isinstance(name, str) else type(name).__name__
+        raise errors.ConversionError("missing", entry=shown)
+
+    def nearby(self, name: str):
+        """An entry of the table, or of what is around it; None if there is none."""
+        value = self.get(name)
+        return self.around.get(name) if value is None else value
+
+    @functools.cached_property
+    def is_state_dict(self) -> bool:
+        """Whether it holds names and arrays and nothing else."""
+        return _is_state_dict(self)
 
 
 def hwio(kernel: np.ndarray) -> np.ndarray:
@@ -60,21 +89,35 @@ def check_rank(array: np.ndarray, rank: int) -> np.ndarray:
 
 def is_state_dict(tree: object) -> bool:
     """Whether `tree` is a dict of names to arrays (and nothing else but scalars)."""
+    if isinstance(tree, Entries):
+        return tree.is_state_dict
+    return isinstance(tree, dict) and _is_state_dict(tree)
+
+
+def _is_state_dict(tree: dict) -> bool:
     return (
-        isinstance(tree, dict)
-        and bool(tree)
+        bool(tree)
         and all(isinstance(name, str) for name in tree)
         and all(isinstance(value, np.ndarray | np.generic) for value in tree.values())
     )
 
 
-def under(tree: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def texts(tree: Mapping) -> Entries:
+    """The entries whose names are texts of a reasonable length."""
+    return Entries(
+        (name, value)
+        for name, value in tree.items()
+        if isinstance(name, str) and len(name) <= 1000
+    )
+
+
+def under(tree: Mapping[str, np.ndarray], prefix: str) -> Entries:
     """The entries whose names begin with `prefix`, without it."""
-    return {
-        name[len(prefix) :]: value
+    return Entries(
+        (name[len(prefix) :], value)
         for name, value in tree.items()
         if isinstance(name, str) and name.startswith(prefix)
-    }
+    )
 
 
 def without(tree: Mapping[str, np.ndarray], pattern: str) -> dict[str, np.ndarray]:

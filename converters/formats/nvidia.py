@@ -12,15 +12,25 @@ from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
 
 PARTS = ("G_ema", "G", "D")
+_NOTHING = {"_parameters": {}, "_buffers": {}}
 
 
 def modules(tree: Any) -> dict[str, Record]:
     """The networks of a pickle by part, the averaged generator first."""
     if persistence.is_module(tree):
+        if tree.class_name == "SynthesisNetwork":  # the rest was left out
+            tree = Record(
+                tree.kind, "Generator", {**_NOTHING, "_modules": {"synthesis": tree}}
+            )
         return {"D" if tree.class_name == "Discriminator" else "G_ema": tree}
     if not isinstance(tree, dict):
         return {}
     return {part: tree[part] for part in PARTS if persistence.is_module(tree.get(part))}
+
+
+def missing(tree: Any) -> str:
+    """What the tree lacks to be such a pickle; for `base.Kind`."""
+    return "" if modules(tree) else "pickled modules 'G_ema', 'G' or 'D' of NVIDIA"
 
 
 def _recognize(tree: Any) -> bool:
@@ -32,7 +42,8 @@ def _recognize(tree: Any) -> bool:
     return "D" in found
 
 
-def _build(tree: Any, part: str | None) -> Any:
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    del gaps  # the pickled modules tell everything
     found = modules(tree)
     part = part or next(iter(found))
     return discriminator(found[part]) if part == "D" else generator(found[part])
@@ -45,13 +56,16 @@ def generator(record: Record) -> networks.Generator:
       ConversionError: it does not fit.
     """
     arrays = persistence.state_dict(record)
-    _check_activations(record, ("mapping", "synthesis"))
+    inner = persistence.submodules(record)
+    _check_activations(record, tuple(set(inner) & {"mapping", "synthesis"}))
     clamp = top_clamp(persistence.submodule(record, "synthesis"), "conv1")
     return stylegan2.generator(
         arrays,
         stylegan2.GeneratorSettings(
             conv_clamp=clamp,
-            lr_multiplier=lr_multiplier(persistence.submodule(record, "mapping")),
+            lr_multiplier=(
+                lr_multiplier(inner["mapping"]) if "mapping" in inner else 0.01
+            ),
             taps=stylegan2.taps(arrays.get("synthesis.b8.conv0.resample_filter")),
         ),
     )
@@ -127,6 +141,7 @@ KIND = base.Kind(
     name="nvidia_stylegan2",
     description="StyleGAN2 pickle of stylegan2-ada-pytorch or stylegan3 (NVIDIA)",
     recognize=_recognize,
+    missing=missing,
     parts=lambda tree: tuple(modules(tree)) or PARTS,
     build=_build,
 )

@@ -19,8 +19,7 @@ _TRUNK_RULES = (
 _W_DIM = 512
 
 
-def _build_image_to_latent(tree: Any, part: str | None) -> regressors.ImageToLatent:
-    del part
+def _build_image_to_latent(tree: Any) -> regressors.ImageToLatent:
     weight = names.check_rank(tree["dense1.weight"], 2)
     channels = names.check_rank(tree["conv2d.weight"], 4).shape[0]
     side = torch_layers.side_of(weight.shape[1], channels)
@@ -45,10 +44,7 @@ def _rows(weight: np.ndarray) -> int:
     return outputs // _W_DIM
 
 
-def _build_descriptor_to_latent(
-    tree: Any, part: str | None
-) -> regressors.DescriptorToLatent:
-    del part
+def _build_descriptor_to_latent(tree: Any) -> regressors.DescriptorToLatent:
     hidden, inputs = names.check_rank(tree["dense1.weight"], 2).shape
     rows = _rows(tree["dense3.weight"])
     config = regressors.DescriptorToLatentConfig(
@@ -63,8 +59,7 @@ def _build_descriptor_to_latent(
     )
 
 
-def _build_head(tree: Any, part: str | None) -> regressors.DescriptorHead:
-    del part
+def _build_head(tree: Any) -> regressors.DescriptorHead:
     if "dense4.weight" in tree:
         tree = _pose_layers(tree)
     number = names.count({**tree, "dense0.weight": 0}, "dense{}.weight")
@@ -96,8 +91,7 @@ def _pose_layers(tree: Any) -> dict[str, np.ndarray]:
     return {re.sub(r"^dense4\.", "dense2.", name): v for name, v in used.items()}
 
 
-def _build_landmarks(tree: Any, part: str | None) -> regressors.ImageToLandmarks:
-    del part
+def _build_landmarks(tree: Any) -> regressors.ImageToLandmarks:
     number = names.count({**tree, "conv0.weight": 0}, "conv{}.weight")
     channels = tuple(
         names.check_rank(tree[f"conv{k}.weight"], 4).shape[0] for k in range(1, number)
@@ -118,47 +112,60 @@ def _build_landmarks(tree: Any, part: str | None) -> regressors.ImageToLandmarks
     )
 
 
-def _has(tree: Any, present: tuple[str, ...], absent: tuple[str, ...] = ()) -> bool:
-    return (
-        names.is_state_dict(tree)
-        and set(present) <= tree.keys()
-        and not set(absent) & tree.keys()
+def _kind(
+    name: str,
+    description: str,
+    part: str,
+    marks: tuple[str, ...],
+    build,
+    absent: tuple[str, ...] = (),
+) -> base.Kind:
+    def recognize(tree: Any) -> bool:
+        return (
+            names.is_state_dict(tree)
+            and set(marks) <= tree.keys()
+            and not set(absent) & tree.keys()
+        )
+
+    return base.Kind(
+        name=name,
+        description=description,
+        recognize=recognize,
+        missing=base.needs(marks),
+        parts=lambda tree: (part,),
+        build=base.whole(build),
     )
 
 
 KINDS = (
-    base.Kind(
-        name="image_to_latent",
-        description="ImageToLatent: ResNet-50 to W+",
-        recognize=lambda tree: _has(tree, ("resnet.0.weight", "conv2d.weight")),
-        parts=lambda tree: ("regressor",),
-        build=_build_image_to_latent,
+    _kind(
+        "image_to_latent",
+        "ImageToLatent: ResNet-50 to W+",
+        "regressor",
+        ("resnet.0.weight", "conv2d.weight", "dense1.weight", "dense2.weight"),
+        _build_image_to_latent,
     ),
-    base.Kind(
-        name="vgg_to_latent",
-        description="VGGToLatent: face descriptors to W+ or z",
-        recognize=lambda tree: _has(
-            tree, ("dense1.weight", "dense3.weight"), ("bn1.weight", "conv1.weight")
-        ),
-        parts=lambda tree: ("regressor",),
-        build=_build_descriptor_to_latent,
+    _kind(
+        "vgg_to_latent",
+        "VGGToLatent: face descriptors to W+ or z",
+        "regressor",
+        ("dense1.weight", "dense3.weight"),
+        _build_descriptor_to_latent,
+        ("bn1.weight", "conv1.weight"),
     ),
-    base.Kind(
-        name="descriptor_head",
-        description="attribute, landmark or pose head on face descriptors",
-        recognize=lambda tree: _has(
-            tree, ("dense1.weight", "bn1.weight", "dense2.weight"), ("conv1.weight",)
-        ),
-        parts=lambda tree: ("head",),
-        build=_build_head,
+    _kind(
+        "descriptor_head",
+        "attribute, landmark or pose head on face descriptors",
+        "head",
+        ("dense1.weight", "bn1.weight", "dense2.weight"),
+        _build_head,
+        ("conv1.weight",),
     ),
-    base.Kind(
-        name="image_to_landmarks",
-        description="ImageToLandmarks: pictures to 68 landmarks",
-        recognize=lambda tree: _has(
-            tree, ("conv1.weight", "conv5.weight", "dense1.weight", "dense2.weight")
-        ),
-        parts=lambda tree: ("landmarks",),
-        build=_build_landmarks,
+    _kind(
+        "image_to_landmarks",
+        "ImageToLandmarks: pictures to 68 landmarks",
+        "landmarks",
+        ("conv1.weight", "conv5.weight", "dense1.weight", "dense2.weight"),
+        _build_landmarks,
     ),
 )

@@ -1,7 +1,7 @@
 """StyleGAN2 of rosinality/stylegan2-pytorch: `.pt`, converted or from training.
 
-Also the generator inside files of other programs that have no encoder of their own
-(HyperStyle): `{"state_dict": {"decoder.*", ...}, "latent_avg"}`.
+Also the generators inside files of other programs (HyperStyle's `decoder.*`), which lie
+under prefixes that `views` looks through.
 """
 
 import re
@@ -17,7 +17,6 @@ from jax_encoder.nn import stylegan2_discriminator
 _KEYS = {"G_ema": "g_ema", "G": "g", "D": "d"}
 _GENERATOR_MARK = "conv1.conv.modulation.weight"
 _DISCRIMINATOR_MARK = "final_linear.0.weight"
-_PREFIX = "decoder."
 _BLOCK = r"convs\.[1-9]\d*\.conv1\.0\.weight"
 _DISCRIMINATOR_RULES = (
     (r"^conv1\.0\.", "conv0."),
@@ -33,8 +32,6 @@ def _parts(tree: Any) -> tuple[str, ...]:
         return ("G_ema",)
     if _DISCRIMINATOR_MARK in tree:
         return ("D",)
-    if _is_wrapped(tree):
-        return ("G_ema",)
     marks = {"G_ema": _GENERATOR_MARK, "G": _GENERATOR_MARK, "D": _DISCRIMINATOR_MARK}
     return tuple(
         part
@@ -43,48 +40,45 @@ def _parts(tree: Any) -> tuple[str, ...]:
     )
 
 
-def _build(tree: Any, part: str | None) -> Any:
+def _missing(tree: Any) -> str:
+    if not isinstance(tree, dict):
+        return "a table of named arrays (a state dict)"
+    return "" if _parts(tree) else f"the entry {_GENERATOR_MARK!r}"
+
+
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
     part = part or _parts(tree)[0]
-    if _is_wrapped(tree):
-        state = names.under(tree["state_dict"], _PREFIX)
-        return generator(state, tree.get("latent_avg"))
     is_bare = _GENERATOR_MARK in tree or _DISCRIMINATOR_MARK in tree
-    states = tree if is_bare else tree[_KEYS[part]]
+    state = tree if is_bare else tree[_KEYS[part]]
     if part == "D":
-        return discriminator(states)
-    return generator(states, tree.get("latent_avg"))
-
-
-def _is_wrapped(tree: Any) -> bool:
-    state = tree.get("state_dict")
-    return (
-        isinstance(state, dict)
-        and _PREFIX + _GENERATOR_MARK in state
-        and not any(str(name).startswith("encoder.") for name in state)
-    )
+        return discriminator(state, gaps)
+    return generator(state, tree.nearby("latent_avg"), gaps)
 
 
 def generator(
-    state: dict[str, Any], latent_avg: np.ndarray | None = None
+    state: dict[str, Any], latent_avg: Any, gaps: base.Gaps
 ) -> networks.Generator:
     """Makes a generator.
 
     Args:
       state: the state dict of `model.Generator`.
       latent_avg: `[w_dim]` or `[num_ws, w_dim]`; None: the mean is estimated.
+      gaps: fills what the file does not tell.
 
     Raises:
       ConversionError: it does not fit.
     """
     kernel = state.get("convs.0.conv.blur.kernel")
-    arrays = {_generator_name(k): _squeeze(k, v) for k, v in _arrays(state).items()}
-    arrays.pop("", None)
-    if not any(name.endswith(".noise_const") for name in arrays):
-        arrays |= _random_noise(arrays)
+    arrays = {_generator_name(k): _squeeze(k, v) for k, v in names.texts(state).items()}
+    for name in ("", "latent_avg"):
+        arrays.pop(name, None)
     if latent_avg is not None:
         arrays["mapping.w_avg"] = mean_row(latent_avg)
-    settings = stylegan2.GeneratorSettings(taps=stylegan2.taps(kernel))
-    return stylegan2.generator(arrays, settings)
+    settings = stylegan2.GeneratorSettings(
+        lr_multiplier=gaps.fill("lr_multiplier", 0.01),
+        taps=stylegan2.taps(kernel, gaps),
+    )
+    return stylegan2.generator(arrays | stylegan2.noise(arrays, gaps), settings)
 
 
 def mean_row(latent_avg: Any) -> np.ndarray:
@@ -104,29 +98,29 @@ def mean_row(latent_avg: Any) -> np.ndarray:
     return rows[0] if np.all(rows == rows[:1]) else rows.mean(axis=0)
 
 
-def discriminator(state: dict[str, Any]) -> stylegan2_discriminator.Discriminator:
+def discriminator(
+    state: dict[str, Any], gaps: base.Gaps
+) -> stylegan2_discriminator.Discriminator:
     """Makes a discriminator.
 
     Args:
       state: the state dict of `model.Discriminator`.
+      gaps: fills what the file does not tell.
 
     Raises:
       ConversionError: it does not fit.
     """
-    state = _arrays(state)
+    state = names.texts(state)
     num_blocks = sum(1 for name in state if re.fullmatch(_BLOCK, name))
     if not 0 < num_blocks < 16:
         raise errors.ConversionError(f"a discriminator of {num_blocks} blocks")
     kernel = state.get("convs.1.conv2.0.kernel")
     arrays = {_discriminator_name(k, num_blocks): v for k, v in state.items()}
     arrays.pop("", None)
-    settings = stylegan2.DiscriminatorSettings(taps=stylegan2.taps(kernel))
+    settings = stylegan2.DiscriminatorSettings(
+        taps=stylegan2.taps(kernel, gaps), group_size=gaps.fill("group_size", 4)
+    )
     return stylegan2.discriminator(arrays, settings)
-
-
-def _arrays(state: dict[str, Any]) -> dict[str, Any]:
-    """The entries under their plain names; data-parallel training prefixes them."""
-    return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
 def _generator_name(name: str) -> str:
@@ -215,27 +209,11 @@ def _squeeze(name: str, value: Any) -> Any:
     return value
 
 
-def _random_noise(arrays: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Noise maps for files from before they were stored (the spring of 2020).
-
-    Their own program draws new ones whenever it loads such a file; so do we, always
-    the same.
-    """
-    random = np.random.default_rng(0)
-    found = {}
-    for name in sorted(arrays):
-        match = re.fullmatch(r"(synthesis\.b(\d{1,5})\.conv[01])\.weight", name)
-        if match:
-            side = min(int(match[2]), 1 << 14)
-            plane = random.standard_normal((side, side), np.float32)
-            found[f"{match[1]}.noise_const"] = plane
-    return found
-
-
 KIND = base.Kind(
     name="rosinality",
     description="StyleGAN2 of rosinality/stylegan2-pytorch (.pt)",
     recognize=lambda tree: isinstance(tree, dict) and bool(_parts(tree)),
+    missing=_missing,
     parts=lambda tree: _parts(tree) or tuple(_KEYS),
     build=_build,
 )

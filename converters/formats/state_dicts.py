@@ -5,43 +5,64 @@ import math
 from typing import Any
 
 from converters import errors
-from converters.formats import base, stylegan2
+from converters.formats import base, names, stylegan2
 from converters.readers import arrays
 
 _GENERATOR_MARKS = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight")
+_SYNTHESIS_MARKS = ("b4.const", "b4.conv1.affine.weight")
 _DISCRIMINATOR_MARKS = ("b4.fc.weight", "b4.out.weight", "b8.conv0.weight")
 
 
 def _recognize(tree: Any) -> bool:
     return isinstance(tree, dict) and any(
         all(mark in tree for mark in marks)
-        for marks in (_GENERATOR_MARKS, _DISCRIMINATOR_MARKS)
+        for marks in (_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS)
     )
 
 
 def _parts(tree: Any) -> tuple[str, ...]:
-    return ("G_ema",) if _GENERATOR_MARKS[0] in tree else ("D",)
+    return ("D",) if _DISCRIMINATOR_MARKS[0] in tree else ("G_ema",)
 
 
-def _build(tree: Any, part: str | None) -> Any:
-    state = dict(tree)
-    settings = _settings(state.pop(arrays.METADATA, "{}"))
-    if _parts(tree) == ("D",):
-        kernel = state.get("b8.conv1.resample_filter")
-        return stylegan2.discriminator(
-            state, stylegan2.DiscriminatorSettings(taps=stylegan2.taps(kernel))
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    del part  # there is one
+    state = names.texts(tree)
+    noted = _noted(state.pop(arrays.METADATA, None))
+    clamp = noted["conv_clamp"] if noted else gaps.fill("conv_clamp", None)
+    if _DISCRIMINATOR_MARKS[0] in state:
+        settings = stylegan2.DiscriminatorSettings(
+            conv_clamp=clamp,
+            taps=stylegan2.taps(state.get("b8.conv1.resample_filter"), gaps),
+            group_size=gaps.fill("group_size", 4),
+            **_mapping_multiplier(state, gaps),
         )
+        return stylegan2.discriminator(state, settings)
+    if _SYNTHESIS_MARKS[0] in state:
+        state = {f"synthesis.{name}": value for name, value in state.items()}
+    if "mapping.fc0.weight" not in state:
+        gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
+    multiplier = noted["lr_multiplier"] if noted else gaps.fill("lr_multiplier", 0.01)
     kernel = state.get("synthesis.b8.conv0.resample_filter")
-    return stylegan2.generator(
-        state,
-        stylegan2.GeneratorSettings(taps=stylegan2.taps(kernel), **settings),
+    settings = stylegan2.GeneratorSettings(
+        conv_clamp=clamp, lr_multiplier=multiplier, taps=stylegan2.taps(kernel, gaps)
     )
+    return stylegan2.generator(state | stylegan2.noise(state, gaps), settings)
 
 
-def _settings(text: Any) -> dict[str, Any]:
-    """What `export.nvidia` notes beside the arrays."""
+def _mapping_multiplier(state: dict[str, Any], gaps: base.Gaps) -> dict[str, float]:
+    if "mapping.fc0.weight" not in state:
+        return {}
+    return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
+
+
+def _noted(text: Any) -> dict[str, Any] | None:
+    """What `export.nvidia` notes beside the arrays; None where nothing is noted."""
+    if text is None:
+        return None
     try:
         noted = json.loads(text)
+        if not noted:
+            return None
         clamp, multiplier = noted.get("conv_clamp"), noted.get("lr_multiplier", 0.01)
         for number in (clamp, multiplier):
             if number is not None and not math.isfinite(float(number)):
@@ -58,6 +79,7 @@ KIND = base.Kind(
     name="nvidia_state_dict",
     description="state dict of NVIDIA's StyleGAN2 networks (safetensors, .pt)",
     recognize=_recognize,
+    missing=base.needs(_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS),
     parts=_parts,
     build=_build,
 )

@@ -29,11 +29,13 @@ class Settings:
       fused_scale: which upsampling layers are transposed convolutions.
       lod: level of detail.
       lr_multiplier: of the mapping network.
+      has_tanh: the pictures pass through tanh.
     """
 
     fused_scale: bool | str = "auto"
     lod: float = 0.0
     lr_multiplier: float = 0.01
+    has_tanh: bool = False
 
 
 def generator(arrays: Arrays, settings: Settings) -> stylegan1.Generator:
@@ -49,6 +51,8 @@ def generator(arrays: Arrays, settings: Settings) -> stylegan1.Generator:
     """
     config = generator_config(arrays, settings)
     ours = dict(arrays)
+    if "w_avg" in ours:
+        ours["w_avg"] = _mean_row(ours["w_avg"], config.w_dim)
     if config.w_avg_source == "estimated":
         ours["w_avg"] = np.zeros(config.w_dim, np.float32)
     if not any(name.endswith(".noise_weight") for name in ours):
@@ -75,7 +79,13 @@ def generator_config(arrays: Arrays, settings: Settings) -> stylegan1.GeneratorC
     if not num_mapping:
         raise errors.ConversionError("missing", entry="mapping.dense0.weight")
     z_dim, hidden_dim = _shape(arrays, "mapping.dense0.weight", 2)
-    w_dim = _shape(arrays, f"mapping.dense{num_mapping - 1}.weight", 2)[1]
+    num_outputs = _shape(arrays, f"mapping.dense{num_mapping - 1}.weight", 2)[1]
+    w_dim = _shape(arrays, "synthesis.layer0.style_mod.weight", 2)[0]
+    if num_outputs not in (w_dim, w_dim * num_layers):
+        raise errors.ConversionError(
+            f"a mapping network of {num_outputs} outputs for {num_layers} rows of w of"
+            f" {w_dim}"
+        )
     first = [_shape(arrays, f"synthesis.layer{k}.bias", 1)[0] for k in (0, 1)]
     rest = [
         _shape(arrays, f"synthesis.layer{k}.bias", 1)[0]
@@ -89,12 +99,21 @@ def generator_config(arrays: Arrays, settings: Settings) -> stylegan1.GeneratorC
         channels=(*first, *rest),
         num_mapping_layers=num_mapping,
         lr_multiplier=settings.lr_multiplier,
-        hidden_dim=None if hidden_dim == w_dim else hidden_dim,
+        hidden_dim=None if hidden_dim == w_dim or num_mapping == 1 else hidden_dim,
+        num_mapped_ws=num_outputs // w_dim,
+        has_tanh=settings.has_tanh,
         fused_scale=settings.fused_scale,
         lod=settings.lod,
         image_channels=_shape(arrays, last, 4)[3],
         w_avg_source="file" if "w_avg" in arrays else "estimated",
     )
+
+
+def _mean_row(w_avg: np.ndarray, w_dim: int) -> np.ndarray:
+    """`[w_dim]`, also where the file has a mean for every row of w."""
+    if np.ndim(w_avg) == 1 and w_avg.size > w_dim and w_avg.size % w_dim == 0:
+        return np.asarray(w_avg, np.float32).reshape(-1, w_dim).mean(axis=0)
+    return w_avg
 
 
 def _no_noise(config: stylegan1.GeneratorConfig) -> dict[str, np.ndarray]:

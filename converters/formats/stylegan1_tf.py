@@ -44,7 +44,8 @@ def _recognize(tree: Any) -> bool:
     )
 
 
-def _build(tree: Any, part: str | None) -> networks.Generator:
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> networks.Generator:
+    del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
     return generator(tf_networks.networks(tree)[part or "G_ema"])
@@ -125,6 +126,7 @@ KIND = base.Kind(
     name="tensorflow_stylegan1",
     description="StyleGAN1 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,
+    missing=tf_networks.missing,
     parts=lambda tree: _PARTS,
     build=_build,
 )

@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, names
+from converters.formats import assign, base, names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 
@@ -189,17 +189,18 @@ def discriminator_config(
     )
 
 
-def taps(kernel: np.ndarray | None) -> tuple[float, ...]:
+def taps(kernel: np.ndarray | None, gaps: base.Gaps | None = None) -> tuple[float, ...]:
     """The one-dimensional filter of a stored resampling kernel.
 
     Args:
       kernel: `[K, K]` separable, or `[K]`; any scale. None: the usual filter.
+      gaps: asked for the filter where there is no kernel.
 
     Raises:
       ConversionError: the kernel is not the square of a one-dimensional one.
     """
     if kernel is None:
-        return DEFAULT_TAPS
+        return tuple(gaps.fill("taps", DEFAULT_TAPS)) if gaps else DEFAULT_TAPS
     kernel = np.asarray(kernel, np.float64)
     if kernel.ndim not in (1, 2) or not 1 <= kernel.shape[0] <= 64 or not kernel.sum():
         raise errors.ConversionError(f"a resampling filter of shape {kernel.shape}")
@@ -212,6 +213,32 @@ def taps(kernel: np.ndarray | None) -> tuple[float, ...]:
     if line.shape == usual.shape and np.allclose(line, usual, atol=1e-6):
         return DEFAULT_TAPS
     return tuple(float(tap) for tap in line)
+
+
+def noise(arrays: Arrays, gaps: base.Gaps) -> dict[str, np.ndarray]:
+    """Noise maps for files that have none, such as rosinality's before May 2020.
+
+    Their own programs draw new ones whenever they load such a file; so do we, always
+    the same for a seed.
+
+    Args:
+      arrays: NVIDIA's names.
+      gaps: asked for the seed, where maps are missing.
+    """
+    layers = [
+        match
+        for name in sorted(arrays)
+        if (match := re.fullmatch(r"(synthesis\.b(\d{1,5})\.conv[01])\.weight", name))
+        and f"{match[1]}.noise_strength" in arrays
+        and f"{match[1]}.noise_const" not in arrays
+    ]
+    random = np.random.default_rng(gaps.fill("noise_seed", 0) if layers else 0)
+    found = {}
+    for match in layers:
+        side = min(int(match[2]), _MAX_RESOLUTION)
+        plane = random.standard_normal((side, side), np.float32)
+        found[f"{match[1]}.noise_const"] = plane
+    return found
 
 
 def _resolutions(arrays: Arrays, pattern: str, first: int = 4) -> tuple[int, ...]:

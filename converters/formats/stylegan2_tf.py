@@ -24,7 +24,8 @@ def _recognize(tree: Any) -> bool:
     )
 
 
-def _build(tree: Any, part: str | None) -> Any:
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
     network = tf_networks.networks(tree)[part or "G_ema"]
@@ -232,6 +233,7 @@ KIND = base.Kind(
     name="tensorflow_stylegan2",
     description="StyleGAN2 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,
+    missing=tf_networks.missing,
     parts=lambda tree: tf_networks.PARTS,
     build=_build,
 )

@@ -3,6 +3,7 @@
 The discriminator in these files is StyleGAN2's.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +48,8 @@ def _recognize(tree: Any) -> bool:
     return synthesis is not None and "input" in persistence.submodules(synthesis)
 
 
-def _build(tree: Any, part: str | None) -> Any:
+def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    del gaps  # the pickled modules tell everything
     found = nvidia.modules(tree)
     part = part or next(iter(found))
     if part == "D":
@@ -64,12 +66,17 @@ def generator(record: Record) -> stylegan3.Generator:
     arrays = persistence.state_dict(record)
     has_average = "mapping.w_avg" in arrays
     config = generator_config(record, "file" if has_average else "estimated")
-    ours = {_our_name(k): _our_axes(k, v) for k, v in arrays.items()}
-    if not has_average:
-        ours["w_avg"] = np.zeros(config.w_dim, np.float32)
-    module = assign.build(lambda: stylegan3.Generator(config, rngs=nnx.Rngs(0)), ours)
     _check_layers(config, persistence.submodule(record, "synthesis"))
-    if not has_average:
+    return _from_arrays(arrays, config)
+
+
+def _from_arrays(
+    arrays: Mapping[str, np.ndarray], config: stylegan3_config.GeneratorConfig
+) -> stylegan3.Generator:
+    ours = {_our_name(k): _our_axes(k, v) for k, v in arrays.items()}
+    ours.setdefault("w_avg", np.zeros(config.w_dim, np.float32))
+    module = assign.build(lambda: stylegan3.Generator(config, rngs=nnx.Rngs(0)), ours)
+    if config.w_avg_source == "estimated":
         module.w_avg[...] = jnp.asarray(statistics.estimate(module).w_avg)
     return module
 
@@ -179,10 +186,102 @@ def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
         raise error.within("", name) from None
 
 
+_LAYER = re.compile(r"synthesis\.L(\d{1,2})_(\d{1,5})_(\d{1,5})\.weight")
+_INPUT_MARKS = ("synthesis.input.freqs", "synthesis.input.affine.weight")
+_BARE_MARKS = tuple(mark.removeprefix("synthesis.") for mark in _INPUT_MARKS)
+
+
+def _build_state_dict(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+    """Makes a generator out of a state dict, which tells little of the architecture."""
+    del part  # there is one
+    state = names.texts(tree)
+    if _BARE_MARKS[0] in state:
+        state = {f"synthesis.{name}": value for name, value in state.items()}
+    if "mapping.fc0.weight" not in state:
+        gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
+    config = _config_of_state_dict(names.Entries(state), gaps)
+    return _from_arrays(state, config)
+
+
+def _config_of_state_dict(
+    state: names.Entries, gaps: base.Gaps
+) -> stylegan3_config.GeneratorConfig:
+    layers = sorted(
+        tuple(map(int, m.groups())) for m in map(_LAYER.fullmatch, state) if m
+    )
+    if [index for index, *_ in layers] != list(range(len(layers))) or len(layers) < 3:
+        raise errors.ConversionError(
+            f"no StyleGAN3 generator: layers of the numbers {layers[:20]}"
+        )
+    resolution, image_channels = layers[-1][1:]
+    w_dim = names.check_rank(state[_INPUT_MARKS[1]], 2).shape[1]
+    num_mapping = names.count(state, "mapping.fc{}.weight")
+    embed = state.get("mapping.embed.weight")
+    z_dim = w_dim
+    if num_mapping:
+        z_dim = names.check_rank(state["mapping.fc0.weight"], 2).shape[1]
+        z_dim -= len(embed) if embed is not None else 0
+    first = "synthesis.L{}_{}_{}.weight".format(*layers[0])
+    kernel = names.check_rank(state[first], 4).shape[-1]
+    known = {
+        "resolution": resolution,
+        "z_dim": z_dim,
+        "w_dim": w_dim,
+        "c_dim": names.check_rank(embed, 2).shape[1] if embed is not None else 0,
+        "num_mapping_layers": num_mapping,
+        "num_layers": len(layers) - 1,
+        "image_channels": image_channels,
+        "conv_kernel": kernel,
+        "use_radial_filters": kernel == 1,
+        "channel_max": max(width for *_, width in layers),
+        "w_avg_source": "file" if "mapping.w_avg" in state else "estimated",
+    }
+    open_values = {
+        name: gaps.fill(name, default)
+        for name, default in (("lr_multiplier", 0.01), ("conv_clamp", 256.0))
+    }
+    return _with_layers(known | open_values, layers)
+
+
+def _with_layers(
+    known: dict[str, Any], layers: list[tuple[int, ...]]
+) -> stylegan3_config.GeneratorConfig:
+    """The configuration whose layers have the sizes and widths in the file's names.
+
+    Raises:
+      ConversionError: none of the published shape has.
+    """
+    expected = [f"L{index}_{size}_{width}" for index, size, width in layers]
+    for exponent in range(10, 20):
+        config = stylegan3_config.GeneratorConfig(**known, channel_base=1 << exponent)
+        if [spec.name for spec in config.layers] == expected:
+            return config
+    raise errors.ConversionError(
+        "a StyleGAN3 generator whose layers have other sizes than the published"
+        " settings give (cutoffs, margin, critical layers), which a state dict does"
+        " not tell; convert the training's own .pkl instead"
+    )
+
+
+def _recognize_state_dict(tree: Any) -> bool:
+    return names.is_state_dict(tree) and any(
+        all(mark in tree for mark in marks) for marks in (_INPUT_MARKS, _BARE_MARKS)
+    )
+
+
+STATE_DICT_KIND = base.Kind(
+    name="nvidia_stylegan3_state_dict",
+    description="state dict of NVIDIA's StyleGAN3 generator",
+    recognize=_recognize_state_dict,
+    missing=base.needs(_INPUT_MARKS, _BARE_MARKS),
+    parts=lambda tree: ("G_ema",),
+    build=_build_state_dict,
+)
 KIND = base.Kind(
     name="nvidia_stylegan3",
     description="StyleGAN3 pickle, configuration T or R (NVIDIA)",
     recognize=_recognize,
+    missing=nvidia.missing,
     parts=lambda tree: tuple(nvidia.modules(tree)) or nvidia.PARTS,
     build=_build,
 )

@@ -32,6 +32,11 @@ def is_triple(tree: Any) -> bool:
     )
 
 
+def missing(tree: Any) -> str:
+    """What the tree lacks to be such a file; for `base.Kind`."""
+    return "" if is_triple(tree) else "the pickled networks (G, D, Gs) of TensorFlow"
+
+
 def networks(tree: Any) -> dict[str, Record]:
     """The networks of a file by part, the averaged generator (Gs) first."""
     generator, discriminator, average = tree

@@ -146,6 +146,7 @@ def estimate(
         z = np.zeros((_BATCH, generator.config.z_dim), np.float32)
         z[:count] = random.randn(count, generator.config.z_dim)
         w = np.asarray(_map(generator, z, labels), np.float64)[:count]
+        w = w.reshape(-1, generator.config.w_dim)  # some mappings give many rows
         moments.add(w)
         if p_moments is not None:
             p_moments.add(np.where(w >= 0, w, _P_SLOPE * w))

@@ -79,6 +79,7 @@ def path_lengths(
         ws = [generator.mapping(paths.slerp(*z, place), labels) for place in places]
     else:
         ends = [generator.mapping(end, labels) for end in z]
+        places = [place.reshape(-1, *[1] * (ends[0].ndim - 1)) for place in places]
         ws = [ends[0] + (ends[1] - ends[0]) * place for place in places]
     options = {} if noise is None else {"noise": noise}
     both = styles.broadcast(jnp.concatenate(ws), generator.config.num_ws)

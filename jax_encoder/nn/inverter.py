@@ -113,14 +113,15 @@ class Inverter(nnx.Module):
         Returns:
           `[num_steps, N, num_ws, w_dim]`.
         """
-        images = images_lib.check_images(images)
+        encoder = self.config.encoder
+        images = images_lib.check_images(images, channels=encoder.picture_channels)
         length = self.config.num_steps if num_steps is None else num_steps
         if length < 1:
             raise ValueError(f"`num_steps` must be positive: got {num_steps}.")
         start = jnp.zeros_like(self.latent_avg[...])
         if self.config.is_relative:
             start = self.latent_avg[...]
-        if self.config.encoder.in_channels == 3:
+        if not encoder.is_refining:
             if num_steps not in (None, 1):
                 raise ValueError(
                     f"This encoder encodes in a single step, not in {num_steps}."

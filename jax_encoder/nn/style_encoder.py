@@ -1,4 +1,4 @@
-"""Encoders from pictures to W+: pSp, e4e and ReStyle's variants of both.
+"""Encoders from pictures to W and W+: pSp, e4e, ReStyle's variants, the W encoder.
 
 Richardson et al. 2021 (pSp, arXiv:2008.00951), Tov et al. 2021 (e4e,
 arXiv:2102.02766), Alaluf et al. 2021 (ReStyle, arXiv:2104.02699). They share a
@@ -31,7 +31,10 @@ class StyleEncoderConfig:
         all read the coarsest map (ReStyle).
       is_progressive: the first head gives one w for all rows, the others differences
         to it (e4e); otherwise every head gives its row (pSp).
-      in_channels: 3, or 6 for a picture and its present reconstruction (ReStyle).
+      is_shared: one dense layer behind the mean of the last map gives one w for all
+        rows (the W encoder of e4e and HyperStyle); there are no heads.
+      in_channels: 3; 6 for a picture and its present reconstruction (ReStyle); other
+        numbers for sketches (1) and segmentations (a channel per class).
       input_size: height and width that pictures are resized to.
       widths, depths: of the backbone's stages.
       family: "style-encoder".
@@ -42,6 +45,7 @@ class StyleEncoderConfig:
     backbone: str = "irse50"
     is_pyramid: bool = True
     is_progressive: bool = False
+    is_shared: bool = False
     in_channels: int = 3
     input_size: tuple[int, int] = (256, 256)
     widths: tuple[int, ...] = (64, 128, 256, 512)
@@ -54,15 +58,27 @@ class StyleEncoderConfig:
             raise ValueError(
                 f'`backbone` must be "irse50" or "resnet34": got {self.backbone!r}.'
             )
-        if self.is_pyramid and self.backbone != "irse50":
-            raise ValueError("A feature pyramid needs the backbone irse50.")
+        if self.is_shared and (self.is_pyramid or self.is_progressive):
+            raise ValueError("A shared w has neither a pyramid nor progressive heads.")
         if len(self.widths) != len(self.depths) or len(self.widths) < 3:
             raise ValueError(
                 "`widths` and `depths` must name three stages or more, one entry each:"
                 f" {self.widths}, {self.depths}."
             )
-        if self.in_channels not in (3, 6):
-            raise ValueError(f"`in_channels` must be 3 or 6: {self.in_channels}.")
+        if not 0 < self.in_channels <= 256:
+            raise ValueError(
+                f"`in_channels` must be at least 1 and at most 256: {self.in_channels}."
+            )
+
+    @property
+    def is_refining(self) -> bool:
+        """Whether the encoder sees the present reconstruction too (ReStyle)."""
+        return self.in_channels == 6
+
+    @property
+    def picture_channels(self) -> int:
+        """Channels of the pictures that are encoded."""
+        return 3 if self.is_refining else self.in_channels
 
     def level(self, row: int) -> int:
         """Which map the head of a row reads: 0 the coarsest, then 1, then 2."""
@@ -112,7 +128,7 @@ class StyleEncoder(nnx.Module):
       config: the architecture.
       backbone: an `irse.Body` or a `resnet.ResNet`.
       latlayer1, latlayer2: 1x1 convolutions of the pyramid, where there is one.
-      styles_0, styles_1, ...: one head per row.
+      styles_0, styles_1, ...: one head per row; or `linear`, which all rows share.
     """
 
     config_class = StyleEncoderConfig
@@ -125,7 +141,11 @@ class StyleEncoder(nnx.Module):
             conv = vision_layers.Conv
             self.latlayer1 = conv(config.widths[-2], width, 1, rngs=rngs)
             self.latlayer2 = conv(config.widths[-3], width, 1, rngs=rngs)
-        for row in range(config.num_ws):
+        if config.is_shared:
+            self.linear = vision_layers.Linear(
+                width, config.w_dim, gain=width**-0.5, rngs=rngs
+            )
+        for row in () if config.is_shared else range(config.num_ws):
             head = StyleHead(width, config.w_dim, config.num_convs(row), rngs=rngs)
             setattr(self, f"styles_{row}", head)
 
@@ -139,7 +159,8 @@ class StyleEncoder(nnx.Module):
         """Encodes pictures.
 
         Args:
-          images: `[N, H, W, 3]` in [-1, 1]; resized to the network's size.
+          images: `[N, H, W, C]` in [-1, 1], C as of `config.picture_channels`; resized
+            to the network's size.
           reconstructions: likewise, what the present latents render; encoders of six
             channels only.
           stage: progressive encoders: how many differences are in use; default: all.
@@ -151,14 +172,15 @@ class StyleEncoder(nnx.Module):
           ValueError: the pictures break the convention, or reconstructions are missing
             or not wanted, or `stage` is given to an encoder without stages.
         """
-        if (reconstructions is None) != (self.config.in_channels == 3):
+        if (reconstructions is None) == self.config.is_refining:
             raise ValueError(
                 f"This encoder takes {self.config.in_channels} channels:"
                 " `reconstructions` are for ReStyle's encoders, which need them."
             )
         if stage is not None and not self.config.is_progressive:
             raise ValueError("This encoder has no progressive stages.")
-        x = self._resized(images_lib.check_images(images))
+        channels = self.config.picture_channels
+        x = self._resized(images_lib.check_images(images, channels=channels))
         if reconstructions is not None:
             if reconstructions.shape[0] != images.shape[0]:
                 raise ValueError(
@@ -174,8 +196,10 @@ class StyleEncoder(nnx.Module):
     def _maps(self, x: jax.Array) -> list[jax.Array]:
         """The maps that heads read, coarse to fine."""
         if isinstance(self.backbone, resnet.ResNet):
-            return [dict(self.backbone.stages(x))[f"layer{len(self.config.widths)}"]]
-        ends = self.backbone.stage_ends(x)
+            found = dict(self.backbone.stages(x))
+            ends = [found[f"layer{k + 1}"] for k in range(len(self.config.widths))]
+        else:
+            ends = self.backbone.stage_ends(x)
         if not self.config.is_pyramid:
             return ends[-1:]
         fine, middle, coarse = ends[-3:]
@@ -184,6 +208,9 @@ class StyleEncoder(nnx.Module):
 
     def _rows(self, maps: list[jax.Array], stage: int | None) -> jax.Array:
         config, rows = self.config, []
+        if config.is_shared:
+            w = self.linear(jnp.mean(maps[0], axis=(1, 2)))
+            return jnp.broadcast_to(w[:, None], (len(w), config.num_ws, config.w_dim))
         last = config.num_ws - 1 if stage is None else stage
         for row in range(config.num_ws):
             if config.is_progressive and row > last:

@@ -35,6 +35,9 @@ class GeneratorConfig:
       num_mapping_layers: dense layers of the mapping network.
       lr_multiplier: of the mapping network.
       hidden_dim: width inside the mapping network; default `w_dim`.
+      num_mapped_ws: rows of w that the mapping network gives: 1 for all layers, or one
+        for each (in-domain inversion, Zhu et al. 2020, arXiv:2004.00049).
+      has_tanh: the pictures pass through tanh (likewise).
       fused_scale: True, False or "auto": which upsampling layers use the transposed
         convolution ("auto": those of 128 pixels and more).
       lod: default level of detail; k replaces the last k blocks by enlarging.
@@ -51,6 +54,8 @@ class GeneratorConfig:
     num_mapping_layers: int = 8
     lr_multiplier: float = 0.01
     hidden_dim: int | None = None
+    num_mapped_ws: int = 1
+    has_tanh: bool = False
     fused_scale: bool | str = "auto"
     lod: float = 0.0
     image_channels: int = 3
@@ -68,6 +73,10 @@ class GeneratorConfig:
         if self.fused_scale not in (True, False, "auto"):
             raise ValueError(
                 f'`fused_scale` must be True, False or "auto": {self.fused_scale!r}.'
+            )
+        if self.num_mapped_ws not in (1, self.num_ws):
+            raise ValueError(
+                f"`num_mapped_ws` must be 1 or {self.num_ws}: {self.num_mapped_ws}."
             )
         if len(self.channels) != len(self.resolutions) + 1:
             raise ValueError(
@@ -110,7 +119,7 @@ class MappingNetwork(nnx.Module):
         self.config = config
         hidden = config.hidden_dim or config.w_dim
         widths = [config.z_dim] + [hidden] * (config.num_mapping_layers - 1)
-        widths.append(config.w_dim)
+        widths.append(config.w_dim * config.num_mapped_ws)
         for k in range(config.num_mapping_layers):
             layer = layers.FullyConnected(
                 widths[k], widths[k + 1], lr_multiplier=config.lr_multiplier, rngs=rngs
@@ -125,7 +134,8 @@ class MappingNetwork(nnx.Module):
           labels: must be None or empty.
 
         Returns:
-          w: `[N, w_dim]`, neither truncated nor broadcast.
+          w: `[N, w_dim]`, neither truncated nor broadcast; `[N, num_ws, w_dim]` where
+          the network gives a row for every layer.
 
         Raises:
           ValueError: `z` has the wrong shape, or labels were given.
@@ -139,6 +149,8 @@ class MappingNetwork(nnx.Module):
             # The gain of the weights, not of the bias.
             x = getattr(self, f"dense{k}")(x * activation.SQRT2)
             x = jax.nn.leaky_relu(x, activation.SLOPE)
+        if self.config.num_mapped_ws > 1:
+            return x.reshape(len(x), self.config.num_ws, self.config.w_dim)
         return x
 
 
@@ -305,6 +317,7 @@ class SynthesisNetwork(nnx.Module):
         assert images is not None
         if coarse is not None:
             images = images + blend * (coarse - images)
+        images = jnp.tanh(images) if self.config.has_tanh else images
         return upscale.enlarge(images, 2**whole)
 
     def stages(
