@@ -2,6 +2,8 @@
 
     python -m experiments.convert --source=stylegan2-ffhq-config-f.pkl --output_dir=ffhq
     python -m experiments.convert --source=stylegan2-ada-afhqcat --output_dir=cats
+    python -m experiments.convert --source=vgg16-397923af.pth --heads=vgg.pth \
+      --output_dir=lpips_vgg
     python -m experiments.convert --list
 
 A source is a file, or a name of the zoo (`--list`), which is downloaded. The format is
@@ -24,6 +26,15 @@ _KIND = flags.DEFINE_string("kind", None, "The format, where content cannot tell
 _PART = flags.DEFINE_string(
     "part", None, 'Another network of the file, such as "D"; default: the generator.'
 )
+_HEADS = flags.DEFINE_string(
+    "heads", None, "Heads of LPIPS, a file or a name of the zoo; --source is the trunk."
+)
+_ASSUME = flags.DEFINE_multi_string(
+    "assume",
+    [],
+    "NAME=VALUE: a value that the file lacks, such as lr_multiplier=0.1,"
+    " conv_clamp=256, group_size=4, noise_seed=1; the summary names what was assumed.",
+)
 _DTYPE = flags.DEFINE_enum(
     "dtype", None, ["float32", "float16", "bfloat16"], "Store the weights like this."
 )
@@ -45,6 +56,8 @@ def main(argv):
         for entry in zoo.ENTRIES.values():
             size = f"{entry.size:,} bytes" if entry.size else "size not known"
             print(f"{entry.name}: {entry.file}, {size}; {entry.license}")
+        for name, (trunk, heads) in zoo.PAIRS.items():
+            print(f"{name}: {trunk} with {heads}, joined")
         return 0
     if not _SOURCE.value or not _OUTPUT_DIR.value:
         raise command_line.UsageError("Give --source and --output_dir.")
@@ -54,6 +67,8 @@ def main(argv):
         _SOURCE.value,
         kind=_KIND.value,
         part=_PART.value,
+        heads=_HEADS.value,
+        given=conversion.parse_given(_ASSUME.value),
         license_text=_LICENSE.value,
         sha256=_SHA256.value,
     )

@@ -72,7 +72,7 @@ def _judge(output: pathlib.Path, rows) -> None:
     truth = {k: v for x in folders for k, v in likeness.read_truth(x).items()}
     if not truth:
         return
-    network = resources.load(resources.DEMO_NETWORKS["vgg"]).network
+    network = resources.load(resources.DEMO_NETWORKS["vgg"], "vgg").network
     test_error = demo_assets.known_reading_error(resources.ASSETS)
     judged = likeness.judge(network, rows, output, truth, test_error)
     if judged:

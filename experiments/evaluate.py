@@ -6,6 +6,8 @@ precision and recall. A generator's pictures stand in for a folder, and its perc
 path length is measured. Results: `evaluation.json`, `evaluation.txt`, `pairs.csv`, and
 plots.
 
+Networks are bundles, checkpoint files or names of the zoo.
+
     python -m experiments.evaluate --images=runs/inverted --references=photos \
       --output_dir=runs/evaluation
     python -m experiments.evaluate --generator=ffhq --references=photos \
@@ -18,16 +20,16 @@ from absl import flags
 
 from experiments.comparing import evaluation, evaluation_report
 from experiments.launch import command_line
-from jax_encoder.io import bundles
+from experiments.networks import resources
 from jax_encoder.metrics import path_length
 
 _IMAGES = flags.DEFINE_string("images", "", "Folder or pattern to judge.")
 _REFERENCES = flags.DEFINE_string("references", "", "Folder or pattern to judge by.")
-_GENERATOR = flags.DEFINE_string("generator", "", "Bundle to judge, not --images.")
+_GENERATOR = flags.DEFINE_string("generator", "", "A generator to judge, not --images.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_LPIPS = flags.DEFINE_string("lpips", None, "Bundle; default: demo's; empty: none.")
-_INCEPTION = flags.DEFINE_string("inception", "", "Bundle of Inception, for FID.")
-_IDENTITY = flags.DEFINE_string("identity", "", "Bundle of ArcFace.")
+_LPIPS = flags.DEFINE_string("lpips", None, "Distance; default: demo's; empty: none.")
+_INCEPTION = flags.DEFINE_string("inception", "", "Inception, for FID.")
+_IDENTITY = flags.DEFINE_string("identity", "", "Such as ArcFace.")
 _RESOLUTION = flags.DEFINE_integer(
     "resolution", None, "Sides of the pictures; default: the references'.", 1
 )
@@ -69,7 +71,8 @@ def main(argv):
     )
     output = pathlib.Path(_OUTPUT_DIR.value)
     try:
-        generator = bundles.load(_GENERATOR.value) if _GENERATOR.value else None
+        name = _GENERATOR.value
+        generator = resources.generator(name).network if name else None
         networks = evaluation.load_networks(
             lpips=_LPIPS.value, inception=_INCEPTION.value, identity=_IDENTITY.value
         )

@@ -23,6 +23,9 @@ from jax_encoder.io import caches, files, locks
 
 ENTRIES: dict[str, Entry] = {entry.name: entry for entry in zoo_table.ENTRIES}
 
+PAIRS = zoo_table.PAIRS
+"""Distances of two files, by name: the names of the trunk and of the heads."""
+
 ALIASES = {
     "stylegan_ffhq": "interfacegan-stylegan-ffhq",
     "stylegan_celebahq": "interfacegan-stylegan-celebahq",
@@ -52,7 +55,8 @@ def find(name: str) -> Entry:
     name = ALIASES.get(name, name)
     if name in ENTRIES:
         return ENTRIES[name]
-    close = difflib.get_close_matches(name, ENTRIES, 5, 0.4) or sorted(ENTRIES)
+    known = [*PAIRS, *ENTRIES]
+    close = difflib.get_close_matches(name, known, 5, 0.4) or sorted(known)
     raise ZooError(
         f"{name!r} is neither a file nor a checkpoint of the zoo; similar names:"
         f" {', '.join(close)}."

@@ -266,7 +266,7 @@ _OXFORD = "http://www.robots.ox.ac.uk/~albanie/models/pytorch-mcn"
 def _perceptual() -> list[Entry]:
     entries = [
         Entry(
-            name=f"lpips-{net}",
+            name=f"lpips-{net}-heads",
             file=f"lpips_{net}.pth",
             urls=(
                 "https://raw.githubusercontent.com/richzhang/PerceptualSimilarity/"
@@ -288,6 +288,22 @@ def _perceptual() -> list[Entry]:
             license="BSD-3-Clause (code); trained on ImageNet",
             citation="Simonyan & Zisserman 2015, VGG, arXiv:1409.1556",
             sha256="397923af",
+        ),
+        Entry(
+            name="alexnet",
+            file="alexnet-owt-7be5be79.pth",
+            urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+            license="BSD-3-Clause (code); trained on ImageNet",
+            citation="Krizhevsky et al. 2012, ImageNet Classification",
+            sha256="7be5be79",
+        ),
+        Entry(
+            name="squeezenet",
+            file="squeezenet1_1-b8a52dc0.pth",
+            urls=("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",),
+            license="BSD-3-Clause (code); trained on ImageNet",
+            citation="Iandola et al. 2016, SqueezeNet, arXiv:1602.07360",
+            sha256="b8a52dc0",
         ),
         Entry(
             name="vgg-face",
@@ -334,3 +350,10 @@ ENTRIES: tuple[Entry, ...] = (
     *_on_drive(),
     *_perceptual(),
 )
+
+# Distances of two files: name -> (the trunk's name, the heads' name).
+PAIRS: dict[str, tuple[str, str]] = {
+    "lpips-vgg": ("vgg16", "lpips-vgg-heads"),
+    "lpips-alex": ("alexnet", "lpips-alex-heads"),
+    "lpips-squeeze": ("squeezenet", "lpips-squeeze-heads"),
+}

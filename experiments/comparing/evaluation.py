@@ -9,13 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 
-import jax_encoder
+from experiments.networks import resources
 from jax_encoder.io import bundles, images, progress
 from jax_encoder.latents import styles
 from jax_encoder.metrics import features, pairs, path_length, sets
-
-_DEMO_LPIPS = pathlib.Path(jax_encoder.__file__).parent / "assets" / "avatar_lpips"
-
 
 # The order in which measures are listed.
 MEASURES = ("psnr", "ssim", "ms_ssim", "lpips", "identity", "mse")
@@ -90,20 +87,26 @@ def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
     """Loads the networks that measure.
 
     Args:
-      lpips: bundle; "" for none; None for the demo's, where it is installed.
-      inception: bundle; "" for none.
-      identity: bundle; "" for none.
+      lpips: bundle, file or name of the zoo; "" for none; None for the demo's, where it
+        is installed.
+      inception: likewise; "" for none.
+      identity: likewise; "" for none.
 
     Returns:
       The networks under these names, as far as there are.
 
     Raises:
-      BundleError: a directory is no bundle.
+      Failure: one cannot be read, or is of another sort.
     """
     if lpips is None:
-        lpips = str(_DEMO_LPIPS) if bundles.is_bundle(_DEMO_LPIPS) else ""
+        demo = resources.DEMO_NETWORKS["lpips"]
+        lpips = str(demo) if bundles.is_bundle(demo) else ""
     named = {"lpips": lpips, "inception": inception, "identity": identity}
-    return {name: bundles.load(where) for name, where in named.items() if where}
+    return {
+        name: resources.load(where, name).network
+        for name, where in named.items()
+        if where
+    }
 
 
 def run(options: Options, networks: Mapping[str, Any], generator: Any = None) -> Report:

@@ -1,7 +1,10 @@
 """From a checkpoint to a bundle, with a summary for the person."""
 
 import dataclasses
+import math
+import pathlib
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,11 +28,15 @@ class Conversion:
 
     Attributes:
       network: the module.
+      path: the checkpoint.
       provenance: for the bundle.
+      assumed: the values that the file lacks, by name, as they were assumed.
     """
 
     network: Any
+    path: pathlib.Path
     provenance: dict[str, Any]
+    assumed: Mapping[str, Any]
 
 
 def announce(entry: zoo.Entry) -> None:
@@ -42,6 +49,8 @@ def convert(
     *,
     kind: str | None = None,
     part: str | None = None,
+    heads: str | None = None,
+    given: Mapping[str, Any] | None = None,
     license_text: str | None = None,
     sha256: str | None = None,
 ) -> Conversion:
@@ -51,30 +60,143 @@ def convert(
       source: a path, or a name of the zoo.
       kind: the layout; recognized by content if None.
       part: the network among several in the file.
+      heads: of LPIPS, a path or a name of the zoo: `source` is the trunk then.
+      given: values that the file lacks, by name, instead of the usual ones.
       license_text: of the weights, if the person knows it.
       sha256: that the file must have.
 
     Raises:
       Failure: it cannot be had or converted.
     """
+    if source in zoo.PAIRS and not pathlib.Path(source).exists():
+        source, heads = zoo.PAIRS[source]
     try:
         path, entry = zoo.locate(source, announce=announce, sha256=sha256)
+        if heads is not None:
+            return _join(path, entry, heads, license_text)
         kind = kind or (entry.kind if entry else None)
-        network = converters.load(path, kind=kind, part=part)
+        found = converters.load_noting(path, kind=kind, part=part, given=given)
     except ValueError as error:
         raise command_line.Failure(str(error)) from error
-    digest = files.sha256(path)
-    entry = entry or zoo.find_sha256(digest)
-    provenance = {"source": path.name, "sha256": digest}
+    provenance = _provenance(path, entry, license_text)
     if part is not None:
         provenance["part"] = part
+    w_avg = getattr(found.network.config, "w_avg_source", None)
+    if w_avg is not None:
+        provenance["w_avg"] = w_avg
+    if found.assumed:
+        provenance["assumed"] = dict(found.assumed)
+    if given:
+        provenance["given"] = dict(given)
+    return Conversion(
+        network=found.network,
+        path=path,
+        provenance=provenance,
+        assumed=found.assumed,
+    )
+
+
+def _join(
+    trunk: pathlib.Path,
+    entry: zoo.Entry | None,
+    heads: str,
+    license_text: str | None,
+) -> Conversion:
+    """The distance of a trunk and its heads."""
+    path, heads_entry = zoo.locate(heads, announce=announce)
+    network = converters.load_lpips(trunk, path)
+    provenance = _provenance(trunk, entry, license_text)
+    provenance["heads"] = _provenance(path, heads_entry, license_text)
+    return Conversion(network=network, path=trunk, provenance=provenance, assumed={})
+
+
+def _provenance(
+    path: pathlib.Path, entry: zoo.Entry | None, license_text: str | None
+) -> dict[str, Any]:
+    """Where a file came from, for the bundle."""
+    digest = files.sha256(path)
+    entry = entry or zoo.find_sha256(digest)
+    provenance: dict[str, Any] = {"source": path.name, "sha256": digest}
     if entry is not None:
         provenance |= {"zoo": entry.name, "citation": entry.citation}
     provenance["license"] = license_text or (entry.license if entry else "not known")
-    w_avg = getattr(network.config, "w_avg_source", None)
-    if w_avg is not None:
-        provenance["w_avg"] = w_avg
-    return Conversion(network=network, provenance=provenance)
+    return provenance
+
+
+def parse_given(texts: Sequence[str]) -> dict[str, Any]:
+    """Values that a file lacks, out of "name=value" as a person writes them.
+
+    Args:
+      texts: such as ["lr_multiplier=0.1", "conv_clamp=256"]; a value is a number,
+        "true", "false", "none", a word, or numbers with ":" between them.
+
+    Raises:
+      UsageError: there is no value, or no such name.
+    """
+    found = {}
+    for text in texts:
+        name, has_value, value = text.partition("=")
+        if not has_value or name not in _GIVEN:
+            raise command_line.UsageError(
+                f"--assume={text}: give NAME=VALUE; the names: {', '.join(_GIVEN)}."
+            )
+        try:
+            found[name] = _GIVEN[name](value.strip().lower())
+        except ValueError:
+            raise command_line.UsageError(
+                f"--assume={text}: {value!r} is no value for {name}."
+            ) from None
+    return found
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 1 << 31:
+        raise ValueError(text)
+    return value
+
+
+def _rows(text: str) -> int:
+    if not 4 <= int(text) <= 64:
+        raise ValueError(text)
+    return int(text)
+
+
+def _unless_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: None if text == "none" else parse(text)
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError(text)
+    return text == "true"
+
+
+def _taps(text: str) -> tuple[float, ...]:
+    taps = tuple(float(part) for part in text.split(":"))
+    if not all(map(math.isfinite, taps)) or not 0 < len(taps) <= 64 or not sum(taps):
+        raise ValueError(text)
+    return taps
+
+
+_GIVEN: dict[str, Callable[[str], Any]] = {
+    "lr_multiplier": _positive,
+    "conv_clamp": _unless_none(_positive),
+    "group_size": _unless_none(lambda text: max(_count(text), 1)),
+    "noise_seed": _count,
+    "taps": _taps,
+    "fused_scale": lambda text: text if text == "auto" else _truth(text),
+    "has_tanh": _truth,
+    "use_wscale": _truth,
+    "num_ws": _rows,
+}
 
 
 def save(conversion: Conversion, directory: str, dtype: str | None = None) -> None:
@@ -110,5 +232,14 @@ def summarize(conversion: Conversion) -> str:
         "license": provenance["license"],
         "citation": provenance.get("citation"),
     }
+    if conversion.assumed:
+        facts["assumed"] = f"{assumptions(conversion)}: the file does not tell"
+        if set(conversion.assumed) & set(_GIVEN):
+            facts["assumed"] += "; give another value with --assume=NAME=VALUE"
     lines = [f"{name:>12}: {fact}" for name, fact in facts.items() if fact is not None]
     return "\n".join(lines)
+
+
+def assumptions(conversion: Conversion) -> str:
+    """What was assumed, as NAME=VALUE."""
+    return ", ".join(f"{name}={value}" for name, value in conversion.assumed.items())

@@ -17,10 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import converters
-from converters.zoo import catalog as zoo
 from experiments.launch import command_line
-from experiments.networks import conversion
+from experiments.networks import conversion, roles
 from jax_encoder import demo
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import starts
@@ -57,28 +55,39 @@ class Source:
     sha256: str
 
 
-def load(path: str | os.PathLike) -> Source:
+def load(path: str | os.PathLike, role: str | None = None) -> Source:
     """Reads a network.
 
     Args:
       path: a bundle's directory, a checkpoint file, or a name of the zoo, which is
         downloaded once.
+      role: a key of `roles.ROLES`: what the network must be able to do.
 
     Returns:
       The network and where it came from.
 
     Raises:
-      Failure: it cannot be read; says why.
+      Failure: it cannot be read, or cannot play the role; says why.
     """
-    try:
-        path, entry = zoo.locate(path, announce=conversion.announce)
-        if not path.is_dir():
-            network = converters.load(path, kind=entry.kind if entry else None)
-            return Source(network=network, path=path, sha256=files.sha256(path))
-        found = bundles.read(path, verify=command_line.is_verifying())
-    except ValueError as error:
-        raise command_line.Failure(str(error)) from error
-    return Source(network=found.network, path=path, sha256=found.digest)
+    if not pathlib.Path(path).is_dir():
+        converted = conversion.convert(os.fspath(path))
+        if converted.assumed:
+            assumed = conversion.assumptions(converted)
+            print(f"{path}: assumed {assumed}", file=sys.stderr)
+        network, digest = converted.network, converted.provenance["sha256"]
+        path = converted.path
+    else:
+        path = pathlib.Path(path)
+        try:
+            found = bundles.read(path, verify=command_line.is_verifying())
+        except ValueError as error:
+            raise command_line.Failure(str(error)) from error
+        network, digest = found.network, found.digest
+    if role == "generator":  # also the one inside an encoder's file
+        network = getattr(network, "decoder", network)
+    if role is not None:
+        roles.check(network, role, str(path))
+    return Source(network=network, path=path, sha256=digest)
 
 
 def generator(path: str | None) -> Source:
@@ -93,12 +102,7 @@ def generator(path: str | None) -> Source:
     Raises:
       Failure: it cannot be read, or is no generator.
     """
-    source = load(path or DEMO_GENERATOR)
-    network = getattr(source.network, "decoder", source.network)
-    if not hasattr(network, "synthesis"):
-        kind = type(network).__name__
-        raise command_line.Failure(f"{source.path}: a {kind}, not a generator.")
-    return dataclasses.replace(source, network=network)
+    return load(path or DEMO_GENERATOR, "generator")
 
 
 def networks(
@@ -131,13 +135,13 @@ def networks(
                 f" faces only. For photographs give a converted one.",
                 file=sys.stderr,
             )
-        found[name] = _load_once(os.fspath(path))
+        found[name] = _load_once(os.fspath(path), name)
     return found
 
 
 @functools.cache
-def _load_once(path: str) -> Any:
-    return load(path).network
+def _load_once(path: str, role: str) -> Any:
+    return load(path, role).network
 
 
 def _from_bundle(

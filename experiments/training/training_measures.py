@@ -99,13 +99,14 @@ class Judge:
     @functools.cached_property
     def _features(self) -> tuple[Any, str]:
         path = self._networks.inception or self._vgg_path
-        network = resources.load(path).network
+        role = "inception" if self._networks.inception else "vgg"
+        network = resources.load(path, role).network
         kind = "Inception: " if self._networks.inception else ""
         return network, kind + pathlib.Path(path).name
 
     @functools.cached_property
     def _lpips(self) -> Any:
-        return resources.load(self._lpips_path).network
+        return resources.load(self._lpips_path, "lpips").network
 
     @functools.cached_property
     def _real(self) -> evaluation.RealPictures:

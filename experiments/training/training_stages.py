@@ -72,7 +72,7 @@ def run(job: Job) -> stylegan2.Generator:
 def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
     if job.start is None:
         return stylegan2.Generator(preset.generator, rngs=nnx.Rngs(job.seed))
-    generator = resources.load(job.start).network
+    generator = resources.load(job.start, "generator").network
     if not isinstance(generator, stylegan2.Generator):
         raise ValueError(f"{job.start} is no StyleGAN2 generator.")
     if generator.config.resolution != job.resolution:
