@@ -69,6 +69,9 @@ _MEASURE_EVERY = flags.DEFINE_integer(
 _NUM_FID = flags.DEFINE_integer(
     "num_fid", 2000, "Pictures for FID, four per path for PPL; 0 for neither.", 0
 )
+_IMAGE_CHANNELS = flags.DEFINE_enum(
+    "image_channels", "3", ["1", "3", "4"], "Gray (1), RGB or RGBA (4) pictures."
+)
 _INCEPTION = flags.DEFINE_string(
     "inception",
     None,
@@ -85,6 +88,8 @@ def main(argv):
     for taught in (_BOOTSTRAP, _LESSON_WEIGHT):
         if taught.value and _DATA.value != "faces":
             raise command_line.UsageError(f"--{taught.name} needs --data=faces.")
+    if _IMAGE_CHANNELS.value != "3" and _DATA.value == "faces":
+        raise command_line.UsageError("--data=faces are RGB: drop --image_channels.")
     changes = {
         "batch_size": _BATCH_SIZE.value,
         "learning_rate": _LEARNING_RATE.value,
@@ -101,6 +106,7 @@ def main(argv):
         data=_DATA.value,
         preset=_PRESET.value,
         resolution=_RESOLUTION.value,
+        image_channels=int(_IMAGE_CHANNELS.value),
         changes={name: value for name, value in changes.items() if value is not None},
         start=_GENERATOR.value,
         mapping_steps=_MAPPING.value,

@@ -63,8 +63,14 @@ def main(argv):
             shares_weights=_SHARED.value,
             locality_weight=_LOCALITY.value,
         )
-        side = source.network.config.resolution
-        pivots = tuning.read_pivots(_IMAGES.value, _CODES.value, side, source.sha256)
+        own = source.network.config
+        pivots = tuning.read_pivots(
+            _IMAGES.value,
+            _CODES.value,
+            own.resolution,
+            source.sha256,
+            own.image_channels,
+        )
         tune = tuner.Tuner(models=models, config=config)
         tuned = tune(pivots.ws, pivots.wanted, jax.random.key(_SEED.value))
     except ValueError as error:

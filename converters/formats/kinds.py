@@ -159,9 +159,10 @@ def _finding(tree: Any, name: str | None) -> recognition.Finding:
 
 def _single(candidate: recognition.Candidate) -> Kind:
     """The one kind of a candidate."""
-    if len(candidate.kinds) > 1:
+    first, *others = candidate.kinds
+    if others:
         several = ", ".join(repr(kind.name) for kind in candidate.kinds)
         raise errors.ConversionError(
             f"the content fits several kinds; name one of kind={several}"
         )
-    return candidate.kinds[0]
+    return first

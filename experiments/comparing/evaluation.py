@@ -232,7 +232,8 @@ def samples(
     key = jax.random.key(seed)
     for start in range(0, num, batch_size):
         drawn = _sample(generator, jax.random.fold_in(key, start), psi, size=batch_size)
-        rounded = images.from_uint8(images.to_uint8(np.asarray(drawn)))
+        shown = images.with_channels(np.asarray(drawn), 3)  # as files are read
+        rounded = images.from_uint8(images.to_uint8(shown))
         yield rounded[: num - start]
 
 

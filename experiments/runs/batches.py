@@ -199,7 +199,7 @@ class _Run:
     def _read(self, path) -> _Picture | None:
         """The picture, or None after it was reported."""
         try:
-            image = images.decode(path)
+            image = images.decode(path, self.engine.channels)
             digest = files.sha256(path)
         except images.PictureError as error:
             self._fail(path, f"{error.reason}; {error.remedy}")
@@ -385,5 +385,6 @@ def _describe(losses: np.ndarray) -> str:
 
 def _beside(target: np.ndarray, image: np.ndarray, scale: int) -> np.ndarray:
     """Two pictures side by side, each pixel `scale` times as large."""
-    both = np.concatenate([images.to_uint8(target), images.to_uint8(image)], axis=1)
+    pair = (images.with_channels(x, 3) for x in (target, image))
+    both = np.concatenate([images.to_uint8(x) for x in pair], axis=1)
     return both.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -163,7 +163,9 @@ def report(
     title = f"{job.preset}, {engine.details['space'].upper()}, {engine.num_steps} steps"
 
     def fit(image):
-        return images.fit(image, engine.resolution, job.options.crop)
+        target = images.fit(image, engine.resolution, job.options.crop)
+        # As the engine saw it, in colors: the sheet reads all pictures so.
+        return images.with_channels(images.with_channels(target, engine.channels), 3)
 
     reports.write_contact_sheet(job.output, rows, fit, title)
     reports.write_loss_curves(job.output, rows, title)

@@ -44,6 +44,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def channels(self) -> int:
+        """Of targets and reconstructions: 3; 1 for gray, 4 for RGBA generators."""
+        ...
+
+    @property
     def num_steps(self) -> int:
         """In all."""
         ...

@@ -53,6 +53,11 @@ class ProjectorEngine:
         return self.inverter.models.generator.config.resolution
 
     @property
+    def channels(self) -> int:
+        """Of targets and reconstructions."""
+        return getattr(self.models.generator.config, "image_channels", 3)
+
+    @property
     def num_steps(self) -> int:
         """In all."""
         return self.inverter.config.num_steps

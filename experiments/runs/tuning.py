@@ -64,7 +64,11 @@ class Pivots:
 
 
 def read_pivots(
-    pictures: str, directory: str, resolution: int, generator_sha256: str
+    pictures: str,
+    directory: str,
+    resolution: int,
+    generator_sha256: str,
+    channels: int = 3,
 ) -> Pivots:
     """Reads the pictures that have a code, with their codes.
 
@@ -73,6 +77,7 @@ def read_pivots(
       directory: what `encode_image` wrote.
       resolution: of the generator.
       generator_sha256: of the generator to be tuned.
+      channels: of its pictures.
 
     Returns:
       The pivots.
@@ -93,7 +98,7 @@ def read_pivots(
                 f"{file} is a code of the generator {owner}, not of {generator_sha256}:"
                 " name the generator it was found with."
             )
-        target = jnp.asarray(images.fit(images.read(path), resolution))
+        target = jnp.asarray(images.fit(images.read(path, channels), resolution))
         table = code.arrays.get("colors", code.arrays.get("colours"))
         if table is None:
             table = colors.as_array(target[None], colors.of_each(target[None]))[0]

@@ -31,6 +31,7 @@ class Job:
     data: str = "faces"
     preset: str = "auto"
     resolution: int = 64
+    image_channels: int = 3
     changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     start: str | None = None
     mapping_steps: int = 45_000
@@ -47,8 +48,12 @@ class Job:
 def run(job: Job) -> stylegan2.Generator:
     """Runs the stages that are not done, and writes the bundle `generator`."""
     preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
+    channels = {"image_channels": job.image_channels}
     preset = dataclasses.replace(
-        preset, training=dataclasses.replace(preset.training, **job.changes)
+        preset,
+        generator=dataclasses.replace(preset.generator, **channels),
+        discriminator=dataclasses.replace(preset.discriminator, **channels),
+        training=dataclasses.replace(preset.training, **job.changes),
     )
     key = jax.random.key(job.seed)
     source = _source(job, key)
@@ -79,6 +84,11 @@ def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
         raise ValueError(
             f"{job.start} makes pictures of {generator.config.resolution} pixels: give"
             f" --resolution={generator.config.resolution}."
+        )
+    if generator.config.image_channels != job.image_channels:
+        raise ValueError(
+            f"{job.start} makes pictures of {generator.config.image_channels} channels:"
+            f" give --image_channels={generator.config.image_channels}."
         )
     return generator
 
@@ -236,7 +246,9 @@ def _is_measured(job: Job, done: int, is_last: bool) -> bool:
 def _source(job: Job, key: jax.Array) -> sources.Source:
     if job.data == "faces":
         return rendered.source(jax.random.fold_in(key, 17), job.resolution)
-    return sources.folder(job.data, job.resolution, seed=job.seed)
+    return sources.folder(
+        job.data, job.resolution, channels=job.image_channels, seed=job.seed
+    )
 
 
 def _provenance(job: Job) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def as_array(images: jax.Array, generator: Colors) -> jax.Array:
     own = of_each(images)
     rows = [own.mean, own.std, generator.mean, generator.std]
     table = jnp.stack([jnp.broadcast_to(row, own.mean.shape) for row in rows], axis=1)
-    return table.reshape(-1, 2, 2, 3)
+    return table.reshape(-1, 2, 2, images.shape[-1])
 
 
 def from_array(table: jax.Array) -> tuple[Colors, Colors]:

@@ -53,10 +53,12 @@ def iterate(
       ValueError: the targets do not have the generator's resolution.
     """
     full = models.generator.config.resolution
-    if targets.ndim != 4 or targets.shape[1:] != (full, full, 3):
+    channels = getattr(models.generator.config, "image_channels", 3)
+    if targets.ndim != 4 or targets.shape[1:] != (full, full, channels):
         raise ValueError(
-            f"`targets` must be [N, {full}, {full}, 3], the generator's resolution:"
-            f" got {targets.shape}. Resize them with `jax_encoder.io.images.fit`."
+            f"`targets` must be [N, {full}, {full}, {channels}], as the generator's"
+            f" pictures: got {targets.shape}. Read and resize them with"
+            " `jax_encoder.io.images.read` and `fit`."
         )
     state = jax.tree.map(jnp.copy, state)  # The caller's stays whole.
     problem, current = None, None

@@ -281,7 +281,8 @@ def load_pool(
     side = int(loading.check(path, arrays, "side", ()))
     if not 1 <= side <= _MAX_SIDE:
         raise loading.LoadError(path, f"a side of {side}, not 1 to {_MAX_SIDE}")
-    image = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    channels = getattr(models.generator.config, "image_channels", 3)
+    image = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
     abstract = jax.eval_shape(
         lambda models, images: _prepare(models, images, config), models, image
     )

@@ -213,7 +213,7 @@ def _choose_side(pictures: Grid) -> int:
 
 def _resize(picture: np.ndarray, side: int) -> Image.Image:
     """The picture with its longer side scaled to `side`."""
-    image = Image.fromarray(images.to_uint8(picture))
+    image = images.to_pillow(images.with_channels(np.asarray(picture), 3))
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     is_whole = scale >= 1 and float(scale).is_integer()

@@ -71,6 +71,8 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     shape = None
     for index, frame in enumerate(frames):
         frame = np.asarray(frame)
+        if frame.ndim == 3 and frame.shape[-1] in (1, 4):
+            frame = images.with_channels(frame, 3)
         shape = shape or frame.shape
         if frame.ndim != 3 or frame.shape[-1] != 3 or frame.shape != shape:
             raise ValueError(

@@ -25,6 +25,7 @@ EXTENSIONS = frozenset(
     """.png .jpg .jpeg .jpe .jfif .mpo .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm
     .pnm .avif""".split()  # noqa: SIM905
 )
+_WITH_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")
 _GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -44,7 +45,7 @@ class PictureError(ValueError):
         self.remedy = remedy
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
+def read(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """Reads a picture.
 
     Transparent pixels are composited on white, CMYK becomes RGB, 16-bit values keep
@@ -53,27 +54,29 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
     Args:
       path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM or AVIF file; recognized by content.
+      channels: 3; 1 for gray; 4 for RGBA, whose transparency is kept.
 
     Returns:
-      `[H, W, 3]` float32 RGB in [-1, 1].
+      `[H, W, channels]` float32 in [-1, 1].
 
     Raises:
       PictureError: the file is missing, unreadable, truncated, not a picture, or has
         more than `MAX_PIXELS` pixels.
     """
-    return _to_float(decode(path))
+    return _to_float(decode(path, channels))
 
 
-def decode(path: str | os.PathLike) -> np.ndarray:
+def decode(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """Reads a picture as `read` does, with 8 bits where they say it all.
 
     For large pictures that are to be reduced by `fit`, which takes either.
 
     Args:
       path: as of `read`.
+      channels: as of `read`.
 
     Returns:
-      `[H, W, 3]`: uint8, or float32 in [-1, 1] of a file with 16-bit gray values.
+      `[H, W, channels]`: uint8, or float32 in [-1, 1] of a file with 16-bit gray.
 
     Raises:
       PictureError: as `read`.
@@ -85,8 +88,43 @@ def decode(path: str | os.PathLike) -> np.ndarray:
             raise PictureError(
                 path, "32-bit values beyond 16 bits", "save it with 8 or 16 bits"
             )
-        return np.repeat((gray / 32767.5 - 1.0)[..., None], 3, axis=-1)
-    return np.asarray(_to_rgb(image, path))
+        return with_channels((gray / 32767.5 - 1.0)[..., None], channels)
+    if channels == 4 and image.has_transparency_data:
+        return np.asarray(image.convert("RGBA"))
+    return with_channels(np.asarray(_to_rgb(image, path)), channels)
+
+
+def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
+    """A gray, RGB or RGBA picture as one of another kind.
+
+    Gray is the luma of ITU-R BT.601; transparency shows white; what has none gets an
+    opaque one.
+
+    Args:
+      image: `[H, W, 1, 3 or 4]`, float in [-1, 1] or uint8.
+      channels: 1, 3 or 4.
+
+    Returns:
+      `[H, W, channels]` of the same type.
+    """
+    if image.shape[-1] == channels:
+        return image
+    full = 255 if image.dtype == np.uint8 else 1.0
+    if image.shape[-1] == 4:
+        low = 0 if image.dtype == np.uint8 else -1.0
+        opacity = (image[..., 3:].astype(np.float32) - low) / (full - low)
+        mixed = image[..., :3] * opacity + full * (1 - opacity)
+        mixed = mixed if low else np.asarray(mixed + 0.5)
+        image = mixed.astype(image.dtype)
+    if image.shape[-1] == 1:
+        image = np.repeat(image, 3, axis=-1)
+    if channels == 1:
+        gray = image @ np.asarray([0.299, 0.587, 0.114], np.float32)
+        gray = gray + 0.5 if image.dtype == np.uint8 else gray
+        return gray[..., None].astype(image.dtype)
+    if channels == 4:
+        return np.concatenate([image, np.full_like(image[..., :1], full)], axis=-1)
+    return image
 
 
 def _open(path: str | os.PathLike) -> Image.Image:
@@ -147,17 +185,17 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
     already is returned as it is.
 
     Args:
-      image: `[H, W, 3]` in [-1, 1] or uint8, any size.
+      image: `[H, W, C]` in [-1, 1] or uint8, any size; C is 1, 3 or 4.
       resolution: sides of the result in pixels.
       crop: "center", or "none" to change the aspect ratio instead of cropping.
 
     Returns:
-      `[resolution, resolution, 3]` float32 in [-1, 1].
+      `[resolution, resolution, C]` float32 in [-1, 1].
 
     Raises:
-      ValueError: an unknown `crop`, no RGB picture, or `resolution` below 1.
+      ValueError: an unknown `crop`, no picture, or `resolution` below 1.
     """
-    _check_rgb(image)
+    _check_channels(image)
     if crop not in ("center", "none"):
         raise ValueError(f"`crop` must be 'center' or 'none', got {crop!r}.")
     if resolution < 1:
@@ -168,14 +206,22 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
         image = image[top : top + side, left : left + side]
     if image.shape[:2] == (resolution, resolution):
         return _to_float(image)
-    picture = Image.fromarray(to_uint8(image))
+    picture = to_pillow(image)
     resized = picture.resize((resolution, resolution), Image.Resampling.LANCZOS)
-    return from_uint8(np.asarray(resized))
+    return from_uint8(np.asarray(resized).reshape(resolution, resolution, -1))
 
 
-def _check_rgb(image: np.ndarray) -> None:
-    if image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-        raise ValueError(f"`image` must be [H, W, 3], got {image.shape=}.")
+def to_pillow(image: np.ndarray) -> Image.Image:
+    """The 8-bit picture of Pillow, of mode L, RGB or RGBA."""
+    pixels = to_uint8(image)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def _check_channels(image: np.ndarray) -> None:
+    if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or 0 in image.shape:
+        raise ValueError(
+            f"`image` must be [H, W, 3] (1 for gray, 4 for RGBA), got {image.shape=}."
+        )
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -217,14 +263,15 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
 
     Args:
       path: its extension chooses the format (PNG, JPEG, WebP...).
-      image: `[H, W, 3]`, float in [-1, 1] or uint8.
+      image: `[H, W, C]`, float in [-1, 1] or uint8; C is 1, 3 or 4. Formats without
+        transparency show white there.
 
     Raises:
-      ValueError: no RGB picture, or an extension of no format.
+      ValueError: no picture, or an extension of no format.
       WriteError: the disk is full or read-only.
     """
     image = np.asarray(image)
-    _check_rgb(image)
+    _check_channels(image)
     extension = pathlib.Path(path).suffix.lower()
     Image.init()
     if extension not in EXTENSIONS or extension not in Image.EXTENSION:
@@ -234,7 +281,9 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
     encoded = io.BytesIO()
     is_jpeg = Image.EXTENSION[extension] == "JPEG"
     options = {"quality": 95} | ({"subsampling": 0} if is_jpeg else {})
-    picture = Image.fromarray(to_uint8(image))
+    if image.shape[-1] == 4 and Image.EXTENSION[extension] not in _WITH_ALPHA:
+        image = with_channels(image, 3)
+    picture = to_pillow(image)
     picture.save(encoded, Image.EXTENSION[extension], **options)
     files.write_bytes(path, encoded.getvalue())
 

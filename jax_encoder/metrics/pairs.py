@@ -1,6 +1,7 @@
 """Measures of pairs of pictures: `(images, targets) -> [N]`.
 
-Pictures are `[N, H, W, 3]` in [-1, 1]. The measures neither clamp nor round.
+Pictures are `[N, H, W, C]` in [-1, 1], C 1, 3 or 4. The measures neither clamp nor
+round.
 """
 
 from typing import Any
@@ -91,8 +92,10 @@ def identity_similarity(
 
 
 def _check(images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    images = images_lib.check_images(images)
-    targets = images_lib.check_images(targets, name="targets")
+    channels = images.shape[-1] if images.ndim == 4 else 3
+    channels = channels if channels in (1, 4) else 3
+    images = images_lib.check_images(images, channels=channels)
+    targets = images_lib.check_images(targets, channels=channels, name="targets")
     if images.shape != targets.shape:
         raise ValueError(
             "`images` and `targets` must have the same shape: got"

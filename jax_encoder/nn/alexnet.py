@@ -72,7 +72,7 @@ class AlexNet(nnx.Module):
         wanted = set(names if layers is None else layers)
         if wanted - set(names):
             raise ValueError(f"`layers` must be out of {list(names)}: got {layers}.")
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         if min(images.shape[1:3]) < 31:
             raise ValueError(f"AlexNet needs 31 pixels a side: got {images.shape}.")
         x = preprocessing.normalize(images, self.config.preprocessing)

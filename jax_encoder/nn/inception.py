@@ -288,7 +288,7 @@ class Inception(nnx.Module):
         Raises:
           ValueError: the pictures break the convention, or a name is unknown.
         """
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         x = resize.bilinear(images, self.config.input_size)
         found = dict(self._stages(x))
         default = ["block0", "block1", "block2", "pool"]

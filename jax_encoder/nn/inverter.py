@@ -17,7 +17,6 @@ from jax_encoder.nn import (
     stylegan3_config,
 )
 from jax_encoder.nn.variables import Buffer
-from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
 
 EncoderConfig = style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
@@ -114,7 +113,7 @@ class Inverter(nnx.Module):
           `[num_steps, N, num_ws, w_dim]`.
         """
         encoder = self.config.encoder
-        images = images_lib.check_images(images, channels=encoder.picture_channels)
+        images = style_encoder.check_pictures(images, encoder)
         length = self.config.num_steps if num_steps is None else num_steps
         if length < 1:
             raise ValueError(f"`num_steps` must be positive: got {num_steps}.")
@@ -130,7 +129,7 @@ class Inverter(nnx.Module):
         mean = self.latent_avg[...][None]
         average = jnp.broadcast_to(
             self.reconstruct(mean),
-            (images.shape[0], *self.config.encoder.input_size, 3),
+            (images.shape[0], *encoder.input_size, self.config.decoder.image_channels),
         )
         ws = jnp.broadcast_to(mean, (images.shape[0], *mean.shape[1:]))
 

@@ -183,11 +183,11 @@ class IRSE(nnx.Module):
         As the identity loss of the encoders: average-pooled to 256, cropped, and
         average-pooled to the size of the network.
         """
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         images = resize.adaptive_average(images, 256)
         face = images[:, slice(*CROP_ROWS), slice(*CROP_COLUMNS)]
         return resize.adaptive_average(face, self.config.input_size)
 
     def _resize(self, images: jax.Array) -> jax.Array:
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         return resize.adaptive_average(images, self.config.input_size)

@@ -282,7 +282,7 @@ class ImageToLandmarks(nnx.Module):
         Raises:
           ValueError: the pictures break the convention.
         """
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         x = resize.bilinear(images, self.config.input_size)
         x = preprocessing.normalize(x, "imagenet")
         for index in range(1, len(self.config.channels) + 1):

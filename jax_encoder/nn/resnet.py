@@ -171,7 +171,11 @@ class ResNet(nnx.Module):
         Raises:
           ValueError: the pictures break the convention, or a name is unknown.
         """
-        images = images_lib.check_images(images, channels=self.config.in_channels)
+        if self.config.in_channels == 3:
+            images = images_lib.check_rgb(images)
+        else:
+            channels = self.config.in_channels
+            images = images_lib.check_images(images, channels=channels)
         if self.config.input_size is not None:
             images = resize.adaptive_average(images, self.config.input_size)
         x = preprocessing.normalize(images, self.config.preprocessing)

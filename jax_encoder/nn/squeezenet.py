@@ -88,7 +88,7 @@ class SqueezeNet(nnx.Module):
         wanted = set(names if layers is None else layers)
         if wanted - set(names):
             raise ValueError(f"`layers` must be out of {names}: got {layers}.")
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         if min(images.shape[1:3]) < 17:
             raise ValueError(f"SqueezeNet needs 17 pixels a side: got {images.shape}.")
         x = preprocessing.normalize(images, self.config.preprocessing)

@@ -179,15 +179,15 @@ class StyleEncoder(nnx.Module):
             )
         if stage is not None and not self.config.is_progressive:
             raise ValueError("This encoder has no progressive stages.")
-        channels = self.config.picture_channels
-        x = self._resized(images_lib.check_images(images, channels=channels))
+        x = self._resized(check_pictures(images, self.config))
         if reconstructions is not None:
             if reconstructions.shape[0] != images.shape[0]:
                 raise ValueError(
                     "One reconstruction per picture: got"
                     f" {reconstructions.shape=} and {images.shape=}."
                 )
-            x = jnp.concatenate([x, self._resized(reconstructions)], axis=-1)
+            shown = images_lib.to_rgb(reconstructions)
+            x = jnp.concatenate([x, self._resized(shown)], axis=-1)
         return self._rows(self._maps(x), stage)
 
     def _resized(self, images: jax.Array) -> jax.Array:
@@ -219,6 +219,17 @@ class StyleEncoder(nnx.Module):
             style = getattr(self, f"styles_{row}")(maps[config.level(row)])
             rows.append(rows[0] + style if config.is_progressive and row else style)
         return jnp.stack(rows, axis=1)
+
+
+def check_pictures(images: jax.Array, config: StyleEncoderConfig) -> jax.Array:
+    """The pictures with the channels that an encoder takes.
+
+    Raises:
+      ValueError: they break the convention.
+    """
+    if config.picture_channels == 3:
+        return images_lib.check_rgb(images)
+    return images_lib.check_images(images, channels=config.picture_channels)
 
 
 def _upsample_add(coarse: jax.Array, fine: jax.Array) -> jax.Array:

@@ -150,7 +150,7 @@ class VGG(nnx.Module):
             raise ValueError(
                 f"Unknown layers {unknown}: this network has {config.layer_names}."
             )
-        images = images_lib.check_images(images)
+        images = images_lib.check_rgb(images)
         if config.input_size is not None:
             images = resize.adaptive_average(images, config.input_size)
         x = preprocessing.normalize(images, config.preprocessing)

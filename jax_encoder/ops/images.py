@@ -1,6 +1,7 @@
 """The public image convention, checked where a user enters.
 
-An image batch is `[N, H, W, 3]`, float, RGB, nominally in [-1, 1].
+An image batch is `[N, H, W, C]`, float, nominally in [-1, 1]: RGB, or gray (C is 1) or
+RGBA (4) where a generator has it.
 """
 
 import jax
@@ -49,6 +50,39 @@ def check_images(
     if not isinstance(images, jax.core.Tracer):
         _check_values(images, name)
     return jnp.asarray(images)
+
+
+def check_rgb(images: jax.Array, *, name: str = "images") -> jax.Array:
+    """Checks pictures, and makes those of gray and RGBA generators RGB.
+
+    What every network calls that was trained on RGB. Transparency shows white, as in
+    the readers of files.
+
+    Args:
+      images: `[N, H, W, C]` in [-1, 1], C 1, 3 or 4.
+      name: how the message calls the argument.
+
+    Returns:
+      `[N, H, W, 3]`.
+
+    Raises:
+      ValueError: as of `check_images`.
+    """
+    channels = images.shape[-1] if images.ndim == 4 else 3
+    images = check_images(
+        images, channels=channels if channels in (1, 4) else 3, name=name
+    )
+    return to_rgb(images)
+
+
+def to_rgb(images: jax.Array) -> jax.Array:
+    """Gray or RGBA `[..., 1 or 4]` as RGB, transparency on white; others as is."""
+    if images.shape[-1] == 1:
+        return jnp.repeat(images, 3, axis=-1)
+    if images.shape[-1] == 4:
+        opacity = (images[..., 3:] + 1) / 2
+        return images[..., :3] * opacity + (1 - opacity)
+    return images
 
 
 def _shape_remedy(shape: tuple[int, ...], channels: int) -> str:

@@ -242,9 +242,24 @@ def draw_color(
 
 
 def recolor(images: jax.Array, matrices: jax.Array) -> jax.Array:
-    """Applies `[N, 4, 4]` color matrices to `[N, H, W, 3]` images."""
-    colors = jnp.einsum("nij,nhwj->nhwi", matrices[:, :3, :3], images)
-    return colors + matrices[:, None, None, :3, 3]
+    """Applies color matrices to pictures.
+
+    Args:
+      images: `[N, H, W, 3]`; gray ones `[N, H, W, 1]` take the mean of what happens to
+        the three colors, as in the official code; of RGBA, opacity stays.
+      matrices: `[N, 4, 4]`.
+
+    Returns:
+      An array like `images`.
+    """
+    linear, offset = matrices[:, :3, :3], matrices[:, None, None, :3, 3]
+    if images.shape[-1] == 1:
+        gain = jnp.mean(jnp.sum(linear, axis=2), axis=1)[:, None, None, None]
+        return images * gain + jnp.mean(offset, axis=-1, keepdims=True)
+    colors = jnp.einsum("nij,nhwj->nhwi", linear, images[..., :3]) + offset
+    if images.shape[-1] == 4:
+        return jnp.concatenate([colors, images[..., 3:]], axis=-1)
+    return colors
 
 
 def adapt(

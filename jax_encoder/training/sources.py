@@ -15,12 +15,15 @@ from jax_encoder.io import images
 Source = Callable[[int, int], jax.Array]
 
 
-def folder(where: str | pathlib.Path, resolution: int, *, seed: int = 0) -> Source:
+def folder(
+    where: str | pathlib.Path, resolution: int, *, channels: int = 3, seed: int = 0
+) -> Source:
     """Returns a source of the pictures in a folder, shuffled, in random reflections.
 
     Args:
       where: a directory or pattern. The pictures are read at once and kept as bytes.
       resolution: of the pictures; others are cropped to squares and resized.
+      channels: 3; 1 for gray, 4 for RGBA.
       seed: of the order.
 
     Raises:
@@ -30,7 +33,10 @@ def folder(where: str | pathlib.Path, resolution: int, *, seed: int = 0) -> Sour
     if not paths:
         raise ValueError(f"There are no pictures in {where}.")
     kept = np.stack(
-        [images.to_uint8(images.fit(images.read(path), resolution)) for path in paths]
+        [
+            images.to_uint8(images.fit(images.read(path, channels), resolution))
+            for path in paths
+        ]
     )
 
     def draw(step: int, num: int) -> jax.Array:

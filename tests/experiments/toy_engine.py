@@ -16,7 +16,8 @@ class ToyEngine:
         self, num_steps=10, chunk=2, pause=0.0, diverges=lambda target: False, seed=0
     ):
         self.resolution, self.num_steps, self.chunk = SIDE, num_steps, chunk
-        self.multiple, self.extensions, self.finishing_share = 1, (), 0.0
+        self.channels, self.multiple = 3, 1
+        self.extensions, self.finishing_share = (), 0.0
         self.pause, self.diverges = pause, diverges
         self.settings = {"num_steps": num_steps, "seed": seed}
         self.details = {"space": "w+", "preset": "toy", "generator_sha256": "0" * 64}
