@@ -26,7 +26,9 @@ def check(data: bytes) -> bool:
     try:
         tree = contents.parse(memoryview(data))[1]
         inspection.walk(tree)
-        kinds.recognize(tree)
+        finding = kinds.find(tree)
+        assert not (finding.layout and finding.candidates)
+        assert all(isinstance(part, str) for part in finding.parts)
         values = tree.values() if isinstance(tree, dict) else tree
         for value in values if isinstance(values, list | tuple) else ():
             if persistence.is_module(value):

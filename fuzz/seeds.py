@@ -46,7 +46,39 @@ def make() -> dict[str, bytes]:
     buffer = io.BytesIO()
     np.save(buffer, _VALUES)
     seeds["array.npy"] = buffer.getvalue()
+    for name, entries in _MARKS.items():
+        seeds[f"{name}.zip"] = streams.torch_zip(_wrapped(entries), {"0": _RAW})
     return seeds
+
+
+# Entries that tell a layout, enough to lead a fuzzer into its recognizer.
+_MARKS = {
+    "genforce_stylegan1": ("synthesis.layer0.const", "mapping.dense0.weight"),
+    "genforce_stylegan2": ("synthesis.early_layer.const", "mapping.dense0.weight"),
+    "idinvert": ("synthesis.layer0.const", "mapping.dense0.fc.weight"),
+    "idinvert_encoder": (
+        "block0.conv.weight",
+        "block1.conv1.weight",
+        "block1.wscale1.bias",
+    ),
+    "w_encoder": ("encoder.linear.weight", "encoder.input_layer.0.weight"),
+    "unknown_encoder": ("encoder.x.weight", "decoder.conv1.conv.modulation.weight"),
+    "lpips_whole": ("net.slice1.0.weight", "lin0.model.1.weight"),
+    "vgg19": tuple(f"features.{k}.weight" for k in (0, 2, 5, 7, 10, 12, 14, 16)),
+    "stylegan3": (
+        "synthesis.input.freqs",
+        "synthesis.input.affine.weight",
+        "synthesis.L0_36_512.weight",
+    ),
+    "gfpgan": ("condition_scale.0.0.weight",),
+}
+
+
+def _wrapped(entries):
+    data = streams.storage("0", "FloatStorage", 12)
+    weight = streams.tensor(data, (3, 4), (4, 1))
+    state = {f"module.{name}": weight for name in entries}
+    return {"models": {"state_dict": state}, "latent_avg": weight, "opts": {"a": 1}}
 
 
 def _tensors():

@@ -43,10 +43,13 @@ def _recognize(tree: Any) -> bool:
 
 
 def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
-    del gaps  # the pickled modules tell everything
     found = modules(tree)
     part = part or next(iter(found))
-    return discriminator(found[part]) if part == "D" else generator(found[part])
+    if part == "D":
+        return discriminator(found[part])
+    if "mapping" not in persistence.submodules(found[part]):
+        gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
+    return generator(found[part])
 
 
 def generator(record: Record) -> networks.Generator:

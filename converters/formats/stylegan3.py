@@ -252,7 +252,7 @@ def _with_layers(
       ConversionError: none of the published shape has.
     """
     expected = [f"L{index}_{size}_{width}" for index, size, width in layers]
-    for exponent in range(10, 20):
+    for exponent in range(6, 20):
         config = stylegan3_config.GeneratorConfig(**known, channel_base=1 << exponent)
         if [spec.name for spec in config.layers] == expected:
             return config

@@ -95,19 +95,20 @@ def test_in_domain_encoder(expected, has_norm):
 
 
 def test_w_encoder_alone_and_in_a_file(expected):
-    state = layouts.w_encoder()
+    bare = layouts.w_encoder()
+    state = {f"encoder.{name}": value for name, value in bare.items()}
     found = kinds.convert_noting(state)
     assert found.assumed == {"num_ws": 18}
     _check(expected, "w_encoder/ws", _encode(found.network, _inputs()[1]))
     opts = {"encoder_type": "BackboneEncoderUsingLastLayerIntoW", "stylegan_size": 64}
     in_file = converters.convert({"state_dict": state, "opts": opts})
     assert in_file.config.num_ws == 10
-    bare = {name.removeprefix("encoder."): value for name, value in state.items()}
     assert converters.convert(bare).config == found.network.config
 
 
 def test_resnet_encoder_with_a_pyramid(expected):
-    state = layouts.resnet_pyramid()
+    bare = layouts.resnet_pyramid()
+    state = {f"encoder.{name}": value for name, value in bare.items()}
     opts = {"encoder_type": "ResNetGradualStyleEncoder"}
     encoder = converters.convert({"state_dict": state, "opts": opts})
     assert encoder.config.is_pyramid

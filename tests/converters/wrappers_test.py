@@ -153,12 +153,12 @@ def test_an_unknown_encoder_leaves_the_generator(rosinality):
 
 def test_encoders_of_sketches_and_segmentations():
     state = {
-        name: value
+        f"encoder.{name}": value
         for name, value in layouts.w_encoder().items()
         if "linear" not in name
     }
     for row in range(4):
-        for k in range(4 + (row == 3)):
+        for k in range(5 + (row == 3)):
             num_in = 8 if k else 48
             name = f"encoder.styles.{row}.convs.{2 * k}"
             state[f"{name}.weight"] = np.ones((8, num_in, 3, 3), np.float32)
@@ -283,7 +283,7 @@ def test_the_first_line_names_the_network(golden, tmp_path):
     }.items():
         np.savez(path, **getattr(layouts, tree)())
         assert expected in str(converters.inspect(path)).splitlines()[0]
-    np.savez(path, **{"condition_scale.0.0.weight": np.ones(2)})
+    np.savez(path, **{"condition_scale.0.0.weight": np.ones(2)})  # pyright: ignore
     lines = str(converters.inspect(path)).splitlines()
     assert "GFPGAN (known, not supported)" in lines[0]
     assert "take an FFHQ generator" in lines[1]

@@ -37,6 +37,15 @@ def mutate(data, generator):
     return bytes(data)
 
 
+def test_seeds_of_layouts_lead_into_their_recognizers():
+    from converters.formats import kinds
+    from converters.readers import contents
+
+    for name in ("genforce_stylegan1", "genforce_stylegan2", "idinvert_encoder"):
+        tree = contents.parse(memoryview(SEEDS[f"{name}.zip"]))[1]
+        assert [kind.name for kind in kinds.recognize(tree)] == [name]
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_mutations(name):
     generator = random.Random(name)

@@ -163,17 +163,17 @@ def idinvert_encoder(channels=(6, 8, 8, 10), has_norm=True):
     return fill.state
 
 
-def w_encoder(prefix="encoder."):
+def w_encoder():
     """e4e and HyperStyle: BackboneEncoderUsingLastLayerIntoW."""
     fill = Filler(5)
-    fill.normal(f"{prefix}input_layer.0.weight", WIDTHS[0], 3, 3, 3, std=0.2)
-    fill.norm(f"{prefix}input_layer.1", WIDTHS[0])
-    fill.normal(f"{prefix}input_layer.2.weight", WIDTHS[0], std=0.1, mean=0.25)
+    fill.normal("input_layer.0.weight", WIDTHS[0], 3, 3, 3, std=0.2)
+    fill.norm("input_layer.1", WIDTHS[0])
+    fill.normal("input_layer.2.weight", WIDTHS[0], std=0.1, mean=0.25)
     before = WIDTHS[0]
     # Stages are told by their widths: the third one here has that of the second, two
     # blocks of one stage, so that a body of three stages of 1, 2 and 1 blocks results.
     for index, width in enumerate(WIDTHS):
-        name = f"{prefix}body.{index}"
+        name = f"body.{index}"
         fill.norm(f"{name}.res_layer.0", before)
         fill.normal(f"{name}.res_layer.1.weight", width, before, 3, 3, std=0.08)
         fill.normal(f"{name}.res_layer.2.weight", width, std=0.1, mean=0.25)
@@ -185,20 +185,20 @@ def w_encoder(prefix="encoder."):
             fill.normal(f"{name}.shortcut_layer.0.weight", width, before, 1, 1, std=0.2)
             fill.norm(f"{name}.shortcut_layer.1", width)
         before = width
-    fill.normal(f"{prefix}linear.weight", W_DIM, before)
-    fill.normal(f"{prefix}linear.bias", W_DIM, std=0.3)
+    fill.normal("linear.weight", W_DIM, before)
+    fill.normal("linear.bias", W_DIM, std=0.3)
     return fill.state
 
 
-def resnet_pyramid(prefix="encoder."):
+def resnet_pyramid():
     """ReStyle's ResNetGradualStyleEncoder: ResNet-34 body with a pyramid."""
     fill = Filler(6)
-    fill.normal(f"{prefix}conv1.weight", 8, 3, 7, 7, std=0.1)
-    fill.norm(f"{prefix}bn1", 8)
-    fill.normal(f"{prefix}relu.weight", 8, std=0.1, mean=0.25)
+    fill.normal("conv1.weight", 8, 3, 7, 7, std=0.1)
+    fill.norm("bn1", 8)
+    fill.normal("relu.weight", 8, std=0.1, mean=0.25)
     before = 8
     for index, width in enumerate((8, 16, 32, 64)):
-        name = f"{prefix}body.{index}"
+        name = f"body.{index}"
         fill.normal(f"{name}.conv1.weight", width, before, 3, 3, std=0.1)
         fill.norm(f"{name}.bn1", width)
         fill.normal(f"{name}.conv2.weight", width, width, 3, 3, std=0.1)
@@ -207,12 +207,12 @@ def resnet_pyramid(prefix="encoder."):
             fill.normal(f"{name}.downsample.0.weight", width, before, 1, 1, std=0.3)
             fill.norm(f"{name}.downsample.1", width)
         before = width
-    fill.normal(f"{prefix}latlayer1.weight", 64, 32, 1, 1, std=0.2)
-    fill.normal(f"{prefix}latlayer1.bias", 64, std=0.1)
-    fill.normal(f"{prefix}latlayer2.weight", 64, 16, 1, 1, std=0.2)
-    fill.normal(f"{prefix}latlayer2.bias", 64, std=0.1)
+    fill.normal("latlayer1.weight", 64, 32, 1, 1, std=0.2)
+    fill.normal("latlayer1.bias", 64, std=0.1)
+    fill.normal("latlayer2.weight", 64, 16, 1, 1, std=0.2)
+    fill.normal("latlayer2.bias", 64, std=0.1)
     for row in range(NUM_ROWS):
-        name = f"{prefix}styles.{row}"
+        name = f"styles.{row}"
         number = 4 + (0 if row < 3 else 1 if row < 7 else 2)
         for k in range(number):
             num_in = W_DIM if k else 64

@@ -233,18 +233,15 @@ def _shrunk(images, side=256):
 
 
 def w_encoder(given):
-    state = _tensors(layouts.w_encoder(""))
+    state = _tensors(layouts.w_encoder())
     x = _shrunk(given["images"])
     x = functional.conv2d(x, state["input_layer.0.weight"], padding=1)
     x = functional.prelu(
         _norm(state, "input_layer.1", x), state["input_layer.2.weight"]
     )
-    before = layouts.WIDTHS[0]
-    for index, width in enumerate(layouts.WIDTHS):
+    for index in range(len(layouts.WIDTHS)):
         stride = 1 if index == 2 else 2  # the second block of its stage
         x = _gated_block(state, f"body.{index}", x, stride)
-        before = width
-    del before
     x = x.mean(dim=(2, 3))
     w = x @ state["linear.weight"].T / x.shape[1] ** 0.5 + state["linear.bias"]
     return {"ws": w[:, None].repeat(1, 18, 1)}
@@ -270,7 +267,7 @@ def _gated_block(state, name, x, stride):
 
 
 def resnet_pyramid(given):
-    state = _tensors(layouts.resnet_pyramid(""))
+    state = _tensors(layouts.resnet_pyramid())
     x = _shrunk(given["images"])
     x = functional.conv2d(x, state["conv1.weight"], stride=2, padding=3)
     x = functional.prelu(_norm(state, "bn1", x), state["relu.weight"])

@@ -76,12 +76,12 @@ def test_errors(small):
         small(images)
     with pytest.raises(ValueError, match="One reconstruction per picture"):
         small(images, images[:1])
-    with pytest.raises(ValueError, match="pyramid needs"):
-        style_encoder.StyleEncoderConfig(backbone="resnet34")
+    with pytest.raises(ValueError, match="neither a pyramid nor"):
+        style_encoder.StyleEncoderConfig(is_shared=True)
     with pytest.raises(ValueError, match="three stages or more"):
         style_encoder.StyleEncoderConfig(depths=(1, 2))
-    with pytest.raises(ValueError, match="3 or 6"):
-        style_encoder.StyleEncoderConfig(in_channels=4)
+    with pytest.raises(ValueError, match="at least 1 and at most 256"):
+        style_encoder.StyleEncoderConfig(in_channels=0)
     with pytest.raises(ValueError, match='"irse50" or "resnet34"'):
         style_encoder.StyleEncoderConfig(backbone="vgg")
     plain = style_encoder.StyleEncoderConfig(

@@ -18,12 +18,20 @@ def test_trunks_are_recognized(alexnet):
 
 
 def test_the_wrong_network(alexnet):
-    with pytest.raises(converters.ConversionError, match="no layer of torchvision's"):
+    with pytest.raises(
+        converters.ConversionError, match="lacks the entry 'features.28"
+    ):
         converters.convert(alexnet, kind="vgg16")
     with pytest.raises(converters.ConversionError) as error:
         converters.convert(alexnet, kind="vgg_face")
-    assert "missing: conv1_1.weight (3, 3, 3, 64)" in str(error.value)
-    assert "unused: features.0.weight" in str(error.value)
+    assert "it lacks the entry 'conv1_1.weight'" in str(error.value)
+    assert "By its content it is 'alexnet'" in str(error.value)
+
+
+def test_entries_of_no_layer(alexnet):
+    odd = {**alexnet, "features.2.weight": np.zeros(3, np.float32)}
+    with pytest.raises(converters.ConversionError, match="no layer of torchvision's"):
+        converters.convert(odd)
 
 
 def test_missing_and_misshapen_entries(alexnet):
