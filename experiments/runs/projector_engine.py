@@ -55,7 +55,7 @@ class ProjectorEngine:
     @property
     def channels(self) -> int:
         """Of targets and reconstructions."""
-        return getattr(self.models.generator.config, "image_channels", 3)
+        return getattr(self.inverter.models.generator.config, "image_channels", 3)
 
     @property
     def num_steps(self) -> int:

@@ -130,9 +130,9 @@ class Inverter:
         """Inverts pictures.
 
         Args:
-          images: `[N, H, W, 3]` in [-1, 1], or uint8; or a list of pictures
-            `[H, W, 3]` of different sizes. Each is cropped to its centered square and
-            resized (`io.images.fit`).
+          images: `[N, H, W, C]` in [-1, 1], or uint8; or a list of pictures
+            `[H, W, C]` of different sizes. Each is cropped to its centered square,
+            resized (`io.images.fit`), and made gray or RGBA if the generator is.
           start: where to begin; "" for the preset's way.
           labels: `[1, c_dim]` or `[N, c_dim]`; conditional generators only.
           key: PRNG key; default: `jax.random.key(0)`.
@@ -172,6 +172,8 @@ class Inverter:
                     f" {np.abs(picture).max()}: read files with"
                     " `jax_encoder.io.images.read`."
                 )
+        channels = getattr(self.generator.config, "image_channels", 3)
+        pictures = [image_lib.with_channels(x, channels) for x in pictures]
         fitted = [image_lib.fit(x, self.resolution, self.crop) for x in pictures]
         return np.stack(fitted)
 

@@ -66,7 +66,12 @@ def check(models: Models, network: Any) -> None:
             f"A {kind} predicts no codes; give an encoder or a regressor from pictures"
             " to W+."
         )
-    if getattr(config, "in_channels", 3) != 3 and inner is network:
+    if getattr(config, "picture_channels", 3) != 3:
+        raise ValueError(
+            f"This encoder takes {config.picture_channels} channels (sketches or"
+            " segmentations), not pictures."
+        )
+    if getattr(config, "is_refining", False) and inner is network:
         raise ValueError(
             "This encoder refines reconstructions of its own generator; give the whole"
             " checkpoint (ReStyle), with its decoder."

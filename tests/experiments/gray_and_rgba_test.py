@@ -8,9 +8,9 @@ import pytest
 
 from experiments.comparing import evaluation
 from experiments.networks import sampling
-from experiments.runs import projector_engine, tuning
 from jax_encoder.inversion import config as configs
-from jax_encoder.inversion import pivotal, state, terms
+from jax_encoder.inversion import inverter as inverters
+from jax_encoder.inversion import pivotal, presets, state, terms
 from jax_encoder.io import contact_sheet, films, images
 from jax_encoder.latents import statistics
 from jax_encoder.nn import lpips, stylegan2
@@ -55,28 +55,36 @@ def test_drawn_and_read_back(models, tmp_path):
 
 def test_inverted_and_tuned(models, tmp_path):
     channels = models.generator.config.image_channels
-    targets = np.stack([images.read(p, channels) for p in _draw(models, tmp_path)])
+    targets = [images.read(path, channels) for path in _draw(models, tmp_path)]
     options = configs.ProjectorConfig(
         space="w+", num_steps=4, terms=(terms.Pixel(), terms.Perceptual(size=None))
     )
-    engine = projector_engine.ProjectorEngine(
-        models=models,
+    preset = presets.Preset(
+        name="short",
+        source="this test",
         config=options,
-        start=lambda targets, names: (jnp.zeros((len(targets), 4, 8)), None),
-        details={"space": "w+"},
-        chunk=2,
-        lpips=models.networks["lpips"],
+        start="mean",
+        pivotal=pivotal.PivotalConfig(num_steps=2),
     )
-    assert engine.channels == channels
-    found, _ = list(engine.iterate(targets, engine.init(targets, ["a", "b"])))[-1]
-    outcome = engine.finish(targets, found, 2)
-    assert outcome.images.shape == targets.shape
-    assert np.all(np.isfinite(outcome.measures["psnr"]))
-    assert np.all(np.isfinite(outcome.measures["lpips"]))
-    config = pivotal.PivotalConfig(num_steps=2)
-    tuner = tuning.Tuner(models=models, config=config, parent_sha256="0" * 64, seed=0)
-    tuned = tuner(jnp.asarray(outcome.ws), jnp.asarray(targets))
-    assert tuned.images.shape == targets.shape
+    inverter = inverters.Inverter(
+        models.generator,
+        preset,
+        models.networks,
+        statistics=models.statistics,
+        batch_size=2,
+    )
+    found = inverter.invert(targets)
+    assert found.images.shape == (2, 8, 8, channels)
+    assert np.all(np.isfinite(found.measures["psnr"]))
+    assert np.all(np.isfinite(found.measures["lpips"]))
+
+
+def test_read_by_the_binary(models, tmp_path):
+    channels = models.generator.config.image_channels
+    path = _draw(models, tmp_path)[0]
+    pixels = images.with_channels(images.read(path, channels), 3)
+    images.write(tmp_path / "rgb.png", pixels)
+    assert images.decode(tmp_path / "rgb.png", channels).shape == (8, 8, channels)
 
 
 def test_measured(models, tmp_path):
