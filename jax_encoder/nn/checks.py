@@ -88,6 +88,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "num_mapping_layers": (0, 64),
     "num_critical": (1, 64),
     "num_ws": (0, 256),
+    "num_mapped_ws": (1, 256),
     "num_steps": (1, 1000),
     "num_inputs": (1, 65_536),
     "num_outputs": (0, 65_536),

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import resize
 
@@ -34,6 +34,7 @@ class InDomainEncoderConfig:
     family: str = "in-domain-encoder"
 
     def __post_init__(self):
+        checks.validate(self)
         if len(self.channels) < 2:
             raise ValueError(f"`channels` needs two widths or more: {self.channels}.")
 

@@ -65,10 +65,6 @@ class StyleEncoderConfig:
                 "`widths` and `depths` must name three stages or more, one entry each:"
                 f" {self.widths}, {self.depths}."
             )
-        if not 0 < self.in_channels <= 256:
-            raise ValueError(
-                f"`in_channels` must be at least 1 and at most 256: {self.in_channels}."
-            )
 
     @property
     def is_refining(self) -> bool:

@@ -80,7 +80,7 @@ def test_errors(small):
         style_encoder.StyleEncoderConfig(is_shared=True)
     with pytest.raises(ValueError, match="three stages or more"):
         style_encoder.StyleEncoderConfig(depths=(1, 2))
-    with pytest.raises(ValueError, match="at least 1 and at most 256"):
+    with pytest.raises(ValueError, match="whole number from 1 to 64"):
         style_encoder.StyleEncoderConfig(in_channels=0)
     with pytest.raises(ValueError, match='"irse50" or "resnet34"'):
         style_encoder.StyleEncoderConfig(backbone="vgg")
