@@ -131,10 +131,16 @@ def _options(config: inverter.InverterConfig) -> dict[str, Any]:
     encoder = config.encoder
     assert isinstance(encoder, style_encoder.StyleEncoderConfig)
     is_restyle = encoder.in_channels == 6
-    kinds = _TYPES[encoder.backbone][is_restyle]
+    if encoder.is_shared:
+        encoder_type = "BackboneEncoderUsingLastLayerIntoW"
+    elif encoder.backbone == "resnet34" and encoder.is_pyramid:
+        encoder_type = "ResNetGradualStyleEncoder"
+    else:
+        kinds = _TYPES[encoder.backbone][is_restyle]
+        encoder_type = kinds[encoder.is_progressive]
     resolution = config.decoder.resolution
     return {
-        "encoder_type": kinds[encoder.is_progressive],
+        "encoder_type": encoder_type,
         "dataset_type": "cars_encode" if encoder.input_size[0] == 192 else "encode",
         "input_nc": encoder.in_channels,
         "label_nc": 0,

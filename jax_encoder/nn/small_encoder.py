@@ -60,6 +60,16 @@ class SmallEncoderConfig:
         if self.in_channels not in (3, 6):
             raise ValueError(f"`in_channels` must be 3 or 6: got {self.in_channels}.")
 
+    @property
+    def is_refining(self) -> bool:
+        """Whether the encoder sees the present reconstruction too (ReStyle)."""
+        return self.in_channels == 6
+
+    @property
+    def picture_channels(self) -> int:
+        """Channels of the pictures that are encoded."""
+        return 3
+
 
 class ResidualBlock(nnx.Module):
     """Two convolutions beside a shortcut; the block starts as the identity."""
@@ -127,14 +137,15 @@ class SmallEncoder(nnx.Module):
           ValueError: the pictures break the convention, or reconstructions are missing
             or not wanted.
         """
-        if (reconstructions is None) != (self.config.in_channels == 3):
+        if (reconstructions is None) == self.config.is_refining:
             raise ValueError(
                 f"This encoder takes {self.config.in_channels} channels:"
                 " `reconstructions` are for ReStyle's encoders, which need them."
             )
-        x = self._resized(images_lib.check_images(images))
+        x = self._resized(images_lib.check_rgb(images))
         if reconstructions is not None:
-            x = jnp.concatenate([x, self._resized(reconstructions)], axis=-1)
+            shown = self._resized(images_lib.to_rgb(reconstructions))
+            x = jnp.concatenate([x, shown], axis=-1)
         x = self._features(x.astype(self.dense.weight.dtype))
         base = self.base(x)[:, None]
         others = self.differences(x).reshape(len(x), -1, self.config.w_dim)

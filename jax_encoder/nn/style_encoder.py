@@ -7,6 +7,7 @@ map a head reads, and whether heads give rows or differences to the first row.
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -217,8 +218,8 @@ class StyleEncoder(nnx.Module):
         return jnp.stack(rows, axis=1)
 
 
-def check_pictures(images: jax.Array, config: StyleEncoderConfig) -> jax.Array:
-    """The pictures with the channels that an encoder takes.
+def check_pictures(images: jax.Array, config: Any) -> jax.Array:
+    """The pictures with the channels that an encoder of this config takes.
 
     Raises:
       ValueError: they break the convention.
