@@ -76,7 +76,7 @@ _MARKS = {
 
 def _wrapped(entries):
     data = streams.storage("0", "FloatStorage", 12)
-    weight = streams.tensor(data, (3, 4), (4, 1))
+    weight = streams.tensor(data, (3, 3), (3, 1))
     state = {f"module.{name}": weight for name in entries}
     return {"models": {"state_dict": state}, "latent_avg": weight, "opts": {"a": 1}}
 

@@ -79,8 +79,8 @@ class Sampler:
     def _batches(self, run: Callable, rows: np.ndarray) -> Iterator[np.ndarray]:
         """What `run` makes of `rows`, always `batch_size` at a time.
 
-        One program serves any number of seeds, so that a seed's picture does not
-        depend, in its last bits, on how many others are asked for.
+        One program serves any number of seeds, and runs them one after the other: a
+        picture does not depend, in its last bits, on how many others are asked for.
         """
         for start in range(0, len(rows), self.batch_size):
             batch = rows[start : start + self.batch_size]
@@ -91,17 +91,20 @@ class Sampler:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _map(label, generator, z):
-    if not generator.config.c_dim:
-        return generator.mapping(z)
-    labels = jax.nn.one_hot(jnp.full(len(z), label), generator.config.c_dim)
-    return generator.mapping(z, labels)
+    def one(row):
+        if not generator.config.c_dim:
+            return generator.mapping(row[None])[0]
+        labels = jax.nn.one_hot(jnp.asarray([label]), generator.config.c_dim)
+        return generator.mapping(row[None], labels)[0]
+
+    return jax.lax.map(one, z)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _render(noise, generator, ws):
-    if generator.config.family == "stylegan3":  # has no noise
-        return generator.synthesis(ws)
-    return generator.synthesis(ws, noise)
+    # StyleGAN3 has no noise.
+    options = () if generator.config.family == "stylegan3" else (noise,)
+    return jax.lax.map(lambda row: generator.synthesis(row[None], *options)[0], ws)
 
 
 def write_seeds(sampler: Sampler, seeds: Sequence[int], output: pathlib.Path) -> int:
