@@ -140,14 +140,9 @@ PRESETS = (
     Preset(
         name="default",
         source="measured: BUILD.md, `python -m experiments.compare_presets`",
-        config=ProjectorConfig(
-            space="w+",
-            num_steps=300,
-            terms=(terms.Pixel(weight=10.0), terms.Perceptual()),
-            schedule=schedules.CosineRamps(learning_rate=0.1),
-        ),
-        # The same LPIPS in less than half the time, of a generator with random weights
-        # (tests/inversion/coarse_to_fine_test.py).
+        config=_SECOND_ORDER,
+        # Measured with Adam only, on a generator with random weights: the same LPIPS in
+        # less than half the time (tests/inversion/coarse_to_fine_test.py).
         coarse=(
             Stage(share=0.4, resolution=64),
             Stage(share=0.3, resolution=128),

@@ -69,7 +69,9 @@ def invert(models, target, config):
 @pytest.mark.slow
 def test_same_lpips_in_less_than_half_the_time(models):
     preset = presets.get("default")
-    full = dataclasses.replace(preset.config, num_steps=_NUM_STEPS)
+    full = dataclasses.replace(
+        preset.config, num_steps=_NUM_STEPS, optimizer="adam", optimizer_options=()
+    )
     coarse = dataclasses.replace(full, stages=preset.coarse)
     z = jax.random.normal(jax.random.key(5), (2, 512))
     ws = styles.broadcast(models.generator.mapping(z), models.generator.config.num_ws)

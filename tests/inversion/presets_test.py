@@ -77,7 +77,7 @@ def test_changes_without_a_place_are_refused(name, changes, message):
 
 
 def test_a_schedule_without_a_rate_cannot_be_changed():
-    preset = presets.get("default").changed(schedule=optax.cosine_decay_schedule(1, 2))
+    preset = presets.get("ii2s").changed(schedule=optax.cosine_decay_schedule(1, 2))
     with pytest.raises(ValueError, match="give another `schedule`"):
         preset.changed(learning_rate=0.1)
 
