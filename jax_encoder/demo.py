@@ -39,8 +39,13 @@ def vgg() -> Any:
     return bundles.load(DIRECTORY / "avatar_vgg")
 
 
+def encoder() -> Any:
+    """Returns the encoder of the demo generator: pictures `[N, H, W, 3]` to ws."""
+    return bundles.load(DIRECTORY / "avatars_encoder")
+
+
 def network(name: str) -> Any:
-    """Returns the network that serves under a name: "lpips", "vgg" or "identity".
+    """Returns what serves under a name: "lpips", "vgg", "identity" or "encoder".
 
     Raises:
       ValueError: the demo set has none of this name.
@@ -49,7 +54,11 @@ def network(name: str) -> Any:
         return lpips()
     if name in ("vgg", "identity"):
         return vgg()
-    raise ValueError(f"The demo set has lpips, vgg and identity, not {name!r}.")
+    if name == "encoder":
+        return encoder()
+    raise ValueError(
+        f"The demo set has lpips, vgg, identity and encoder, not {name!r}."
+    )
 
 
 def statistics() -> statistics_lib.LatentStatistics:

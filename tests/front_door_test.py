@@ -51,7 +51,7 @@ def test_the_demo_set_needs_no_directory(tmp_path, monkeypatch):
     assert je.demo.statistics().p is not None
     pictures = je.demo.pictures()
     assert pictures.shape[1:] == (generator.config.resolution,) * 2 + (3,)
-    with pytest.raises(ValueError, match="lpips, vgg and identity, not 'age'"):
+    with pytest.raises(ValueError, match="lpips, vgg, identity and encoder, not 'age'"):
         je.demo.network("age")
 
 

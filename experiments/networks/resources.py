@@ -34,6 +34,7 @@ DEMO_NETWORKS = {
     "lpips": ASSETS / "avatar_lpips",
     "vgg": ASSETS / "avatar_vgg",
     "identity": ASSETS / "avatar_vgg",
+    "encoder": ASSETS / "avatars_encoder",
 }
 _T = TypeVar("_T")
 _NUM_SAMPLES, _NUM_P_SAMPLES = 10_000, 1_000_000

@@ -121,6 +121,8 @@ def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
         names.add("identity")  # Regressors of face descriptors look at it.
+    if job.start == "encoder":
+        names.add("encoder")
     is_demo = job.generator is None
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 

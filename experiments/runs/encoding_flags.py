@@ -28,8 +28,8 @@ _SPACE = flags.DEFINE_enum(
 _START = flags.DEFINE_string(
     "start",
     "",
-    "mean, zeros, random, seeds, seeds:NUMBER, a file with a code, a directory with a"
-    " code of each picture, or an encoder or regressor;"
+    "mean, zeros, random, encoder, seeds, seeds:NUMBER, a file with a code, a directory"
+    " with a code of each picture, or an encoder or regressor;"
     " default: the preset's.",
 )
 _ITERATIONS = flags.DEFINE_integer(
@@ -51,6 +51,12 @@ _LPIPS = flags.DEFINE_string("lpips", None, "Perceptual network; default: the de
 _VGG = flags.DEFINE_string("vgg", None, "Feature network; default: the demo's.")
 _IDENTITY = flags.DEFINE_string(
     "identity", None, "Identity network; default: the demo's."
+)
+_ENCODER = flags.DEFINE_string(
+    "encoder", None, "Of the presets encoder and fast; default: the demo's."
+)
+_REFINE = flags.DEFINE_integer(
+    "refine", None, "Start from the encoder, or --start, and take so many steps.", 1
 )
 _STATISTICS = flags.DEFINE_string(
     "statistics", None, "Latent statistics; default: the bundle's, or an estimate."
@@ -129,6 +135,12 @@ def job(
         films.check(f"film{film or '.gif'}")
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
+    if _REFINE.value and _ITERATIONS.value:
+        raise command_line.UsageError("--refine and --iterations: give one.")
+    start = (_FINDER.value if _USE_FINDER.value else _START.value) or ""
+    if _REFINE.value and not start:
+        start = "encoder"
+    named = {"encoder": _ENCODER.value} if _ENCODER.value else {}
     layer = _VGG_LAYER.value
     return jobs.Job(
         paths=paths,
@@ -136,7 +148,7 @@ def job(
         preset=_PRESET.value,
         overrides={
             "space": _SPACE.value,
-            "num_steps": _ITERATIONS.value,
+            "num_steps": _ITERATIONS.value or _REFINE.value,
             "learning_rate": _LEARNING_RATE.value,
             "vgg_layer": int(layer) if layer and layer.isdecimal() else layer,
             "noise": _NOISE.value,
@@ -146,12 +158,13 @@ def job(
             "remat_from": _REMAT_FROM.value,
             "tuning_steps": _TUNING_STEPS.value,
         },
-        start=(_FINDER.value if _USE_FINDER.value else _START.value) or "",
+        start=start,
         generator=_GENERATOR.value or _MODEL_TYPE.value,
         networks={
             "lpips": _LPIPS.value,
             "vgg": _VGG.value,
             "identity": _IDENTITY.value,
+            **named,
         },
         statistics=_STATISTICS.value,
         class_index=_CLASS.value,

@@ -45,8 +45,9 @@ def make(name: str, task: Task) -> projector_engine.Start:
     """Understands what --start says.
 
     Args:
-      name: "mean", "zeros", "random", "seeds", "seeds:NUMBER", a file or directory of
-        codes, or a bundle or checkpoint of an encoder or regressor.
+      name: "mean", "zeros", "random", "encoder" (of --encoder, or the demo's),
+        "seeds", "seeds:NUMBER", a file or directory of codes, or a bundle or checkpoint
+        of an encoder or regressor.
       task: what the start may depend on.
 
     Returns:
@@ -59,14 +60,14 @@ def make(name: str, task: Task) -> projector_engine.Start:
     """
     kind, _, rest = name.partition(":")
     path = pathlib.Path(name)
-    if name in ("mean", "zeros", "random"):
+    if name in ("mean", "zeros", "random", "encoder"):
         return lambda names: name
     if kind == "seeds" and (not rest or rest.isdecimal()):
         return _Seeds(task, int(rest or 256))
     if not path.exists():
         raise ValueError(
-            f"--start={path}: neither mean, zeros, random, seeds, seeds:NUMBER nor"
-            " a file or directory."
+            f"--start={path}: neither mean, zeros, random, encoder, seeds,"
+            " seeds:NUMBER nor a file or directory."
         )
     if path.is_dir() and not bundles.is_bundle(path):
         return Codes.from_directory(path, task)

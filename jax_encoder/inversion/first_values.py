@@ -13,9 +13,9 @@ from jax_encoder.inversion.state import Models
 
 Start = str | starts.Pool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
 """Where to start: "mean", "zeros", "random", "seeds" or "seeds:NUMBER" (the best of so
-many random codes); a pool of random codes; codes `[1 or N, num_ws, w_dim]` or values
-`[1 or N, ...]` of the searched space; an encoder, a regressor, or a function that
-predicts codes of pictures."""
+many random codes), "encoder" (what the network of this name predicts); a pool of random
+codes; codes `[1 or N, num_ws, w_dim]` or values `[1 or N, ...]` of the searched space;
+an encoder, a regressor, or a function that predicts codes of pictures."""
 
 
 def find(
@@ -56,9 +56,12 @@ def find(
             return starts.random(models, space, num, key, labels)
         if start in ("mean", "zeros"):
             return getattr(starts, start)(models, space, num)
+        if start == "encoder":
+            encoder = _encoder(models)
+            return predictions.predict(models, space, encoder, targets, labels)
         raise ValueError(
-            "`start` must be mean, zeros, random, seeds or seeds:NUMBER, codes, or a"
-            f" network that predicts them, got {start!r}."
+            "`start` must be mean, zeros, random, encoder, seeds or seeds:NUMBER,"
+            f" codes, or a network that predicts them, got {start!r}."
         )
     if isinstance(start, starts.Pool):
         z, _ = starts.nearest(models, start, targets, config)
@@ -66,6 +69,15 @@ def find(
     if callable(start):
         return predictions.predict(models, space, start, targets, labels)
     return starts.from_array(models, space, jnp.asarray(start), num)
+
+
+def _encoder(models: Models) -> Any:
+    if "encoder" not in models.networks:
+        raise ValueError(
+            'To start from "encoder", give the network that predicts codes under this'
+            " name."
+        )
+    return models.networks["encoder"]
 
 
 def taken(start: Start, index: np.ndarray, num: int) -> Start:

@@ -21,8 +21,8 @@ class Preset:
       name: as `get` and the command line know it.
       config: what the projector does.
       source: where the constants come from.
-      start: "mean", "zeros", "random" or "seeds"; in Z, which has no mean, "seeds"
-        stands for the first two.
+      start: "mean", "zeros", "random", "seeds" or "encoder"; in Z, which has no mean,
+        "seeds" stands for the first two.
       weight_grid: the weights to try, term by term; empty for none.
       num_trial_steps: how long each of them is tried.
       pivotal: tune the generator around the codes afterwards, or None.
@@ -55,6 +55,8 @@ class Preset:
         names = set(self.config.network_names)
         if self.pivotal is not None:
             names.add(self.pivotal.network)
+        if self.start == "encoder":
+            names.add("encoder")
         return frozenset(names)
 
     def changed(self, **changes: Any) -> "Preset":
@@ -160,6 +162,20 @@ PRESETS = (
         name="editable",
         source="measured: BUILD.md, `python -m experiments.compare_presets`",
         config=dataclasses.replace(_SECOND_ORDER, space="w_n+"),
+    ),
+    # The encoder's codes: the one step sees nothing better than where it starts.
+    Preset(
+        name="encoder",
+        source="learnt starts: jax_encoder/assets/avatars_encoder/README.md",
+        start="encoder",
+        config=ProjectorConfig(space="w+", num_steps=1, terms=(terms.Pixel(),)),
+    ),
+    # 30 evaluations from there; the card of the demo's encoder has what they gain.
+    Preset(
+        name="fast",
+        source="measured: jax_encoder/assets/avatars_encoder/README.md",
+        start="encoder",
+        config=dataclasses.replace(_SECOND_ORDER, num_steps=30),
     ),
     # Returns the last w, as the source does; its best is usually a few steps earlier.
     Preset(

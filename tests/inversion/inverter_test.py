@@ -12,7 +12,7 @@ from jax_encoder.inversion import inverter, pivotal, presets, results, schedules
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import images
 from jax_encoder.latents import sampling, statistics
-from jax_encoder.nn import stylegan2
+from jax_encoder.nn import small_encoder, stylegan2
 from tests.inversion import stand_in
 
 GENERATOR = stylegan2.GeneratorConfig(
@@ -107,6 +107,22 @@ def test_a_function_predicts_codes(made, pictures):
     ours = made.invert(pictures[:2], start=encode)
     zeros = made.invert(pictures[:2], start="zeros")
     np.testing.assert_array_equal(ours.ws, zeros.ws)
+
+
+def test_the_encoder_s_codes_come_back_as_they_are(generator, pictures):
+    shape = small_encoder.SmallEncoderConfig(
+        num_ws=GENERATOR.num_ws, w_dim=8, widths=(4,), depths=(0,), input_size=(8, 8)
+    )
+    encoder = small_encoder.SmallEncoder(shape, rngs=nnx.Rngs(0))
+    made = inverter.Inverter(generator, "encoder", {"encoder": encoder}, batch_size=2)
+    found = made.invert(pictures[:2])
+    fitted = np.stack([images.fit(x, 8) for x in pictures[:2]])
+    np.testing.assert_allclose(found.ws, encoder(jnp.asarray(fitted)), atol=1e-6)
+    with pytest.raises(ValueError, match=r"needs the networks \['encoder'\]"):
+        inverter.Inverter(generator, "encoder")
+    own = inverter.Inverter(generator, PRESET, batch_size=2)
+    with pytest.raises(ValueError, match='To start from "encoder", give the network'):
+        own.invert(pictures[:2], start="encoder")
 
 
 def test_what_diverges_is_told_in_words(made, pictures):
