@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -127,10 +127,12 @@ def _network(job: Job, setting: Setting) -> Any:
     """The architecture, with random weights."""
     rngs, config = nnx.Rngs(job.seed), setting.generator.config
     inputs, targets = setting.held_out
-    rows = {"num_ws": config.num_ws, "w_dim": config.w_dim}
+    rows: dict[str, Any] = {"num_ws": config.num_ws, "w_dim": config.w_dim}
     if job.task == "image_to_latent":
         small = {"input_size": 64, "depths": (1, 1, 1), "width": 16}
-        shape = small | {"num_channels": 128} if job.backbone == "small" else {}
+        shape: dict[str, Any] = {}
+        if job.backbone == "small":
+            shape = small | {"num_channels": 128}
         kind = networks_lib.ImageToLatentConfig(**rows, **shape)
         return networks_lib.ImageToLatent(kind, rngs=rngs)
     if job.task == "landmarks":
@@ -249,7 +251,7 @@ def _labeled_faces(job: Job, key: jax.Array, resolution: int):
     return draw
 
 
-def _measure(network, setting: Setting, config, generator) -> Mapping[str, float]:
+def _measure(network, setting: Setting, config, generator) -> dict[str, float]:
     """The loss on held-out examples, and of predicting the mean of their targets."""
     inputs, targets = setting.held_out
     found = _predict(network, inputs, generator)

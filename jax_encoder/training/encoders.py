@@ -9,7 +9,7 @@ unlocked one after the other and judged (e4e), or several looks at the reconstru
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,9 @@ from jax_encoder.training import (
     optimizers,
 )
 from jax_encoder.training.encoder_objective import Batch, Networks
+
+S = TypeVar("S")
+N = TypeVar("N")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -226,12 +229,12 @@ def _check(encoder, generator, config: EncoderConfig, networks) -> None:
 
 
 def distribute(
-    state: EncoderState, networks: Networks, devices: Sequence[Any] | None = None
-) -> tuple[EncoderState, Networks, jax.sharding.NamedSharding]:
+    state: S, networks: N, devices: Sequence[Any] | None = None
+) -> tuple[S, N, jax.sharding.NamedSharding]:
     """Copies a training to several devices; batches will be spread over them.
 
     Args:
-      state: where the training stands.
+      state: where the training stands, of encoders or of regressors.
       networks: of the training.
       devices: which to use; default: all. Their number divides the batch size.
 
