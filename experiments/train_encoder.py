@@ -20,8 +20,9 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, signals
 from experiments.training import encoder_stages
+from jax_encoder.io import files, locks
 from jax_encoder.training import encoder_presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
@@ -60,8 +61,12 @@ def main(argv):
     """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    signals.name_remedy("; the same command goes on from where it stopped")
     try:
-        encoder_stages.run(_job())
+        job = _job()
+        files.make_directory(job.output)
+        with locks.hold(job.output, ".training.lock"):
+            encoder_stages.run(job)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
     return 0

@@ -20,8 +20,9 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, signals
 from experiments.training import regressor_stages
+from jax_encoder.io import files, locks
 from jax_encoder.training import optimizers, regressors
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
@@ -57,6 +58,7 @@ def main(argv):
     """Trains, from the last checkpoint on."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    signals.name_remedy("; the same command goes on from where it stopped")
     try:
         job = regressor_stages.Job(
             output=pathlib.Path(_OUTPUT_DIR.value),
@@ -81,7 +83,9 @@ def main(argv):
             num_held_out=_NUM_HELD_OUT.value,
             seed=_SEED.value,
         )
-        regressor_stages.run(job)
+        files.make_directory(job.output)
+        with locks.hold(job.output, ".training.lock"):
+            regressor_stages.run(job)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
     return 0

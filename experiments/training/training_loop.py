@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
-from experiments.launch import command_line
+from experiments.launch import command_line, signals
 from experiments.training import training_log
 from jax_encoder.training import checkpoints
 
@@ -67,23 +67,28 @@ def run(
 
     Raises:
       Failure: a loss or gradient is not finite. The last good checkpoint is kept.
+      Stopped: a signal has come; the checkpoint of this step is saved.
     """
     where = directory / "checkpoints"
     if checkpoints.steps(where):
         state = checkpoints.restore(where, state)
     log = training_log.TrainingLog(directory, int(state.step))
-    while (done := int(state.step)) < pace.num_steps:
-        state, report = step(state, done)
-        log.add(report, batch_size)
-        done, is_last = done + 1, done + 1 == pace.num_steps
-        is_saved = done % pace.checkpoint_every == 0 or is_last
-        if done % pace.log_every == 0 or is_saved:
-            _check(state, where, done)
-            print(log.flush(done), flush=True)
-        if is_saved:
-            with log.paused():
-                _note(log, done, look(state, log, done))
-                checkpoints.save(where, done, state)
+    with signals.saving():
+        while (done := int(state.step)) < pace.num_steps:
+            state, report = step(state, done)
+            log.add(report, batch_size)
+            done, is_stopping = done + 1, signals.is_stopping()
+            is_last = done == pace.num_steps or is_stopping
+            is_saved = done % pace.checkpoint_every == 0 or is_last
+            if done % pace.log_every == 0 or is_saved:
+                _check(state, where, done)
+                print(log.flush(done), flush=True)
+            if is_saved:
+                with log.paused():
+                    if not is_stopping:
+                        _note(log, done, look(state, log, done))
+                    checkpoints.save(where, done, state)
+            signals.check()
     log.close()
     return state
 
