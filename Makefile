@@ -5,14 +5,14 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REAL ?= $(wildcard ../shared/real)
 
-.PHONY: demo test test-slow test-real test-torch lint format clean
+.PHONY: demo test test-slow test-real test-torch test-align lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
 
 test: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile --durations=15 \
-	  -m "not slow and not torch $(if $(REAL),,and not real)"
+	  -m "not slow and not torch and not align $(if $(REAL),,and not real)"
 
 test-slow: $(READY)
 	XLA_FLAGS= $(BIN)/pytest -q -m slow --durations=15
@@ -23,6 +23,10 @@ test-real: $(READY)
 test-torch: $(READY)
 	$(BIN)/pip install -q torch
 	$(BIN)/pytest -q -m torch
+
+test-align: $(READY)
+	$(BIN)/pip install -q -e '.[align]' scikit-image
+	$(BIN)/pytest -q -m align
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -16,7 +16,14 @@ start each with the same flags and --coordinator, --num_processes and its --proc
 With --preset=pti the generator is then tuned around each code, and its difference to
 the original written as well. Without --generator the demo set of the package is used.
 Pictures must be aligned as the generator's training pictures were; they are cropped to
-the centered square. Exit code: 0 all done, 1 some pictures failed (the summary says
+the centered square. Photographs are aligned with --align, and what was found goes back
+into them with --paste_back (`<name>.pasted.png`; the photograph stays as it is but for
+the face):
+
+    python -m experiments.encode_image --images=photos --output_dir=inverted \
+      --align=ffhq --generator=ffhq --lpips=lpips_vgg --paste_back
+
+Exit code: 0 all done, 1 some pictures failed (the summary says
 why), 2 bad usage.
 """
 
@@ -26,8 +33,11 @@ import shutil
 import jax
 from absl import flags
 
+from experiments.aligning import flags as aligning_flags
+from experiments.aligning import paste_back
 from experiments.launch import command_line
 from experiments.runs import encoding, encoding_flags, processes, reports, tuning
+from jax_encoder.alignment import frames
 from jax_encoder.io import codes, files, images
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
@@ -43,6 +53,9 @@ _VIDEO_PATH = flags.DEFINE_string(
 _FILM = flags.DEFINE_enum(
     "film", None, ["mp4", "gif", "webp"], "Many pictures: write a film of each."
 )
+_PASTE_BACK = flags.DEFINE_boolean(
+    "paste_back", False, "Put the reconstructions back into the photographs aligned."
+)
 
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "HOST:PORT of the first of several processes that share a run."
@@ -51,6 +64,7 @@ _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many share it.
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which one this is, from 0.", 0)
 
 flags.adopt_module_key_flags(encoding_flags)
+flags.adopt_module_key_flags(aligning_flags)
 
 
 def main(argv):
@@ -70,9 +84,14 @@ def main(argv):
     rows = encoding.run(
         encoding_flags.job(paths, pathlib.Path(_OUTPUT_DIR.value), film)
     )
+    num_failed = sum(row["status"] != "ok" for row in rows)
     if jax.process_index() == 0:
+        if _PASTE_BACK.value:
+            options = aligning_flags.paste_options()
+            output = pathlib.Path(_OUTPUT_DIR.value)
+            num_failed += paste_back.paste_rows(rows, output, options)
         print(reports.sentence(rows, _OUTPUT_DIR.value))
-    return int(any(row["status"] != "ok" for row in rows))
+    return int(num_failed > 0)
 
 
 def _encode_one(picture: pathlib.Path, target: pathlib.Path) -> int:
@@ -95,9 +114,24 @@ def _encode_one(picture: pathlib.Path, target: pathlib.Path) -> int:
     tuned = work / f"{picture.stem}{tuning.DIFFERENCE}"
     if tuned.exists():
         _copy(tuned, target.with_suffix(tuning.DIFFERENCE))
+    _keep_frame(found, work / picture.stem, target)
     shutil.rmtree(work)
     print(f"{target}: {reports.caption(row)}, {row['seconds']:.0f} s")
     return int(row["status"] != "ok")
+
+
+def _keep_frame(found: codes.Codes, stem: pathlib.Path, target: pathlib.Path) -> None:
+    """Writes where the picture lies in its photograph, and pastes it back there."""
+    if frames.KEY in found.metadata:
+        frame = found.metadata[frames.KEY]
+        files.write_json(target.with_suffix(".frame.json"), frame)
+    if _PASTE_BACK.value:
+        try:
+            paste_back.paste_one(stem, aligning_flags.paste_options())
+        except ValueError as error:
+            raise command_line.Failure(f"Not pasted back: {error}") from error
+        pasted = f"{stem}{paste_back.ENDING}"
+        _copy(pathlib.Path(pasted), target.with_suffix(paste_back.ENDING))
 
 
 def _copy(source: pathlib.Path, target: str | pathlib.Path) -> None:

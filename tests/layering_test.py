@@ -29,6 +29,7 @@ ORDER = (
     "experiments.launch",
     "experiments.networks",
     "experiments.comparing",
+    "experiments.aligning",
     "experiments.runs",
     "experiments.editing",
     "experiments.training",

@@ -67,6 +67,7 @@ def invert(
     reporter: progress.Progress | None = None,
     *,
     refused: Mapping[str, str] | None = None,
+    details: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
     """Inverts pictures and writes `<name>.npz`, `.npy`, `.png` and films.
 
@@ -77,6 +78,7 @@ def invert(
       options: how to run.
       reporter: is told what is done; by default a bar or lines on standard error.
       refused: names of pictures that cannot be inverted, with the reasons.
+      details: JSON values to write into the code files of the pictures named.
 
     Returns:
       A row per picture, in the order of `paths`: name, file, status ("ok", "diverged",
@@ -99,7 +101,9 @@ def invert(
     paths = list(dict.fromkeys(paths))
     files.make_directory(output)
     with locks.hold(output, _lock_name()):
-        return _invert(paths, output, engine, options, reporter, refused or {})
+        return _invert(
+            paths, output, engine, options, reporter, refused or {}, details or {}
+        )
 
 
 def _lock_name() -> str:
@@ -109,7 +113,13 @@ def _lock_name() -> str:
 
 
 def _invert(
-    paths, output, engine, options, reporter, refused: Mapping[str, str]
+    paths,
+    output,
+    engine,
+    options,
+    reporter,
+    refused: Mapping[str, str],
+    details: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """What `invert` does while it holds the folder."""
     journal = journals.Journal(
@@ -126,6 +136,7 @@ def _invert(
     )
     with contextlib.closing(reporter), signals.saving():
         run = _Run(paths, done, output, engine, options, journal, reporter)
+        run.details = details
         return run.run(refused)
 
 
@@ -152,6 +163,7 @@ class _Run:
         size = max(1, min(options.batch_size, len(paths)))
         self.size = -(-size // engine.multiple) * engine.multiple
         self.can_save = True
+        self.details: Mapping[str, Mapping[str, Any]] = {}
 
     def run(self, refused: Mapping[str, str]) -> list[dict[str, Any]]:
         todo = self._todo(refused)
@@ -343,6 +355,7 @@ class _Run:
                 picture=picture.path.name,
                 picture_sha256=picture.digest,
                 **self.engine.details,
+                **self.details.get(picture.name, {}),
             )
             images.write(f"{stem}.png", outcome.images[index])
             for extension, write in outcome.attachments.items():

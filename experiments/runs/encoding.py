@@ -1,5 +1,6 @@
 """One inversion run, from the names of things to the files: what the binaries share."""
 
+import dataclasses
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any
 import jax
 
 import jax_encoder
+from experiments.aligning import photographs
 from experiments.launch import command_line
 from experiments.networks import resources
 from experiments.runs import (
@@ -20,8 +22,12 @@ from experiments.runs import (
     reports,
     starting,
 )
+from jax_encoder.alignment import detectors, frames, landmarks
 from jax_encoder.inversion import inverter, presets
 from jax_encoder.io import images
+
+ALIGNED = "aligned"
+"""The folder, in a run's own, of the pictures that were aligned for it."""
 
 
 def run(job: jobs.Job) -> list[dict[str, Any]]:
@@ -41,13 +47,21 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
     start = time.monotonic()
     try:
         engine = make_engine(job)
-        own = processes.share(job.paths)
+        outcome = _align(job, engine.resolution)
+        own = processes.share(outcome.pictures)
         rows = batches.invert(
-            own, job.output, engine, job.options, refused=_refused(job, engine)
+            own,
+            job.output,
+            engine,
+            job.options,
+            refused=_refused(outcome, engine),
+            details={k: {frames.KEY: v.to_dict()} for k, v in outcome.frames.items()},
         )
+    except (detectors.DetectorError, landmarks.FaceError) as error:
+        raise command_line.Failure(str(error)) from error
     except (ValueError, journal.SettingsError) as error:
         raise command_line.UsageError(_as_flags(str(error))) from error
-    rows = processes.gather(rows, job.paths, job.output)
+    rows = processes.gather(rows, outcome.pictures, job.output)
     if job.has_reports and jax.process_index() == 0:
         report(job, engine, rows, time.monotonic() - start)
     return rows
@@ -100,6 +114,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
             "crop": job.options.crop,
             "class": job.class_index,
             "normalize_colors": job.normalize_colors,
+            **_alignment_settings(job),
         },
         details={
             "space": preset.config.space,
@@ -116,6 +131,10 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
     )
 
 
+def _alignment_settings(job: jobs.Job) -> dict[str, Any]:
+    return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
+
+
 def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
     """The perceptual networks of a preset, and the one that measures the results."""
     names = {*preset.network_names, "lpips"}
@@ -127,11 +146,33 @@ def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
-def _refused(job: jobs.Job, engine: projector_engine.ProjectorEngine) -> dict[str, str]:
-    """Pictures without a code to start from, where each needs its own."""
-    if not isinstance(engine.start, starting.Codes):
-        return {}
-    return engine.start.refused([path.stem for path in job.paths])
+def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
+    """The pictures to invert, and where they lie in their photographs."""
+    if job.alignment is None:
+        return photographs.Outcome(
+            pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
+        )
+    folder = job.output / ALIGNED
+    if jax.process_index() == 0:
+        photographs.align(job.paths, folder, job.alignment, output_size=resolution)
+    processes.wait("photographs are aligned")
+    return photographs.read(folder)
+
+
+def _refused(
+    outcome: photographs.Outcome, engine: projector_engine.ProjectorEngine
+) -> dict[str, str]:
+    """Pictures without a face, or without a code to start from where each needs one."""
+    taken = {name.casefold() for name in outcome.frames}
+    refused = {
+        path.stem: reason
+        for path, reason in outcome.refused.items()
+        if path.stem.casefold() not in taken
+    }
+    if isinstance(engine.start, starting.Codes):
+        names = [path.stem for path in outcome.pictures if path.stem not in refused]
+        refused |= engine.start.refused(names)
+    return refused
 
 
 def _as_flags(text: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from experiments.aligning import flags as aligning_flags
 from experiments.launch import command_line
 from experiments.runs import batches, jobs
 from jax_encoder.inversion import presets
@@ -169,6 +170,7 @@ def job(
         statistics=_STATISTICS.value,
         class_index=_CLASS.value,
         normalize_colors=_NORMALIZE.value,
+        alignment=aligning_flags.settings(),
         has_reports=has_reports,
         seed=_SEED.value,
         chunk=_SAVE_FREQUENCY.value if film else _CHUNK.value,

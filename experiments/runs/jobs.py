@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from experiments.aligning import photographs
 from experiments.runs import batches
 from jax_encoder.latents import sampling, spaces
 
@@ -27,6 +28,8 @@ class Job:
       class_index: of a conditional generator.
       seed: of everything random.
       normalize_colors: give the pictures the generator's colors, and back.
+      alignment: how the pictures, which are photographs then, are aligned first; None
+        for pictures that are aligned.
       has_reports: write a summary, a contact sheet and loss curves.
       chunk: steps between two saved states, and two frames of a film.
       options: how to run.
@@ -43,6 +46,7 @@ class Job:
     class_index: int | None = None
     seed: int = 0
     normalize_colors: bool = False
+    alignment: photographs.Settings | None = None
     has_reports: bool = True
     chunk: int = 25
     options: batches.Options = batches.Options()

@@ -191,7 +191,9 @@ def cut(
     margins = ((upper, lower), (left, right), (0, 0))
     padded = np.pad(np.asarray(picture), margins, mode=pad)  # type: ignore[call-overload]
     quad = quad + np.array([left, upper])
-    size = output_size * max(math.ceil(quads.side(quad) / output_size), 1)
+    # One sample per pixel, give or take a hundredth, is enough.
+    samples = max(math.ceil(quads.side(quad) / output_size - 0.01), 1)
+    size = output_size * samples
     to_edges = frames.unit_homography(quad + 0.5) @ np.diag([1 / size, 1 / size, 1])
     coefficients = tuple((to_edges / to_edges[2, 2]).ravel()[:8])
     sampled = Image.fromarray(padded).transform(

@@ -18,6 +18,7 @@ COUNTS = (4, 5, 68, 468, 478)
 
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
 LEFT_MOUTH, RIGHT_MOUTH = 48, 54
+NOSE_TIP = 30
 
 # Which vertex of MediaPipe's mesh is which of the 68 points.
 _JAW = (162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454)

@@ -31,18 +31,19 @@ class PointFile:
         self,
         faces: Mapping[str, Sequence[np.ndarray]],
         *,
-        of_any: Sequence[np.ndarray] = (),
+        of_any: Sequence[np.ndarray] | None = None,
         source: str = "the points",
     ):
         """Keeps the points.
 
         Args:
           faces: `[K, 2]` points of every face, by the picture's file name.
-          of_any: faces of pictures that `faces` does not name.
+          of_any: faces of pictures that `faces` does not name; None: such pictures are
+            an error.
           source: what to call the file in messages.
         """
         self._faces = dict(faces)
-        self._of_any = list(of_any)
+        self._of_any = of_any
         self._source = source
 
     def detect(self, image: np.ndarray, picture: str) -> list[landmarks.Detection]:
@@ -56,10 +57,11 @@ class PointFile:
         for name in (str(path), path.name, path.stem):
             if name in self._faces:
                 return [landmarks.Detection(points=p) for p in self._faces[name]]
-        if not self._of_any:
+        if self._of_any is None:
             known = ", ".join(sorted(self._faces)[:3]) or "none"
             raise landmarks.FaceError(
-                f"{self._source} has no points of {path.name!r} (it names {known}...)."
+                f"There are no points of {path.name!r} in {self._source}, which names"
+                f" {known}..."
             )
         return [landmarks.Detection(points=p) for p in self._of_any]
 

@@ -1,0 +1,1 @@
+"""Alignment of folders of photographs, and renderings pasted back, for the binaries."""
