@@ -99,6 +99,9 @@ def _encode_one(picture: pathlib.Path, target: pathlib.Path) -> int:
     film = pathlib.Path(_VIDEO_PATH.value).suffix if _VIDEO.value else ""
     if target.suffix != ".npy":
         raise command_line.UsageError(f"The code is a .npy file, got {target}.")
+    settings = aligning_flags.settings()
+    if settings and settings.face == "all":
+        raise command_line.UsageError("--face=all needs --images and --output_dir.")
     work = target.parent / f".{target.stem}.encoding"
     job = encoding_flags.job([picture], work, film, has_reports=False)
     (row,) = encoding.run(job)
