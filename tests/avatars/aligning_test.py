@@ -59,7 +59,8 @@ def test_a_rendering_is_cut_out_as_it_was(people, points):
         where = face * size - 0.5 + np.array([30, 50])
         aligned = methods.align(photograph, where, method="demo", output_size=size)
         error = aligned.picture.astype(float) - drawn
-        assert np.abs(error).mean() < 0.5
+        # Sampling in 8 bits cuts fractions off.
+        assert np.abs(error).mean() < 1.0
         np.testing.assert_allclose(aligned.frame.quad[0], [29.5, 49.5], atol=0.1)
 
 
