@@ -152,6 +152,11 @@ def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
         return photographs.Outcome(
             pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
         )
+    if any(path.parent.resolve() == job.output.resolve() for path in job.paths):
+        raise ValueError(
+            f"The photographs are in {str(job.output)!r} themselves, where"
+            " reconstructions would replace them; choose another output directory."
+        )
     folder = job.output / ALIGNED
     if jax.process_index() == 0:
         photographs.align(job.paths, folder, job.alignment, output_size=resolution)

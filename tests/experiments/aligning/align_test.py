@@ -91,6 +91,16 @@ def test_encode_image_aligns_and_pastes_back(place):
     weights = masks.weights(frame, masks.Mask())
     np.testing.assert_array_equal(pasted[weights == 0], photograph[weights == 0])
     assert (pasted != photograph).any()
+    inside = tiny.start_encoding(
+        place,
+        f"--images={place}/photos",
+        f"--output_dir={place}/photos",
+        f"--landmarks={place}/points.json",
+        "--align=demo",
+    )
+    _, stderr = inside.communicate(timeout=900)
+    assert inside.returncode == 2
+    assert "would replace them" in stderr
     single = tiny.start_encoding(
         place,
         f"{place}/photos/a.png",
