@@ -9,11 +9,12 @@ import numpy as np
 
 from jax_encoder import demo
 from jax_encoder.inversion import first_values, inverter, presets, results
+from jax_encoder.nn import base
 
 
 def invert(
     images: np.ndarray | jax.Array | Sequence[np.ndarray],
-    generator: Any,
+    generator: base.Generator,
     preset: presets.Preset | str = "default",
     *,
     networks: Mapping[str, Any] | None = None,

@@ -13,6 +13,7 @@ from experiments.networks import resources
 from jax_encoder.io import bundles, images, progress
 from jax_encoder.latents import styles
 from jax_encoder.metrics import features, pairs, path_length, sets
+from jax_encoder.nn import base
 
 # The order in which measures are listed.
 MEASURES = ("psnr", "ssim", "ms_ssim", "lpips", "identity", "mse")
@@ -109,7 +110,11 @@ def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
     }
 
 
-def run(options: Options, networks: Mapping[str, Any], generator: Any = None) -> Report:
+def run(
+    options: Options,
+    networks: Mapping[str, Any],
+    generator: base.Generator | None = None,
+) -> Report:
     """Reads pictures or draws them, and measures.
 
     Args:
@@ -215,7 +220,7 @@ def _judge_folder(found, references, reader: Reader, networks, options) -> None:
 
 
 def samples(
-    generator: Any, num: int, *, seed: int, psi: float, batch_size: int
+    generator: base.Generator, num: int, *, seed: int, psi: float, batch_size: int
 ) -> Iterator[np.ndarray]:
     """Pictures of a generator, rounded to 8 bits as those of files are.
 
@@ -335,7 +340,7 @@ def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray]) -> Iterator:
 
 
 def _measure_paths(
-    generator: Any, networks: Mapping[str, Any], options: Options
+    generator: base.Generator, networks: Mapping[str, Any], options: Options
 ) -> np.ndarray:
     if "lpips" not in networks:
         raise ValueError("Path lengths are perceptual: name --lpips.")

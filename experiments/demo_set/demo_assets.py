@@ -19,6 +19,7 @@ from jax_encoder.inversion import presets, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files, images
 from jax_encoder.latents import statistics, styles
+from jax_encoder.nn import base
 from jax_encoder.training import evaluation
 
 # Held out: no training draws from these keys.
@@ -185,7 +186,9 @@ def write_sheets(generator_path: pathlib.Path, directory: pathlib.Path) -> None:
         images.write(directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
 
 
-def interpolations(generator: Any, key: jax.Array, num_rows: int = 8) -> np.ndarray:
+def interpolations(
+    generator: base.Generator, key: jax.Array, num_rows: int = 8
+) -> np.ndarray:
     """Returns `[num_rows * 8, R, R, 3]`: rows of straight lines in W."""
     w = generator.mapping(
         jax.random.normal(key, (2 * num_rows, generator.config.z_dim))

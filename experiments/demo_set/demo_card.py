@@ -14,6 +14,7 @@ from experiments.demo_set import demo_assets
 from jax_encoder import io
 from jax_encoder.avatars import faces, regression, rendered
 from jax_encoder.io import bundles, files
+from jax_encoder.nn import base
 from jax_encoder.training import evaluation
 
 _CARD = """# avatars: the demo generator
@@ -125,7 +126,7 @@ def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
     }
 
 
-def _agreement(generator: Any, key: jax.Array, num: int = 256) -> float:
+def _agreement(generator: base.Generator, key: jax.Array, num: int = 256) -> float:
     """PSNR in dB of samples against the renderings of what their z names."""
     squares = []
     for index, drawn in enumerate(evaluation.samples(generator, key, num=num)):
@@ -223,7 +224,7 @@ def _adversarial(changes: Mapping[str, Any]) -> str:
     return "".join(f"; {text}" for text in told) + "."
 
 
-def _noise(generator: Any) -> str:
+def _noise(generator: base.Generator) -> str:
     named = jax.tree_util.tree_leaves_with_path(nnx.to_pure_dict(nnx.state(generator)))
     strengths = [
         float(np.abs(leaf).max())

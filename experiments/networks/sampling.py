@@ -5,7 +5,6 @@ import functools
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import numpy as np
 from experiments.launch import command_line
 from jax_encoder.io import contact_sheet, files, images
 from jax_encoder.latents import styles
+from jax_encoder.nn import base
 
 
 def parse_numbers(text: str) -> list[int]:
@@ -49,7 +49,7 @@ class Sampler:
       batch_size: pictures per compiled program; the last batch is padded.
     """
 
-    generator: Any
+    generator: base.Generator
     truncation_psi: float = 1.0
     truncation_cutoff: int | None = None
     label: int | None = None
@@ -102,9 +102,7 @@ def _map(label, generator, z):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _render(noise, generator, ws):
-    # StyleGAN3 has no noise.
-    options = () if generator.config.family == "stylegan3" else (noise,)
-    return jax.lax.map(lambda row: generator.synthesis(row[None], *options)[0], ws)
+    return jax.lax.map(lambda row: generator.synthesis(row[None], noise)[0], ws)
 
 
 def write_seeds(sampler: Sampler, seeds: Sequence[int], output: pathlib.Path) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from experiments.networks import resources
+from jax_encoder.nn import base
 from jax_encoder.training import evaluation, sources
 
 # Both networks end in feature maps of a sixteenth of the side.
@@ -51,7 +52,7 @@ class Judge:
         self._num = num
         self.latest: dict[str, Any] | None = None
 
-    def measure(self, generator: Any) -> dict[str, Any]:
+    def measure(self, generator: base.Generator) -> dict[str, Any]:
         """Returns "fid", "fid_real", "ppl" and what they were measured with.
 
         Pictures and paths are the same each time, so that the numbers of one training

@@ -14,12 +14,13 @@ import numpy as np
 
 from jax_encoder.editing.directions import Direction
 from jax_encoder.latents import statistics, styles
+from jax_encoder.nn import base
 
 _BATCH, _LAYER_BATCH = 4096, 64
 
 
 def of_w(
-    generator: Any,
+    generator: base.Generator,
     *,
     num_samples: int = 1_000_000,
     num_components: int = 20,
@@ -46,7 +47,7 @@ def of_w(
 
 
 def of_activations(
-    generator: Any,
+    generator: base.Generator,
     resolution: int,
     *,
     num_samples: int = 10_000,

@@ -6,9 +6,10 @@ layers' weights.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,10 @@ def factorize(weights: Sequence[np.ndarray], *, normalize: bool = True) -> Facto
 
 
 def affine_weights(
-    generator: Any, layers: Sequence[int] | None = None, *, with_rgb: bool = False
+    generator: base.Generator,
+    layers: Sequence[int] | None = None,
+    *,
+    with_rgb: bool = False,
 ) -> list[np.ndarray]:
     """The weights of a generator's affine layers, coarse to fine.
 
@@ -71,29 +75,10 @@ def affine_weights(
     Raises:
       ValueError: there is no such layer.
     """
-    affines = _affines(generator.synthesis, with_rgb)
+    affines = generator.synthesis.affine_layers(with_rgb=with_rgb)
     layers = range(len(affines)) if layers is None else layers
     if any(not 0 <= layer < len(affines) for layer in layers):
         raise ValueError(
             f"`layers` must lie in 0 to {len(affines) - 1}: got {list(layers)}."
         )
     return [np.asarray(affines[layer].weight[...]) for layer in layers]
-
-
-def _affines(synthesis: Any, with_rgb: bool) -> list[Any]:
-    config = synthesis.config
-    if config.family == "stylegan1":
-        layers = [getattr(synthesis, f"layer{k}") for k in range(config.num_ws)]
-        return [layer.style_mod for layer in layers]
-    if config.family == "stylegan3":
-        specs = [spec for spec in config.layers if with_rgb or not spec.is_torgb]
-        return [getattr(synthesis, spec.name).affine for spec in specs]
-    blocks = [getattr(synthesis, f"b{side}") for side in config.resolutions]
-    names = ("conv0", "conv1", "torgb") if with_rgb else ("conv0", "conv1")
-    found = [
-        getattr(block, name)
-        for block in blocks
-        for name in names
-        if hasattr(block, name)
-    ]
-    return [layer.affine for layer in found]

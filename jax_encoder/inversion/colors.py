@@ -6,13 +6,13 @@ it on the reconstruction, leaves that to arithmetic.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jax_encoder.inversion import rendering
 from jax_encoder.latents import styles
+from jax_encoder.nn import base
 
 _BATCH = 8
 
@@ -46,7 +46,7 @@ def of_all(images: jax.Array) -> Colors:
 
 
 def of_generator(
-    generator: Any,
+    generator: base.Generator,
     *,
     num_pictures: int = 64,
     seed: int = 0,

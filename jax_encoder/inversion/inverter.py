@@ -21,6 +21,7 @@ from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import images as image_lib
 from jax_encoder.latents import sampling
 from jax_encoder.latents import statistics as statistics_lib
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class Inverter:
         statistics of a conditional generator are missing.
     """
 
-    generator: Any
+    generator: base.Generator
     preset: presets.Preset | str = "default"
     networks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     _: dataclasses.KW_ONLY

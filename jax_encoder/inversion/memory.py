@@ -148,7 +148,7 @@ def _too_large(models, config, single: int, limit: int) -> str:
     """Says what does not fit, and the resolution that would."""
     fitting = [
         side
-        for side in rendering.resolutions(models.generator.config)
+        for side in models.generator.config.render_resolutions
         if side >= _LEAST_SIDE and estimate(models, config, 1, resolution=side) <= limit
     ]
     remedy = "use a generator of a lower resolution"

@@ -8,9 +8,10 @@ otherwise. `get` finds a row by name; a user's own is a `Preset` like them, and
 import dataclasses
 from typing import Any
 
-from jax_encoder.inversion import optimizers, rendering, schedules, terms
+from jax_encoder.inversion import optimizers, schedules, terms
 from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion.config import ProjectorConfig, Stage
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ class Preset:
         coarse = () if "stages" in fields else self.coarse
         return dataclasses.replace(self, config=config, pivotal=pivotal, coarse=coarse)
 
-    def fitted(self, generator_config: Any) -> "Preset":
+    def fitted(self, generator_config: base.GeneratorConfig) -> "Preset":
         """Returns the preset as it serves a generator.
 
         Args:
@@ -105,7 +106,7 @@ class Preset:
         Raises:
           ValueError: the generator cannot be rendered at the resolutions asked for.
         """
-        known = rendering.resolutions(generator_config)
+        known = generator_config.render_resolutions
         config, start = self.config, self.start
         is_large = generator_config.resolution >= COARSE_FROM
         if self.coarse and len(known) > 1 and is_large:
@@ -344,11 +345,13 @@ def _at_layer(preset: Preset, layer: int | str) -> tuple[terms.Term, ...]:
     )
 
 
-def _check_stages(generator_config: Any, config: ProjectorConfig) -> None:
+def _check_stages(
+    generator_config: base.GeneratorConfig, config: ProjectorConfig
+) -> None:
     """Refuses stages at which the generator cannot be rendered."""
     if not config.stages:
         return
-    known = rendering.resolutions(generator_config)
+    known = generator_config.render_resolutions
     if len(known) == 1:
         kind = type(generator_config).__module__.rpartition(".")[2]
         raise ValueError(

@@ -1,15 +1,16 @@
 """Rendering with any family of generator."""
 
-from typing import Any
-
 import jax
+
+from jax_encoder.nn import base
+from jax_encoder.nn import noise as noise_maps
 
 
 def render(
-    generator: Any,
+    generator: base.Generator,
     ws: jax.Array,
     *,
-    noise: Any = "const",
+    noise: noise_maps.Noise = "const",
     resolution: int | None = None,
     dtype: str = "float32",
     remat_from: int | None = None,
@@ -20,35 +21,17 @@ def render(
       generator: StyleGAN 1, 2 or 3.
       ws: `[N, num_ws, w_dim]`.
       noise: as `synthesis` takes it; ignored by generators without noise.
-      resolution: below the full one: StyleGAN2 with output skips only.
+      resolution: one of `config.render_resolutions`; None for the full one.
       dtype: of the convolutions.
       remat_from: maps of this side and above are computed again for the gradient.
 
     Returns:
-      images `[N, R, R, 3]`, not clamped.
+      images `[N, R, R, C]`, not clamped.
     """
-    options = {}
-    if getattr(generator.config, "noise_shapes", ()):
-        options["noise"] = noise
-    if resolution not in (None, generator.config.resolution):
-        options["resolution"] = resolution
-    if dtype != "float32":
-        options["dtype"] = dtype
-    if remat_from is not None:
-        options["remat_from"] = remat_from
-    return generator.synthesis(ws, **options)
-
-
-def resolutions(config: Any) -> tuple[int, ...]:
-    """The sides at which `render` can show a generator, coarse to fine.
-
-    Args:
-      config: of a generator of any family.
-
-    Returns:
-      Every resolution of a StyleGAN2 with output skips, whose coarse images are sums of
-      outputs; of all others only the full one.
-    """
-    if getattr(config, "architecture", "") == "skip":
-        return config.resolutions
-    return (config.resolution,)
+    return generator.synthesis(
+        ws,
+        noise if generator.config.noise_shapes else "const",
+        resolution=resolution,
+        dtype=dtype,
+        remat_from=remat_from,
+    )

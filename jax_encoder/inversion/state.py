@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from jax_encoder.latents import statistics
+from jax_encoder.nn import base
 
 RUNNING, STOPPED, DIVERGED = 0, 1, 2
 
@@ -21,7 +22,7 @@ class Models:
       statistics: of the generator's latents.
     """
 
-    generator: Any
+    generator: base.Generator
     networks: dict[str, Any]
     statistics: statistics.LatentStatistics
 

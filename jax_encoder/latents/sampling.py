@@ -1,17 +1,17 @@
 """Codes drawn from a generator: latents, labels, the mapping network, truncation."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.latents import styles
+from jax_encoder.nn import base
 
 
 def draw(
-    generator: Any,
+    generator: base.Generator,
     key: jax.Array,
     num: int,
     *,
@@ -40,7 +40,7 @@ def draw(
 
 
 def map_to_ws(
-    generator: Any, z: jax.Array, labels: jax.Array | None = None
+    generator: base.Generator, z: jax.Array, labels: jax.Array | None = None
 ) -> jax.Array:
     """Maps latents to codes with one row for all layers.
 
@@ -79,7 +79,7 @@ def broadcast_labels(labels: jax.Array | None, num: int) -> jax.Array | None:
     return jnp.broadcast_to(labels, (num, labels.shape[1]))
 
 
-def class_label(config: Any, index: int | None) -> jax.Array | None:
+def class_label(config: base.GeneratorConfig, index: int | None) -> jax.Array | None:
     """Makes the label of a class.
 
     Args:
@@ -101,7 +101,7 @@ def class_label(config: Any, index: int | None) -> jax.Array | None:
     return jax.nn.one_hot(jnp.asarray([index]), config.c_dim)
 
 
-def seeded_z(config: Any, seeds: Sequence[int]) -> np.ndarray:
+def seeded_z(config: base.GeneratorConfig, seeds: Sequence[int]) -> np.ndarray:
     """Draws the latents that NVIDIA's scripts draw for a seed.
 
     Args:

@@ -11,13 +11,13 @@ freely or on the sphere of radius `sqrt(z_dim)`, where the mapping network was t
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jax_encoder.latents import sampling, styles
 from jax_encoder.latents import statistics as stats
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Space:
     needs_p = False
     is_before_mapping = False
 
-    def shape(self, config: Any) -> tuple[int, ...]:
+    def shape(self, config: base.GeneratorConfig) -> tuple[int, ...]:
         """Returns the shape of one picture's values.
 
         Args:
@@ -44,7 +44,7 @@ class Space:
     def to_ws(
         self,
         values: jax.Array,
-        generator: Any,
+        generator: base.Generator,
         statistics: stats.LatentStatistics,
         labels: jax.Array | None = None,
     ) -> jax.Array:
@@ -80,7 +80,7 @@ class Space:
     def from_z(
         self,
         z: jax.Array,
-        generator: Any,
+        generator: base.Generator,
         statistics: stats.LatentStatistics,
         labels: jax.Array | None = None,
     ) -> jax.Array:
@@ -88,7 +88,9 @@ class Space:
         ws = sampling.map_to_ws(generator, z, labels)
         return self.from_ws(ws, statistics)
 
-    def spread(self, statistics: stats.LatentStatistics, generator: Any) -> jax.Array:
+    def spread(
+        self, statistics: stats.LatentStatistics, generator: base.Generator
+    ) -> jax.Array:
         """The root mean square distance of the generator's own codes from their mean.
 
         It scales the exploration noise: in W it is the projector's `w_std`.
@@ -108,7 +110,7 @@ class Z(Space):
     is_spherical: bool = False
     is_before_mapping = True
 
-    def shape(self, config: Any) -> tuple[int, ...]:
+    def shape(self, config: base.GeneratorConfig) -> tuple[int, ...]:
         """Returns `(z_dim,)`."""
         return (config.z_dim,)
 
@@ -143,7 +145,7 @@ class W(Space):
 
     is_layered: bool = False
 
-    def shape(self, config: Any) -> tuple[int, ...]:
+    def shape(self, config: base.GeneratorConfig) -> tuple[int, ...]:
         """Returns `(w_dim,)`, or `(num_ws, w_dim)`."""
         rows = (config.num_ws,) if self.is_layered else ()
         return (*rows, config.w_dim)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.io import files, loading
+from jax_encoder.nn import base
 
 # Inverts the leaky ReLU of slope 0.2 that ends every StyleGAN mapping network.
 _P_SLOPE = 5.0
@@ -116,7 +117,7 @@ def fit(samples: Any) -> Gaussian:
 
 
 def estimate(
-    generator: Any,
+    generator: base.Generator,
     *,
     num_samples: int = 10_000,
     seed: int = 123,

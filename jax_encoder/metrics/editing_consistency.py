@@ -1,19 +1,19 @@
 """Latent editing consistency (Tov et al. 2021, arXiv:2102.02766, Section 5)."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.metrics import path_length
+from jax_encoder.nn import base
 
 
 @functools.partial(jax.jit, static_argnames="strength")
 def editing_distances(
-    encoder: Any,
-    generator: Any,
+    encoder: base.Encoder,
+    generator: base.Generator,
     images: jax.Array,
     direction: jax.Array,
     *,

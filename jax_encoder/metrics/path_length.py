@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.latents import paths, styles
+from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
 Distance = Callable[[Any, jax.Array, jax.Array], jax.Array]
@@ -46,7 +47,7 @@ class PathLengthConfig:
 
 @functools.partial(jax.jit, static_argnames=("distance", "config"))
 def path_lengths(
-    generator: Any,
+    generator: base.Generator,
     network: Any,
     z: tuple[jax.Array, jax.Array],
     t: jax.Array,
@@ -81,15 +82,16 @@ def path_lengths(
         ends = [generator.mapping(end, labels) for end in z]
         places = [place.reshape(-1, *[1] * (ends[0].ndim - 1)) for place in places]
         ws = [ends[0] + (ends[1] - ends[0]) * place for place in places]
-    options = {} if noise is None else {"noise": noise}
     both = styles.broadcast(jnp.concatenate(ws), generator.config.num_ws)
-    images = _compared(generator.synthesis(both, **options), config)
+    images = _compared(
+        generator.synthesis(both, "const" if noise is None else noise), config
+    )
     near, far = jnp.split(images, 2)
     return distance(network, near, far) / config.epsilon**2
 
 
 def sample_path_lengths(
-    generator: Any,
+    generator: base.Generator,
     network: Any,
     key: jax.Array,
     *,
@@ -139,7 +141,7 @@ def _sample(generator, network, key, *, distance, config, batch_size: int):
         classes = jax.random.randint(label_key, (batch_size,), 0, num_classes)
         labels = jax.nn.one_hot(classes, num_classes)
     z = jax.random.normal(z_key, (2, batch_size, generator.config.z_dim))
-    shapes = getattr(generator.config, "noise_shapes", ())
+    shapes = generator.config.noise_shapes
     keys = jax.random.split(noise_key, max(len(shapes), 1))
     noise = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=False)]
     return path_lengths(

@@ -1,4 +1,4 @@
-"""The noise argument of the synthesis networks that add noise maps."""
+"""The arguments that synthesis networks of all families take: noise, resolution."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -40,3 +40,20 @@ def select(
             f" {wanted}, got {got}."
         )
     return list(noise)
+
+
+def check_resolution(resolution: int | None, known: Sequence[int]) -> None:
+    """Refuses a resolution at which a network does not render.
+
+    Args:
+      resolution: the one asked for; None for the full one.
+      known: those at which it can.
+
+    Raises:
+      ValueError: it is none of them.
+    """
+    if resolution is not None and resolution not in known:
+        raise ValueError(
+            f"`resolution` must be one of {tuple(known)} for this network, got"
+            f" {resolution}."
+        )

@@ -95,6 +95,11 @@ class GeneratorConfig:
         return 2 * len(self.resolutions)
 
     @property
+    def render_resolutions(self) -> tuple[int, ...]:
+        """The sides at which pictures can be rendered: the full one only."""
+        return (self.resolution,)
+
+    @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
         """The sides of the noise maps, coarse to fine."""
         return tuple((side, side) for side in self.resolutions for _ in range(2))
@@ -277,6 +282,7 @@ class SynthesisNetwork(nnx.Module):
         ws: jax.Array,
         noise: noise_maps.Noise = "const",
         *,
+        resolution: int | None = None,
         lod: float | None = None,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
@@ -287,6 +293,7 @@ class SynthesisNetwork(nnx.Module):
           ws: `[N, num_ws, w_dim]`.
           noise: "const" (the stored maps), "none", or one map `[H, W]` or `[N, H, W]`
             per layer, coarse to fine.
+          resolution: None or the full one, for the other families' sake.
           lod: level of detail, 0 to the number of blocks less one; None for the
             configuration's. k replaces the last k blocks by enlarging, a fraction
             blends two neighbors.
@@ -298,8 +305,9 @@ class SynthesisNetwork(nnx.Module):
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
 
         Raises:
-          ValueError: `ws`, `noise` or `lod` do not fit the network.
+          ValueError: `ws`, `noise`, `resolution` or `lod` do not fit the network.
         """
+        noise_maps.check_resolution(resolution, self.config.render_resolutions)
         lod = self.config.lod if lod is None else lod
         last = len(self.config.resolutions) - 1
         if not 0 <= lod <= last:
@@ -319,6 +327,12 @@ class SynthesisNetwork(nnx.Module):
             images = images + blend * (coarse - images)
         images = jnp.tanh(images) if self.config.has_tanh else images
         return upscale.enlarge(images, 2**whole)
+
+    def affine_layers(self, *, with_rgb: bool = False) -> list[layers.FullyConnected]:
+        """Returns the layers from w to styles, coarse to fine; RGB takes none."""
+        del with_rgb
+        rows = range(self.config.num_ws)
+        return [getattr(self, f"layer{k}").style_mod for k in rows]
 
     def stages(
         self,

@@ -84,6 +84,15 @@ class GeneratorConfig:
         return 2 * len(self.resolutions)
 
     @property
+    def render_resolutions(self) -> tuple[int, ...]:
+        """The sides at which pictures can be rendered, coarse to fine.
+
+        With output skips coarse pictures are sums of outputs; without, there is only
+        the full one.
+        """
+        return tuple(side for side in self.resolutions if self.has_torgb(side))
+
+    @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
         """The sides of the noise maps, coarse to fine."""
         sides = [4] + [r for r in self.resolutions[1:] for _ in range(2)]
@@ -285,9 +294,7 @@ class SynthesisNetwork(nnx.Module):
           ValueError: `ws`, `noise` or `resolution` do not fit the network.
         """
         resolution = resolution or self.config.resolution
-        if not self.config.has_torgb(resolution) or (
-            resolution not in self.config.resolutions
-        ):
+        if resolution not in self.config.render_resolutions:
             raise ValueError(
                 f"`resolution` must be one of {self.config.resolutions} (the last one"
                 f' unless the architecture is "skip"), got {resolution}.'
@@ -298,6 +305,21 @@ class SynthesisNetwork(nnx.Module):
                 assert image is not None
                 return image
         raise AssertionError("unreachable")
+
+    def affine_layers(self, *, with_rgb: bool = False) -> list[layers.FullyConnected]:
+        """Returns the layers from w to styles, coarse to fine.
+
+        Args:
+          with_rgb: also those of RGB, each after the convolutions of its block.
+        """
+        names = ("conv0", "conv1", "torgb") if with_rgb else ("conv0", "conv1")
+        blocks = [getattr(self, f"b{side}") for side in self.config.resolutions]
+        return [
+            getattr(block, name).affine
+            for block in blocks
+            for name in names
+            if hasattr(block, name)
+        ]
 
     def stages(
         self,

@@ -230,6 +230,7 @@ class SynthesisNetwork(nnx.Module):
         ws: jax.Array,
         noise: noise_maps.Noise = "const",
         *,
+        resolution: int | None = None,
         transform: jax.Array | None = None,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
@@ -239,6 +240,7 @@ class SynthesisNetwork(nnx.Module):
         Args:
           ws: `[N, num_ws, w_dim]`.
           noise: for the other families' sake; there are no noise maps.
+          resolution: None or the full one, likewise.
           transform: `[3, 3]` or `[N, 3, 3]`, the *inverse* of the transform that the
             image shall undergo, in units of its side; None for the stored one.
           dtype: of the layers; latents, styles, the input and RGB stay in float32.
@@ -249,8 +251,9 @@ class SynthesisNetwork(nnx.Module):
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
 
         Raises:
-          ValueError: `ws`, `noise` or `transform` do not fit the network.
+          ValueError: `ws`, `noise`, `resolution` or `transform` do not fit the network.
         """
+        noise_maps.check_resolution(resolution, self.config.render_resolutions)
         noise_maps.select(noise, self.config.noise_shapes)
         images = None
         options = {"transform": transform, "dtype": dtype, "remat_from": remat_from}
@@ -258,6 +261,15 @@ class SynthesisNetwork(nnx.Module):
             pass
         assert images is not None
         return images.astype(jnp.float32) * self.config.output_scale
+
+    def affine_layers(self, *, with_rgb: bool = False) -> list[layers.FullyConnected]:
+        """Returns the layers from w to styles, coarse to fine, without the input's.
+
+        Args:
+          with_rgb: also that of the layer that makes RGB.
+        """
+        specs = [spec for spec in self.config.layers if with_rgb or not spec.is_torgb]
+        return [getattr(self, spec.name).affine for spec in specs]
 
     def stages(
         self,

@@ -136,6 +136,11 @@ class GeneratorConfig:
         return self.num_layers + 2
 
     @property
+    def render_resolutions(self) -> tuple[int, ...]:
+        """The sides at which pictures can be rendered: the full one only."""
+        return (self.resolution,)
+
+    @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
         """Empty: the family has no noise maps."""
         return ()

@@ -10,6 +10,7 @@ import numpy as np
 
 from jax_encoder.latents import styles
 from jax_encoder.metrics import features, frechet, path_length
+from jax_encoder.nn import base
 from jax_encoder.training import sources
 
 
@@ -51,7 +52,7 @@ def real_pictures(
 
 
 def fid(
-    generator: Any,
+    generator: base.Generator,
     real: RealPictures,
     network: Any,
     *,
@@ -87,7 +88,7 @@ def _statistics(network, batches, batch_size: int) -> features.FeatureStatistics
     )
 
 
-def ppl(generator: Any, network: Any, *, num: int, key: jax.Array) -> float:
+def ppl(generator: base.Generator, network: Any, *, num: int, key: jax.Array) -> float:
     """Returns the perceptual path length in W, at the ends of paths.
 
     Args:
@@ -113,7 +114,7 @@ def _distance(network, images, others):
 
 
 def samples(
-    generator: Any, key: jax.Array, *, num: int, batch_size: int = 16
+    generator: base.Generator, key: jax.Array, *, num: int, batch_size: int = 16
 ) -> Iterator[np.ndarray]:
     """Yields batches of a generator's pictures `[batch_size, H, W, 3]`, untruncated."""
     for index in range(-(-num // batch_size)):

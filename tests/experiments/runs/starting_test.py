@@ -90,7 +90,7 @@ def _descriptors():
     [
         (lambda: _encoder(num_ws=18, w_dim=16), r"\[18, 16\], but .* \[4, 8\]; give"),
         (tiny.make_generator, "a Generator, which predicts no codes"),
-        (_descriptors, 'give the network that makes them as "identity"'),
+        (_descriptors, "name the network that makes them with --identity"),
     ],
 )
 def test_networks_that_do_not_fit_are_refused(task, tmp_path, make, message):
