@@ -5,46 +5,48 @@ Its generator draws cartoon faces, and its networks judge those and nothing else
 
 import pathlib
 import weakref
-from typing import Any
 
 import numpy as np
 
 from jax_encoder.io import bundles, images
 from jax_encoder.latents import statistics as statistics_lib
+from jax_encoder.nn import base
 
 DIRECTORY = pathlib.Path(__file__).parent / "assets"
 
 _handed_out: weakref.WeakSet = weakref.WeakSet()
 
 
-def generator() -> Any:
-    """Returns the generator of drawn faces, a StyleGAN2 of 128 pixels."""
+def generator() -> base.Generator:
+    """Returns the generator of drawn faces, a StyleGAN2 of 64 pixels."""
     loaded = bundles.load(DIRECTORY / "avatars")
     _handed_out.add(loaded)
     return loaded
 
 
-def is_own(network: Any) -> bool:
+def is_own(network: base.Generator) -> bool:
     """Whether a generator is one that `generator` returned."""
     return network in _handed_out
 
 
-def lpips() -> Any:
+def lpips() -> base.PerceptualDistance:
     """Returns the perceptual distance of drawn faces: `(images, images) -> [N]`."""
     return bundles.load(DIRECTORY / "avatar_lpips")
 
 
-def vgg() -> Any:
+def vgg() -> base.FeatureNetwork:
     """Returns the feature network of drawn faces, which serves as identity as well."""
     return bundles.load(DIRECTORY / "avatar_vgg")
 
 
-def encoder() -> Any:
+def encoder() -> base.Encoder:
     """Returns the encoder of the demo generator: pictures `[N, H, W, 3]` to ws."""
     return bundles.load(DIRECTORY / "avatars_encoder")
 
 
-def network(name: str) -> Any:
+def network(
+    name: str,
+) -> base.PerceptualDistance | base.FeatureNetwork | base.Encoder:
     """Returns what serves under a name: "lpips", "vgg", "identity" or "encoder".
 
     Raises:

@@ -1,7 +1,7 @@
 """The shortest way from pictures to codes."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ def invert(
     generator: base.Generator,
     preset: presets.Preset | str = "default",
     *,
-    networks: Mapping[str, Any] | None = None,
+    networks: base.Networks | None = None,
     start: first_values.Start = "",
     labels: jax.Array | None = None,
     key: jax.Array | None = None,

@@ -3,11 +3,12 @@
 import dataclasses
 import os
 import pathlib
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 from experiments.runs import reports
 from jax_encoder.inversion import colors as colors
@@ -22,9 +23,8 @@ def save_difference(
     tuned: Tuned, index: int, path: str | os.PathLike[str], parent_sha256: str
 ) -> None:
     """Writes a picture's generator as its difference to the parent."""
-    differences.save(
-        tuned.generator(index), tuned.parent, path, parent_sha256=parent_sha256
-    )
+    own, parent = (cast(nnx.Module, g) for g in (tuned.generator(index), tuned.parent))
+    differences.save(own, parent, path, parent_sha256=parent_sha256)
 
 
 def save_bundle(
@@ -32,7 +32,8 @@ def save_bundle(
 ) -> None:
     """Writes the generator that all pictures share as a bundle."""
     origin = {"parent_sha256": parent_sha256, "tuned": "pivotal"}
-    bundles.save(tuned.generator(), directory, provenance=origin)
+    shared = cast(nnx.Module, tuned.generator())
+    bundles.save(shared, directory, provenance=origin)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -2,13 +2,16 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.nn import base
 
-def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
+
+def map_batches(
+    fn: Callable[[base.Tree], base.Tree], batch: base.Tree, size: int | None
+) -> base.Tree:
     """Applies `fn` to slices of a batch, one after the other.
 
     On CPUs the compiler does not learn how many slices there are. So it compiles a
@@ -46,7 +49,7 @@ def map_batches(fn: Callable[[Any], Any], batch: Any, size: int | None) -> Any:
         found = fn(jax.tree.map(lambda x: _slice(x, start, size), batch))
         return jax.tree.map(lambda r, f: _put(r, f, start), results, found)
 
-    count: Any = num // size
+    count: int | jax.Array = num // size
     if jax.default_backend() == "cpu":
         count = jax.lax.optimization_barrier(jnp.asarray(count, jnp.int32))
     return jax.lax.fori_loop(0, count, body, results)

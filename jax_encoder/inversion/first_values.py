@@ -1,7 +1,6 @@
 """Where the inversions of a batch begin: what `start` may be, and what comes of it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +25,7 @@ def find(
     key: jax.Array,
     *,
     labels: jax.Array | None = None,
-    pools: dict[Any, starts.Pool] | None = None,
+    pools: dict[str, starts.Pool] | None = None,
 ) -> jax.Array:
     """Finds the first values of a batch.
 

@@ -8,7 +8,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -50,7 +50,7 @@ class Inverter:
 
     generator: base.Generator
     preset: presets.Preset | str = "default"
-    networks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    networks: base.Networks = dataclasses.field(default_factory=dict)
     _: dataclasses.KW_ONLY
     statistics: statistics_lib.LatentStatistics | None = None
     normalizes_colors: bool = False

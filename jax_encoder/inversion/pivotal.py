@@ -8,7 +8,6 @@ and a regularizer holds the generator in place around them (Section 3.3).
 import dataclasses
 import functools
 import re
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ from flax import nnx
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import styles
-from jax_encoder.nn import frozen
+from jax_encoder.nn import base, frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,14 +76,16 @@ class Tuning:
       num_steps: `[N]` steps until the picture was done.
     """
 
-    parameters: Any
+    parameters: base.Tree
     images: jax.Array
     perceptual: jax.Array
     pixel: jax.Array
     num_steps: jax.Array
 
 
-def split(generator: Any, tuned: str) -> tuple[Any, Any, Any]:
+def split(
+    generator: base.Generator, tuned: str
+) -> tuple[nnx.GraphDef, nnx.State, nnx.State]:
     """Divides a generator into its structure, what is tuned, and what stays.
 
     Args:
@@ -129,7 +130,11 @@ def morph(ws: jax.Array, pivot: jax.Array, alpha: float) -> jax.Array:
 
 
 def locality(
-    tuned: Any, models: Models, pivot: jax.Array, z: jax.Array, config: PivotalConfig
+    tuned: base.Generator,
+    models: Models,
+    pivot: jax.Array,
+    z: jax.Array,
+    config: PivotalConfig,
 ) -> jax.Array:
     """How much the tuned generator changed around a pivot (Eq. 5).
 
@@ -216,7 +221,7 @@ def _tune(parts, models, ws, targets, noises, key, config):
     graphdef, chosen, rest = parts
     network = models.networks[config.network]
     wanted = network.features(targets)
-    optimizer: Any = optax.adam(config.learning_rate)
+    optimizer = optax.adam(config.learning_rate)
     noise = "const" if noises is None else noises
 
     def objective(chosen, key):
@@ -277,8 +282,11 @@ def _tune(parts, models, ws, targets, noises, key, config):
 
 
 def tuned_generator(
-    generator: Any, tuning: Tuning, config: PivotalConfig, index: int | None = None
-) -> Any:
+    generator: base.Generator,
+    tuning: Tuning,
+    config: PivotalConfig,
+    index: int | None = None,
+) -> base.Generator:
     """Makes a generator of tuned weights.
 
     Args:

@@ -1,19 +1,17 @@
 """Starts that a network predicts: an encoder, or a regressor, looks at the pictures."""
 
-from typing import Any
-
 import jax
 from flax import nnx
 
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import regressors
+from jax_encoder.nn import base, regressors
 
 
 def predict(
     models: Models,
     space: str,
-    network: Any,
+    network: base.Encoder,
     targets: jax.Array,
     labels: jax.Array | None = None,
 ) -> jax.Array:
@@ -50,7 +48,7 @@ def _predict(network, identity, targets):
     return network(targets if identity is None else identity.embed(targets))
 
 
-def check(models: Models, network: Any) -> None:
+def check(models: Models, network: base.Encoder) -> None:
     """Refuses a network that predicts no codes, or another generator's.
 
     Raises:
@@ -90,6 +88,6 @@ def check(models: Models, network: Any) -> None:
         )
 
 
-def _sees_descriptors(network: Any) -> bool:
+def _sees_descriptors(network: base.Encoder) -> bool:
     """Whether a network looks at face descriptors instead of pictures."""
     return isinstance(network, regressors.DescriptorToLatent)

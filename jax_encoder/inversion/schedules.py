@@ -8,16 +8,17 @@ alone and serve as well.
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 
 class Schedule:
     """A learning rate that depends on the share of the steps that is done."""
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the learning rate of a step.
 
         Args:
@@ -33,7 +34,7 @@ class Constant(Schedule):
 
     learning_rate: float = 0.01
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the learning rate of a step."""
         del num_steps
         return self.learning_rate * jnp.ones_like(step, dtype=_dtype())
@@ -53,7 +54,7 @@ class ExponentialDecay(Schedule):
     decay: float = 0.9
     num_epochs: int = 20
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the learning rate of a step."""
         epoch = jnp.floor(jnp.asarray(step, _dtype()) * self.num_epochs / num_steps)
         return self.learning_rate * self.decay**epoch
@@ -75,7 +76,7 @@ class OneCycle(Schedule):
     start_division: float = 25.0
     final_division: float = 1e4
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the learning rate of a step."""
         schedule = optax.cosine_onecycle_schedule(
             num_steps,
@@ -84,7 +85,7 @@ class OneCycle(Schedule):
             self.start_division,
             self.final_division,
         )
-        return schedule(step)
+        return jnp.asarray(schedule(step))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ class CosineRamps(Schedule):
     rampdown: float = 0.25
     rampup: float = 0.05
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the learning rate of a step."""
         time = jnp.asarray(step, _dtype()) / num_steps
         ramp = jnp.minimum(1.0, (1.0 - time) / self.rampdown)
@@ -111,7 +112,7 @@ class CosineRamps(Schedule):
         return self.learning_rate * ramp * jnp.minimum(1.0, time / self.rampup)
 
 
-Rate = Schedule | Callable[[Any], Any]
+Rate = Schedule | Callable[[ArrayLike], ArrayLike]
 
 
 def check(schedule: Rate | float) -> Rate:
@@ -144,14 +145,14 @@ def check(schedule: Rate | float) -> Rate:
     return schedule
 
 
-def bind(schedule: Rate, num_steps: int) -> Callable[[Any], Any]:
+def bind(schedule: Rate, num_steps: int) -> Callable[[ArrayLike], ArrayLike]:
     """Returns a schedule as optax calls it: from the step to the rate."""
     if isinstance(schedule, Schedule):
         return functools.partial(_call, schedule, num_steps)
     return schedule
 
 
-def _call(schedule: Schedule, num_steps: int, step: Any) -> Any:
+def _call(schedule: Schedule, num_steps: int, step: ArrayLike) -> jax.Array:
     return schedule(step, num_steps)
 
 
@@ -167,12 +168,12 @@ class Exploration:
     factor: float = 0.05
     ramp: float = 0.75
 
-    def __call__(self, step: Any, num_steps: int) -> Any:
+    def __call__(self, step: ArrayLike, num_steps: int) -> jax.Array:
         """Returns the standard deviation of a step, relative to the spread."""
         time = jnp.asarray(step, _dtype()) / num_steps
         return self.factor * jnp.square(jnp.maximum(0.0, 1.0 - time / self.ramp))
 
 
-def _dtype() -> Any:
+def _dtype() -> jnp.dtype:
     """Float32, or float64 where the caller enabled it."""
     return jnp.result_type(float)

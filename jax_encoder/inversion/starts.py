@@ -14,6 +14,7 @@ from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import files, loading
 from jax_encoder.latents import sampling, spaces, styles
+from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
 _BATCH = 16
@@ -148,7 +149,7 @@ class Pool:
     """
 
     z: jax.Array
-    prepared: tuple[Any, ...]
+    prepared: tuple[base.Tree, ...]
     side: int = dataclasses.field(metadata={"static": True})
 
 

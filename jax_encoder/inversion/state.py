@@ -1,9 +1,9 @@
 """The values that an inversion takes, changes and returns; all are pytrees."""
 
 import dataclasses
-from typing import Any
 
 import jax
+import optax
 
 from jax_encoder.latents import statistics
 from jax_encoder.nn import base
@@ -23,7 +23,7 @@ class Models:
     """
 
     generator: base.Generator
-    networks: dict[str, Any]
+    networks: base.Networks
     statistics: statistics.LatentStatistics
 
 
@@ -52,7 +52,7 @@ class Problem:
       labels: `[N, c_dim]`, or None.
     """
 
-    prepared: tuple[Any, ...]
+    prepared: tuple[base.Tree, ...]
     weights: jax.Array
     labels: jax.Array | None = None
 
@@ -76,7 +76,7 @@ class ProjectorState:
     step: jax.Array
     seed: jax.Array
     variables: Variables
-    opt_state: Any
+    opt_state: optax.OptState
     best: Variables
     best_loss: jax.Array
     best_step: jax.Array

@@ -18,8 +18,7 @@ user's own serves with every start and preset:
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +26,10 @@ import jax.numpy as jnp
 from jax_encoder.inversion import objectives
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.latents import spaces, statistics
+from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
-Networks = Mapping[str, Any]
+Networks = base.Networks
 
 PIXEL_DISTANCES = {
     "mse": objectives.mse,
@@ -88,7 +88,7 @@ class Term:
         name = getattr(self, "network", None)
         return () if name is None else (name,)
 
-    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+    def prepare(self, networks: Networks, images: jax.Array) -> base.Tree:
         """Computes, once, what depends on the targets only.
 
         Args:
@@ -102,7 +102,7 @@ class Term:
         return ()
 
     def __call__(
-        self, networks: Networks, prepared: Any, rendering: Rendering
+        self, networks: Networks, prepared: base.Tree, rendering: Rendering
     ) -> jax.Array:
         """Measures renderings.
 
@@ -120,7 +120,7 @@ class Term:
 class ImageTerm(Term):
     """A term that compares a picture to its target, by what `prepare` sees of both."""
 
-    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+    def prepare(self, networks: Networks, images: jax.Array) -> base.Tree:
         """Computes what pictures are compared by: of targets once, of renderings often.
 
         Args:
@@ -132,12 +132,12 @@ class ImageTerm(Term):
         """
         raise NotImplementedError
 
-    def compare(self, networks: Networks, a: Any, b: Any) -> jax.Array:
+    def compare(self, networks: Networks, a: base.Tree, b: base.Tree) -> jax.Array:
         """Measures how far two results of `prepare` are apart, `[N]`."""
         raise NotImplementedError
 
     def __call__(
-        self, networks: Networks, prepared: Any, rendering: Rendering
+        self, networks: Networks, prepared: base.Tree, rendering: Rendering
     ) -> jax.Array:
         """Returns the distances `[N]` of renderings from prepared targets."""
         return self.compare(
@@ -189,11 +189,11 @@ class Perceptual(ImageTerm):
     size: int | None = 256
     name: str = "lpips"
 
-    def prepare(self, networks: Networks, images: jax.Array) -> Any:
+    def prepare(self, networks: Networks, images: jax.Array) -> base.Tree:
         """Returns the features."""
         return networks[self.network].features(_shrink(images, self.size))
 
-    def compare(self, networks: Networks, a: Any, b: Any) -> jax.Array:
+    def compare(self, networks: Networks, a: base.Tree, b: base.Tree) -> jax.Array:
         """Returns the distances `[N]`."""
         return networks[self.network].distance(a, b)
 
@@ -314,7 +314,7 @@ class LatentPrior(Term):
         return self.kind == "p_n"
 
     def __call__(
-        self, networks: Networks, prepared: Any, rendering: Rendering
+        self, networks: Networks, prepared: base.Tree, rendering: Rendering
     ) -> jax.Array:
         """Returns the penalties `[N]`."""
         del networks, prepared
@@ -340,7 +340,7 @@ class NoiseRegularizer(Term):
     needs_noises = True
 
     def __call__(
-        self, networks: Networks, prepared: Any, rendering: Rendering
+        self, networks: Networks, prepared: base.Tree, rendering: Rendering
     ) -> jax.Array:
         """Returns the penalties `[N]`."""
         del networks, prepared
@@ -351,6 +351,6 @@ def _shrink(images: jax.Array, size: int | None) -> jax.Array:
     return images if size is None else resize.at_most(images, size)
 
 
-def _check_choice(field: str, value: str, choices: Any) -> None:
+def _check_choice(field: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
         raise ValueError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")

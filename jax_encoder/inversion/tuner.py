@@ -1,7 +1,6 @@
 """Pivotal tuning of any number of pictures, some at a time."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +8,7 @@ import numpy as np
 
 from jax_encoder.inversion import pivotal
 from jax_encoder.inversion.state import Models
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,13 +73,13 @@ class Tuned:
       num_steps: `[N]` steps until a picture was done.
     """
 
-    parent: Any
+    parent: base.Generator
     config: pivotal.PivotalConfig
     parts: tuple[pivotal.Tuning, ...]
     images: np.ndarray
     num_steps: np.ndarray
 
-    def generator(self, index: int | None = None) -> Any:
+    def generator(self, index: int | None = None) -> base.Generator:
         """Returns the tuned generator of a picture; None for the shared one."""
         size = len(self.parts[0].images)
         part = self.parts[0 if index is None else index // size]

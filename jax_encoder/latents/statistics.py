@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from jax_encoder.io import files, loading
 from jax_encoder.nn import base
@@ -101,7 +102,7 @@ def _floored(std: jax.Array, floor: float) -> jax.Array:
     return jnp.maximum(std, floor * jnp.max(std))
 
 
-def fit(samples: Any) -> Gaussian:
+def fit(samples: ArrayLike) -> Gaussian:
     """Fits a Gaussian to samples.
 
     Args:

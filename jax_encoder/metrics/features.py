@@ -5,15 +5,14 @@ in float64 on the host, whatever the device computes in.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from jax_encoder.nn import lpips, vgg
+from jax_encoder.nn import base, lpips, vgg
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _batch_statistics(batch: np.ndarray) -> FeatureStatistics:
     return FeatureStatistics(len(values), mean, deviations.T @ deviations)
 
 
-def describe(network: Any, images: jax.Array) -> jax.Array:
+def describe(network: base.Tree, images: jax.Array) -> jax.Array:
     """One vector per picture, for distances between sets of pictures.
 
     Args:
@@ -116,13 +115,13 @@ def describe(network: Any, images: jax.Array) -> jax.Array:
 
 
 def extract(
-    apply: Callable[[Any, Any], Any],
-    network: Any,
-    batches: Iterable[Any],
+    apply: Callable[[base.Tree, base.Tree], base.Tree],
+    network: base.Tree,
+    batches: Iterable[base.Tree],
     *,
     batch_size: int,
-    devices: list[Any] | None = None,
-) -> Iterator[Any]:
+    devices: Sequence[object] | None = None,
+) -> Iterator[base.Tree]:
     """Applies a network to pictures, batch by batch.
 
     While the devices compute one batch, the caller's code for the next one runs: the
@@ -151,7 +150,7 @@ def extract(
     network = jax.device_put(network, NamedSharding(mesh, PartitionSpec()))
     compiled = jax.jit(apply, out_shardings=split)
     rounded = -(-batch_size // len(devices)) * len(devices)
-    waiting: list[tuple[Any, int]] = []
+    waiting: list[tuple[base.Tree, int]] = []
     for batch in batches:
         num = len(jax.tree.leaves(batch)[0])
         if not 0 < num <= batch_size:
@@ -171,5 +170,5 @@ def _pad(images: np.ndarray, size: int) -> np.ndarray:
     return np.concatenate([images, np.repeat(images[-1:], size - len(images), axis=0)])
 
 
-def _fetch(result: Any, num: int) -> Any:
+def _fetch(result: base.Tree, num: int) -> base.Tree:
     return jax.tree.map(lambda x: np.asarray(x)[:num], result)

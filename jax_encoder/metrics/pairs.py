@@ -4,11 +4,10 @@ Pictures are `[N, H, W, C]` in [-1, 1], C 1, 3 or 4. The measures neither clamp 
 round.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.nn import base
 from jax_encoder.ops import images as images_lib
 from jax_encoder.ops import norms
 from jax_encoder.ops import ssim as ssim_lib
@@ -58,7 +57,9 @@ def ms_ssim(images: jax.Array, targets: jax.Array) -> jax.Array:
     return ssim_lib.ms_ssim(*_check(images, targets))
 
 
-def lpips(network: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
+def lpips(
+    network: base.PerceptualDistance, images: jax.Array, targets: jax.Array
+) -> jax.Array:
     """Learned perceptual distance (Zhang et al. 2018), `[N]`.
 
     Args:
@@ -73,7 +74,7 @@ def lpips(network: Any, images: jax.Array, targets: jax.Array) -> jax.Array:
 
 
 def identity_similarity(
-    network: Any, images: jax.Array, targets: jax.Array
+    network: base.Embedder, images: jax.Array, targets: jax.Array
 ) -> jax.Array:
     """Cosine of the descriptors of two pictures of faces.
 
@@ -105,7 +106,7 @@ def _check(images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
 
 
 def measure(
-    networks: Any, images: jax.Array, targets: jax.Array
+    networks: base.Networks, images: jax.Array, targets: jax.Array
 ) -> dict[str, jax.Array]:
     """All measures that the pictures' size and the networks allow.
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,7 @@ from jax_encoder.latents import paths, styles
 from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
-Distance = Callable[[Any, jax.Array, jax.Array], jax.Array]
+Distance = Callable[[base.Tree, jax.Array, jax.Array], jax.Array]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,7 +47,7 @@ class PathLengthConfig:
 @functools.partial(jax.jit, static_argnames=("distance", "config"))
 def path_lengths(
     generator: base.Generator,
-    network: Any,
+    network: base.Tree,
     z: tuple[jax.Array, jax.Array],
     t: jax.Array,
     *,
@@ -92,7 +91,7 @@ def path_lengths(
 
 def sample_path_lengths(
     generator: base.Generator,
-    network: Any,
+    network: base.Tree,
     key: jax.Array,
     *,
     distance: Distance,

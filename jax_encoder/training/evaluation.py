@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +28,7 @@ class RealPictures:
 
 
 def real_pictures(
-    source: sources.Source, network: Any, *, num: int, batch_size: int = 16
+    source: sources.Source, network: base.Tree, *, num: int, batch_size: int = 16
 ) -> RealPictures:
     """Measures real pictures, once for all generators compared with them.
 
@@ -54,7 +53,7 @@ def real_pictures(
 def fid(
     generator: base.Generator,
     real: RealPictures,
-    network: Any,
+    network: base.Tree,
     *,
     num: int,
     key: jax.Array,
@@ -88,7 +87,9 @@ def _statistics(network, batches, batch_size: int) -> features.FeatureStatistics
     )
 
 
-def ppl(generator: base.Generator, network: Any, *, num: int, key: jax.Array) -> float:
+def ppl(
+    generator: base.Generator, network: base.Tree, *, num: int, key: jax.Array
+) -> float:
     """Returns the perceptual path length in W, at the ends of paths.
 
     Args:
