@@ -203,5 +203,6 @@ def _predicting(path: pathlib.Path, task: Task) -> projector_engine.Start:
     try:
         predictions.check(task.models, network)
     except ValueError as error:
-        raise ValueError(f"--start={path}: {error}") from error
+        text = str(error).replace('in `networks` as "identity"', "with --identity")
+        raise ValueError(f"--start={path}: {text}") from error
     return lambda names: network

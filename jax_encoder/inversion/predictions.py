@@ -61,8 +61,8 @@ def check(models: Models, network: base.Encoder) -> None:
     num_ws, w_dim = getattr(config, "num_ws", None), getattr(config, "w_dim", None)
     if num_ws is None or w_dim is None or hasattr(inner, "synthesis"):
         raise ValueError(
-            f"A {kind} predicts no codes; give an encoder or a regressor from pictures"
-            " to W+."
+            f"This is a {kind}, which predicts no codes; give an encoder or a regressor"
+            " from pictures to W+."
         )
     if getattr(config, "picture_channels", 3) != 3:
         raise ValueError(
@@ -76,8 +76,8 @@ def check(models: Models, network: base.Encoder) -> None:
         )
     if _sees_descriptors(network) and "identity" not in models.networks:
         raise ValueError(
-            f"A {kind} predicts from face descriptors; give the network that makes them"
-            ' as "identity".'
+            f"A {kind} predicts from face descriptors; name the network that makes them"
+            ' in `networks` as "identity".'
         )
     wanted = (generator.num_ws, generator.w_dim) if num_ws else (generator.z_dim,)
     got = (num_ws, w_dim) if num_ws else (w_dim,)

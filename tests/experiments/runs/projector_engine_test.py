@@ -25,6 +25,8 @@ CONFIG = ProjectorConfig(
     micro_batch=2,
 )
 
+LPIPS = jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3)))
+
 
 @pytest.fixture(scope="module")
 def generator():
@@ -41,10 +43,9 @@ def generator():
 
 def make_engine(generator, config=CONFIG, chunk=2, colors=None):
     found = statistics.LatentStatistics(w_avg=jnp.zeros(8), w_std=jnp.ones(()))
-    lpips = jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3)))
     inverter = batch_inverter.BatchInverter(
         models=states.Models(
-            generator=generator, networks={"lpips": lpips}, statistics=found
+            generator=generator, networks={"lpips": LPIPS}, statistics=found
         ),
         preset=presets.Preset(name="test", config=config),
         colors=colors,
