@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.networks import resources
 from jax_encoder.io import bundles, images, progress
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, pairs, path_length, sets
 from jax_encoder.nn import base
 
@@ -245,13 +245,9 @@ def samples(
 def _render(generator, key, psi, *, size: int):
     config = generator.config
     z_key, label_key = jax.random.split(key)
-    z = jax.random.normal(z_key, (size, config.z_dim))
-    labels = None
-    if config.c_dim:
-        classes = jax.random.randint(label_key, (size,), 0, config.c_dim)
-        labels = jax.nn.one_hot(classes, config.c_dim)
-    w = styles.truncate(generator.mapping(z, labels), generator.w_avg[...], psi)
-    return generator.synthesis(styles.broadcast(w, config.num_ws))
+    labels = sampling.draw_labels(config, label_key, size)
+    ws = sampling.draw(generator, z_key, size, labels=labels, psi=psi)
+    return generator.synthesis(ws)
 
 
 _sample = jax.jit(_render, static_argnames="size")

@@ -18,7 +18,7 @@ from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.inversion import presets, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files, images
-from jax_encoder.latents import statistics, styles
+from jax_encoder.latents import sampling, statistics, styles
 from jax_encoder.nn import base
 from jax_encoder.training import evaluation
 
@@ -67,7 +67,7 @@ def _fill_examples(assets: pathlib.Path, directory: pathlib.Path) -> None:
     config = generator.config
     directory.mkdir()
     z = jax.random.normal(jax.random.key(_OWN_SEED), (_NUM_EXAMPLES, config.z_dim))
-    ws = styles.broadcast(generator.mapping(z), config.num_ws)
+    ws = sampling.map_to_ws(generator, z)
     own = np.clip(np.asarray(generator.synthesis(ws)), -1.0, 1.0)
     people = face_attributes.sample(jax.random.key(_RENDERED_SEED), _NUM_EXAMPLES)
     rendered = np.asarray(faces.render(people, config.resolution))

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.avatars import face_attributes, faces, regression
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 from jax_encoder.training import pairs
 from jax_encoder.training.encoder_objective import Batch
 
@@ -46,5 +46,5 @@ def named(generator: Any, key: jax.Array) -> pairs.PairSource:
 @functools.partial(jax.jit, static_argnames="num")
 def _people(generator, key, num):
     z = jax.random.normal(key, (num, generator.config.z_dim))
-    ws = styles.broadcast(generator.mapping(z), generator.config.num_ws)
+    ws = sampling.map_to_ws(generator, z)
     return regression.people(z), ws

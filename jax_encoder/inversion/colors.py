@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.inversion import rendering
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 from jax_encoder.nn import base
 
 _BATCH = 8
@@ -71,12 +71,7 @@ def of_generator(
 
 @jax.jit
 def _of_sample(generator, key, labels):
-    config = generator.config
-    z = jax.random.normal(key, (_BATCH, config.z_dim))
-    extra = ()
-    if labels is not None:
-        extra = (jnp.broadcast_to(labels, (_BATCH, labels.shape[1])),)
-    ws = styles.broadcast(generator.mapping(z, *extra), config.num_ws)
+    ws = sampling.draw(generator, key, _BATCH, labels=labels)
     return of_all(jnp.clip(rendering.render(generator, ws), -1.0, 1.0))
 
 

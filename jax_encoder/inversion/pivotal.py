@@ -16,7 +16,7 @@ from flax import nnx
 
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling, styles
 from jax_encoder.nn import base, frozen
 
 
@@ -149,10 +149,9 @@ def locality(
       The mean over the samples.
     """
     original = models.generator
-    w = styles.truncate(original.mapping(z), original.w_avg[...], 0.5)
-    ws = morph(
-        styles.broadcast(w, original.config.num_ws), pivot, config.locality_alpha
-    )
+    ws = sampling.map_to_ws(original, z)
+    ws = styles.truncate(ws, original.w_avg[...], 0.5)
+    ws = morph(ws, pivot, config.locality_alpha)
     old = jax.lax.stop_gradient(rendering.render(original, ws, noise="none"))
     new = rendering.render(tuned, ws, noise="none")
     loss = config.locality_pixel_weight * objectives.mse(new, old)

@@ -57,6 +57,25 @@ def map_to_ws(
     return styles.broadcast(w, generator.config.num_ws)
 
 
+def draw_labels(
+    config: base.GeneratorConfig, key: jax.Array, num: int
+) -> jax.Array | None:
+    """Draws classes evenly.
+
+    Args:
+      config: the generator's.
+      key: PRNG key.
+      num: how many labels.
+
+    Returns:
+      `[num, c_dim]` with a one each, or None for generators without classes.
+    """
+    if not config.c_dim:
+        return None
+    classes = jax.random.randint(key, (num,), 0, config.c_dim)
+    return jax.nn.one_hot(classes, config.c_dim)
+
+
 def broadcast_labels(labels: jax.Array | None, num: int) -> jax.Array | None:
     """Gives every picture a label.
 

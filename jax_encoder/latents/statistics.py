@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jax_encoder.io import files, loading
+from jax_encoder.latents import sampling
 from jax_encoder.nn import base
 
 # Inverts the leaky ReLU of slope 0.2 that ends every StyleGAN mapping network.
@@ -164,10 +165,7 @@ def estimate(
 
 @functools.partial(jax.jit)
 def _map(generator, z, labels):
-    if labels is not None:
-        labels = jnp.broadcast_to(labels, (z.shape[0], labels.shape[1]))
-        return generator.mapping(z, labels)
-    return generator.mapping(z)
+    return sampling.map_to_ws(generator, z, labels)[:, 0]
 
 
 class Moments:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.latents import paths, styles
+from jax_encoder.latents import paths, sampling, styles
 from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
@@ -135,10 +135,7 @@ def sample_path_lengths(
 @functools.partial(jax.jit, static_argnames=("distance", "config", "batch_size"))
 def _sample(generator, network, key, *, distance, config, batch_size: int):
     z_key, t_key, noise_key, label_key = jax.random.split(key, 4)
-    labels, num_classes = None, generator.config.c_dim
-    if num_classes:
-        classes = jax.random.randint(label_key, (batch_size,), 0, num_classes)
-        labels = jax.nn.one_hot(classes, num_classes)
+    labels = sampling.draw_labels(generator.config, label_key, batch_size)
     z = jax.random.normal(z_key, (2, batch_size, generator.config.z_dim))
     shapes = generator.config.noise_shapes
     keys = jax.random.split(noise_key, max(len(shapes), 1))

@@ -1,13 +1,14 @@
 """How good a generator is: FID against real pictures, and PPL."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, frechet, path_length
 from jax_encoder.nn import base
 from jax_encoder.training import sources
@@ -120,11 +121,10 @@ def samples(
     """Yields batches of a generator's pictures `[batch_size, H, W, 3]`, untruncated."""
     for index in range(-(-num // batch_size)):
         step_key = jax.random.fold_in(key, index)
-        shape = (batch_size, generator.config.z_dim)
-        yield np.asarray(_sample(generator, jax.random.normal(step_key, shape)))
+        yield np.asarray(_sample(generator, step_key, num=batch_size))
 
 
-@jax.jit
-def _sample(generator, z):
-    ws = styles.broadcast(generator.mapping(z), generator.config.num_ws)
+@functools.partial(jax.jit, static_argnames="num")
+def _sample(generator, key, *, num):
+    ws = sampling.draw(generator, key, num)
     return jnp.clip(generator.synthesis(ws), -1.0, 1.0)

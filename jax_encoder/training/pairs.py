@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling, styles
 from jax_encoder.training import sources
 from jax_encoder.training.encoder_objective import Batch
 
@@ -53,8 +53,7 @@ def sampled(generator: Any, key: jax.Array) -> PairSource:
 
 @functools.partial(jax.jit, static_argnames="num")
 def _sample(generator, key, num) -> Batch:
-    z = jax.random.normal(key, (num, generator.config.z_dim))
-    ws = styles.broadcast(generator.mapping(z), generator.config.num_ws)
+    ws = sampling.draw(generator, key, num)
     images = jnp.clip(generator.synthesis(ws), -1.0, 1.0)
     return Batch(images=images, ws=ws, is_known=jnp.ones(num))
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 from jax_encoder.ops import activation
 from jax_encoder.training import batch_norms, ema, optimizers
 
@@ -185,7 +185,7 @@ def predict(network: Any, inputs: jax.Array, generator: Any = None) -> jax.Array
     if generator is None:
         return found
     z = activation.normalize_second_moment(found)
-    return styles.broadcast(generator.mapping(z), generator.config.num_ws)
+    return sampling.map_to_ws(generator, z)
 
 
 def loss(predictions: jax.Array, targets: jax.Array, name: str) -> jax.Array:
