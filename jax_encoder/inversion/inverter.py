@@ -75,13 +75,23 @@ class Inverter:
                 ' them as `networks={"NAME": network}`, read with `jax_encoder.load`.'
                 " Those of `jax_encoder.demo` judge drawn faces."
             )
+        if self.normalizes_colors and self.colors is None and self._num_classes:
+            raise ValueError(
+                f"The generator has {self._num_classes} classes: give the `colors` of"
+                " the class to invert for, from"
+                " `inversion.colors.of_generator(generator, labels=...)`."
+            )
         if self.statistics is None:
             object.__setattr__(self, "statistics", self._estimate())
 
+    @property
+    def _num_classes(self) -> int:
+        return self.generator.config.c_dim
+
     def _estimate(self) -> statistics_lib.LatentStatistics:
-        if self.generator.config.c_dim:
+        if self._num_classes:
             raise ValueError(
-                f"The generator has {self.generator.config.c_dim} classes: give the"
+                f"The generator has {self._num_classes} classes: give the"
                 " `statistics` of the class to invert for, from"
                 " `latents.statistics.estimate(generator, labels=...)`."
             )
