@@ -9,6 +9,7 @@ import numpy as np
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
+from jax_encoder.nn import base
 
 Start = str | starts.Pool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
 """Where to start: "mean", "zeros", "random", "seeds" or "seeds:NUMBER" (the best of so
@@ -70,7 +71,7 @@ def find(
     return starts.from_array(models, space, jnp.asarray(start), num)
 
 
-def _encoder(models: Models) -> Any:
+def _encoder(models: Models) -> base.Encoder:
     if "encoder" not in models.networks:
         raise ValueError(
             'To start from "encoder", give the network that predicts codes under this'
