@@ -64,9 +64,10 @@ def check(models: Models, network: base.Encoder) -> None:
             f"This is a {kind}, which predicts no codes; give an encoder or a regressor"
             " from pictures to W+."
         )
-    if getattr(config, "picture_channels", 3) != 3:
+    num_channels = getattr(config, "picture_channels", 3)
+    if num_channels != 3:
         raise ValueError(
-            f"This encoder takes {config.picture_channels} channels (sketches or"
+            f"This encoder takes {num_channels} channels (sketches or"
             " segmentations), not pictures."
         )
     if getattr(config, "is_refining", False) and inner is network:
