@@ -20,7 +20,7 @@ import jax
 from absl import flags
 
 from experiments.benchmarking import cases, peaks, plain, reports, rows
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder.io import files
 from jax_encoder.ops import backends
 
@@ -51,12 +51,14 @@ _WITHOUT = flags.DEFINE_list(
     "Time the same in turn, as the reference, without these formulations:"
     f" {', '.join(plain.SPECIAL)}.",
 )
-_REPEATS = flags.DEFINE_integer("repeats", 5, "Timed calls per program.", 1)
-_STEPS = flags.DEFINE_integer("steps", 5, "Steps of an inversion per call.", 1)
-_MAX_SECONDS = flags.DEFINE_float("max_seconds", 120, "For one program's calls.", 0)
+_REPEATS = flag_types.define_integer("repeats", 5, "Timed calls per program.", 1)
+_STEPS = flag_types.define_integer("steps", 5, "Steps of an inversion per call.", 1)
+_MAX_SECONDS = flag_types.define_number(
+    "max_seconds", 120, "For one program's calls.", 0
+)
 _CACHE = flags.DEFINE_boolean("cached", True, "Time the start from the cache too.")
 _PEAK = flags.DEFINE_boolean("peak", True, "Measure what utilization refers to.")
-_THREADS = flags.DEFINE_integer("threads", None, "Pin to so many processors.", 1)
+_THREADS = flag_types.define_integer("threads", None, "Pin to so many processors.", 1)
 _REFERENCE = flags.DEFINE_string("reference", None, "MODULE:FUNCTION to time in turn.")
 _COMPARE = flags.DEFINE_string("compare", None, "benchmark.json of another run.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For benchmark.json and plots.")

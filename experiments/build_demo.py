@@ -22,39 +22,45 @@ from collections.abc import Callable
 from absl import flags
 
 from experiments.demo_set import demo_assets, demo_card, encoder_card
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 
 _WORK = flags.DEFINE_string("work_dir", None, "Checkpoints and sheets.", required=True)
 _ASSETS = flags.DEFINE_string("assets", None, "The demo set.", required=True)
-_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Side, a power of two.", 16)
-_FEATURE_STEPS = flags.DEFINE_integer("feature_steps", 3000, "Feature network.", 2)
-_FEATURE_PAIRS = flags.DEFINE_integer(
+_RESOLUTION = flag_types.define_integer("resolution", 64, "Side, a power of two.", 16)
+_FEATURE_STEPS = flag_types.define_integer("feature_steps", 3000, "Feature network.", 2)
+_FEATURE_PAIRS = flag_types.define_integer(
     "feature_pairs", 4096, "Pairs to calibrate its distance on; a multiple of 64.", 64
 )
-_MAPPING_STEPS = flags.DEFINE_integer("mapping_steps", 45_000, "Mapping network.", 1)
-_BOOTSTRAP_STEPS = flags.DEFINE_integer("bootstrap_steps", 6000, "Regression.", 1)
-_GAN_STEPS = flags.DEFINE_integer("gan_steps", 2500, "Adversarial steps after it.", 0)
-_HEAD_START = flags.DEFINE_integer(
+_MAPPING_STEPS = flag_types.define_integer(
+    "mapping_steps", 45_000, "Mapping network.", 1
+)
+_BOOTSTRAP_STEPS = flag_types.define_integer("bootstrap_steps", 6000, "Regression.", 1)
+_GAN_STEPS = flag_types.define_integer(
+    "gan_steps", 2500, "Adversarial steps after it.", 0
+)
+_HEAD_START = flag_types.define_integer(
     "head_start", 200, "Of these, steps of the discriminator alone.", 0
 )
-_RATE = flags.DEFINE_float(
+_RATE = flag_types.define_number(
     "generator_learning_rate", 0.001, "In the adversarial steps."
 )
-_LESSON_WEIGHT = flags.DEFINE_float(
+_LESSON_WEIGHT = flag_types.define_number(
     "lesson_weight", 10.0, "In them, of imitating the renderer.", 0.0
 )
-_MIXING = flags.DEFINE_float(
+_MIXING = flag_types.define_number(
     "mixing_probability", 0.25, "In them, of two parents.", 0.0, 1.0
 )
-_LESSON_STEPS = flags.DEFINE_integer(
+_LESSON_STEPS = flag_types.define_integer(
     "encoder_lesson_steps", 1800, "Of the encoder, by known codes.", 1
 )
-_ENCODER_STEPS = flags.DEFINE_integer(
+_ENCODER_STEPS = flag_types.define_integer(
     "encoder_steps", 400, "Of the encoder, by pictures.", 0
 )
-_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1_000_000, "For statistics.", 2)
-_NUM_FID = flags.DEFINE_integer("num_fid", 2000, "Pictures for FID and PPL.", 0)
+_EVERY = flag_types.define_integer(
+    "checkpoint_every", 500, "Steps between checkpoints.", 1
+)
+_NUM_SAMPLES = flag_types.define_integer("num_samples", 1_000_000, "For statistics.", 2)
+_NUM_FID = flag_types.define_integer("num_fid", 2000, "Pictures for FID and PPL.", 0)
 # Flags that decide what comes out.
 _DECISIVE = (
     _RESOLUTION,

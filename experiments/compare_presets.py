@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from absl import flags
 from flax import nnx
 
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.inversion import driver, presets, schedules, starts, terms
@@ -27,19 +27,21 @@ from jax_encoder.latents import statistics
 from jax_encoder.metrics import pairs
 from jax_encoder.nn import stylegan2
 
-_NUM_PICTURES = flags.DEFINE_integer("num_pictures", 8, "In all.", lower_bound=2)
-_NUM_STEPS = flags.DEFINE_integer("num_steps", 200, "Gradient steps.", lower_bound=1)
+_NUM_PICTURES = flag_types.define_integer("num_pictures", 8, "In all.", lower_bound=2)
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 200, "Gradient steps.", lower_bound=1
+)
 _GENERATOR = flags.DEFINE_string(
     "generator", None, "Bundle; its own samples only. Default: the demo's."
 )
-_RANDOM = flags.DEFINE_integer(
+_RANDOM = flag_types.define_integer(
     "random_generator",
     None,
     "Instead: a small StyleGAN2 with random weights, of this side.",
     lower_bound=8,
 )
 _ONLY = flags.DEFINE_multi_string("only", [], "Rows to run; default: all.")
-_SEED = flags.DEFINE_integer("seed", 1000, "Of the pictures.")
+_SEED = flag_types.define_seed("seed", 1000, "Of the pictures.")
 
 _BALANCED = (terms.Pixel(weight=1.0), terms.Perceptual(weight=1.0))
 _PIXELS_FIRST = (terms.Pixel(weight=10.0), terms.Perceptual(weight=1.0))
@@ -124,6 +126,11 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     if _RANDOM.value and _GENERATOR.value:
         raise command_line.UsageError("Give --generator or --random_generator.")
+    if unknown := set(_ONLY.value) - set(CANDIDATES):
+        raise command_line.UsageError(
+            f"--only={sorted(unknown)[0]}: there is no such row; there are"
+            f" {', '.join(CANDIDATES)}."
+        )
     models = _models()
     pictures = _pictures(models, not (_RANDOM.value or _GENERATOR.value))
     targets = jnp.concatenate(list(pictures.values()))

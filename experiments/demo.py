@@ -15,19 +15,19 @@ import time
 from absl import flags
 
 from experiments.demo_set import demo_assets, likeness
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources
-from experiments.runs import batches, encoding, jobs, reports
-from jax_encoder.io import films, images, progress
+from experiments.runs import batches, encoding, jobs, pictures, reports
+from jax_encoder.io import films, progress
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo_output", "Where to write.")
 _EXAMPLES = flags.DEFINE_string(
     "images", None, "Other pictures: a directory or pattern; default: the examples."
 )
-_NUM_RENDERINGS = flags.DEFINE_integer(
+_NUM_RENDERINGS = flag_types.define_integer(
     "num_renderings", 0, "Invert so many held-out renderings instead.", 0
 )
-_NUM_STEPS = flags.DEFINE_integer("num_steps", None, "Default: the preset's.", 1)
+_NUM_STEPS = flag_types.define_integer("num_steps", None, "Default: the preset's.", 1)
 _BATCH_SIZE = 16
 
 
@@ -37,15 +37,19 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     start = time.monotonic()
     output = pathlib.Path(_OUTPUT_DIR.value)
-    paths = images.find(_examples(output))
+    listing = pictures.find(_examples(output))
+    paths = listing.paths
     job = jobs.Job(
         paths=paths,
+        names=listing.names(),
+        skipped=listing.skipped_rows(),
         output=output,
         overrides={"num_steps": _NUM_STEPS.value},
         chunk=10,
         options=batches.Options(
             batch_size=min(len(paths), _BATCH_SIZE),
             film="" if _NUM_RENDERINGS.value else _film(),
+            overwrite=True,
         ),
     )
     rows = encoding.run(job)

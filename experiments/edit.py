@@ -22,24 +22,26 @@ import numpy as np
 from absl import flags
 
 from experiments.editing import direction_lists, editing_run, render_flags
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder.editing import interpolation
 from jax_encoder.io import films
 
 _DIRECTIONS = flags.DEFINE_multi_string("directions", [], "Edits; may be repeated.")
 _BOUNDARY = flags.DEFINE_string("boundary", None, "A boundary's file.", short_name="b")
-_STEPS = flags.DEFINE_integer("steps", None, "Pictures per edit; default: 7.", 1)
-_START = flags.DEFINE_float("start_distance", None, "First position; default: -3.")
-_END = flags.DEFINE_float("end_distance", None, "Last position; default: 3.")
+_STEPS = flag_types.define_integer("steps", None, "Pictures per edit; default: 7.", 1)
+_START = flag_types.define_number(
+    "start_distance", None, "First position; default: -3."
+)
+_END = flag_types.define_number("end_distance", None, "Last position; default: 3.")
 _MEANING = flags.DEFINE_enum(
     "meaning", None, ["offset", "distance", "published"], "Of the positions; see above."
 )
 _ROWS = flags.DEFINE_string("rows", None, 'The rows of w that move, such as "0-3".')
 _CONDITIONAL = flags.DEFINE_list("conditional", [], "Directions to leave unchanged.")
 _FILM = flags.DEFINE_enum("film", None, ["mp4", "gif", "webp"], "There and back.")
-_FRAMES = flags.DEFINE_integer("num_frames", 50, "Of a film.", 2)
+_FRAMES = flag_types.define_integer("num_frames", 50, "Of a film.", 2)
 _EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "Of a film.")
-_FPS = flags.DEFINE_float("fps", 25.0, "Frames per second.", 0.1)
+_FPS = flag_types.define_number("fps", 25.0, "Frames per second.", 0.1)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "edited", "Where to write.")
 
 flags.adopt_module_key_flags(render_flags)

@@ -27,28 +27,36 @@ Exit code: 0 all done, 1 some pictures failed (the summary says
 why), 2 bad usage.
 """
 
+import functools
 import pathlib
-import shutil
 
 import jax
 from absl import flags
 
 from experiments.aligning import flags as aligning_flags
 from experiments.aligning import paste_back
-from experiments.launch import command_line
-from experiments.runs import encoding, encoding_flags, processes, reports, tuning
-from jax_encoder.alignment import frames
-from jax_encoder.io import codes, files, images
+from experiments.launch import command_line, flag_types
+from experiments.runs import (
+    encoding,
+    encoding_flags,
+    pictures,
+    preset_list,
+    processes,
+    reports,
+    single,
+)
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write, with --images.")
 _SAVE_IMAGE = flags.DEFINE_boolean(
     "save_optimized_image", False, "One picture: write the reconstruction as well."
 )
-_IMAGE_PATH = flags.DEFINE_string("optimized_image_path", "optimized.png", "To there.")
+_IMAGE_PATH = flags.DEFINE_string(
+    "optimized_image_path", "optimized.png", "Where the reconstruction goes."
+)
 _VIDEO = flags.DEFINE_boolean("video", False, "One picture: write a film as well.")
 _VIDEO_PATH = flags.DEFINE_string(
-    "video_path", "video.mp4", "To there; .mp4, .gif or .webp."
+    "video_path", "video.mp4", "Where the film goes; .mp4, .gif or .webp."
 )
 _FILM = flags.DEFINE_enum(
     "film", None, ["mp4", "gif", "webp"], "Many pictures: write a film of each."
@@ -57,18 +65,38 @@ _PASTE_BACK = flags.DEFINE_boolean(
     "paste_back", False, "Put the reconstructions back into the photographs aligned."
 )
 
+_LIST_PRESETS = flags.DEFINE_boolean(
+    "list_presets", False, "Print the values and source of every preset, and stop."
+)
+_ONE_PICTURE = (_SAVE_IMAGE, _IMAGE_PATH, _VIDEO, _VIDEO_PATH)
+
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "HOST:PORT of the first of several processes that share a run."
 )
-_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many share it.", 1)
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which one this is, from 0.", 0)
+_NUM_PROCESSES = flag_types.define_integer(
+    "num_processes", None, "How many share it.", 1
+)
+_PROCESS_ID = flag_types.define_integer(
+    "process_id", None, "Which one this is, from 0.", 0
+)
 
 flags.adopt_module_key_flags(encoding_flags)
 flags.adopt_module_key_flags(aligning_flags)
 
 
+_GROUPS = {
+    "One picture": [flag.name for flag in _ONE_PICTURE],
+    "Many pictures": ("images", "output_dir", "film"),
+    **encoding_flags.GROUPS,
+    "Several processes": ("coordinator", "num_processes", "process_id"),
+}
+
+
 def main(argv):
     """Inverts one picture or many; returns the exit code."""
+    if _LIST_PRESETS.value:
+        print(preset_list.table())
+        return 0
     processes.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
     if len(argv) == 3 and not (_IMAGES.value or _OUTPUT_DIR.value):
         return _encode_one(pathlib.Path(argv[1]), pathlib.Path(argv[2]))
@@ -77,12 +105,10 @@ def main(argv):
             "Give a picture and a .npy to write, or --images and --output_dir."
         )
     film = f".{_FILM.value}" if _FILM.value else ""
-    try:
-        paths = images.find(_IMAGES.value)
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from error
+    command_line.refuse(_ONE_PICTURE, "it is for one picture; see --film for many")
+    listing = pictures.find(_IMAGES.value)
     rows = encoding.run(
-        encoding_flags.job(paths, pathlib.Path(_OUTPUT_DIR.value), film)
+        encoding_flags.job(listing, pathlib.Path(_OUTPUT_DIR.value), film)
     )
     num_failed = sum(row["status"] != "ok" for row in rows)
     if jax.process_index() == 0:
@@ -95,51 +121,24 @@ def main(argv):
 
 
 def _encode_one(picture: pathlib.Path, target: pathlib.Path) -> int:
-    """Works in a hidden directory beside the result, which --resume finds again."""
-    film = pathlib.Path(_VIDEO_PATH.value).suffix if _VIDEO.value else ""
-    if target.suffix != ".npy":
-        raise command_line.UsageError(f"The code is a .npy file, got {target}.")
+    """Checks the flags that go together, then inverts."""
+    command_line.refuse([_FILM], "it is for many pictures; see --video for one")
+    if not _SAVE_IMAGE.value:
+        command_line.refuse([_IMAGE_PATH], "it needs --save_optimized_image")
+    if not _VIDEO.value:
+        command_line.refuse([_VIDEO_PATH], "it needs --video")
     settings = aligning_flags.settings()
     if settings and settings.face == "all":
         raise command_line.UsageError("--face=all needs --images and --output_dir.")
-    work = target.parent / f".{target.stem}.encoding"
-    job = encoding_flags.job([picture], work, film, has_reports=False)
-    (row,) = encoding.run(job)
-    if row["status"] == "failed":
-        shutil.rmtree(work, ignore_errors=True)
-        raise command_line.Failure(f"{picture}: {row['reason']}")
-    found = codes.load(work / f"{picture.stem}.npz")
-    codes.save_array(target, found.values[0])
-    if _SAVE_IMAGE.value:
-        _copy(work / f"{picture.stem}.png", _IMAGE_PATH.value)
-    if film:
-        _copy(work / f"{picture.stem}{film}", _VIDEO_PATH.value)
-    tuned = work / f"{picture.stem}{tuning.DIFFERENCE}"
-    if tuned.exists():
-        _copy(tuned, target.with_suffix(tuning.DIFFERENCE))
-    _keep_frame(found, work / picture.stem, target)
-    shutil.rmtree(work)
-    print(f"{target}: {reports.caption(row)}, {row['seconds']:.0f} s")
-    return int(row["status"] != "ok")
-
-
-def _keep_frame(found: codes.Codes, stem: pathlib.Path, target: pathlib.Path) -> None:
-    """Writes where the picture lies in its photograph, and pastes it back there."""
-    if frames.KEY in found.metadata:
-        frame = found.metadata[frames.KEY]
-        files.write_json(target.with_suffix(".frame.json"), frame)
-    if _PASTE_BACK.value:
-        try:
-            paste_back.paste_one(stem, aligning_flags.paste_options())
-        except ValueError as error:
-            raise command_line.Failure(f"Not pasted back: {error}") from error
-        pasted = f"{stem}{paste_back.ENDING}"
-        _copy(pathlib.Path(pasted), target.with_suffix(paste_back.ENDING))
-
-
-def _copy(source: pathlib.Path, target: str | pathlib.Path) -> None:
-    files.write_bytes(target, source.read_bytes())
+    return single.encode(
+        picture,
+        target,
+        functools.partial(encoding_flags.job, has_reports=False),
+        image_path=_IMAGE_PATH.value if _SAVE_IMAGE.value else "",
+        film_path=_VIDEO_PATH.value if _VIDEO.value else "",
+        pasting=aligning_flags.paste_options() if _PASTE_BACK.value else None,
+    )
 
 
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(main, _GROUPS)

@@ -19,7 +19,7 @@ import pathlib
 from absl import flags
 
 from experiments.comparing import evaluation, evaluation_report
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from jax_encoder.metrics import path_length
 
@@ -30,18 +30,28 @@ _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", require
 _LPIPS = flags.DEFINE_string("lpips", None, "Distance; default: demo's; empty: none.")
 _INCEPTION = flags.DEFINE_string("inception", "", "Inception, for FID.")
 _IDENTITY = flags.DEFINE_string("identity", "", "Such as ArcFace.")
-_RESOLUTION = flags.DEFINE_integer(
-    "resolution", None, "Sides of the pictures; default: the references'.", 1
+_RESOLUTION = flag_types.define_integer(
+    "resolution",
+    None,
+    "Sides of the pictures; default: the size most references have.",
+    1,
+    8192,
 )
 _SETS = flags.DEFINE_boolean("sets", True, "Compare the folders as a whole.")
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 1000, "Of the generator.", 2)
-_PSI = flags.DEFINE_float("truncation_psi", 1.0, "Of the generator's samples.")
-_NUM_PATHS = flags.DEFINE_integer("num_paths", 0, "For the path length; 0: none.", 0)
+_NUM_SAMPLES = flag_types.define_integer("num_samples", 1000, "Of the generator.", 2)
+_PSI = flag_types.define_number(
+    "truncation_psi", 1.0, "Of the generator's samples.", -10.0, 10.0
+)
+_NUM_PATHS = flag_types.define_integer(
+    "num_paths", 0, "For the path length; 0: none.", 0
+)
 _SPACE = flags.DEFINE_enum("path_space", "w", ["w", "z"], "Where the paths lie.")
 _SAMPLING = flags.DEFINE_enum("path_sampling", "end", ["end", "full"], "On the paths.")
 _CROP = flags.DEFINE_boolean("path_crop", False, "Measure the face's center only.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of samples and paths.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures at a time.", 1)
+_SEED = flag_types.define_seed("seed", 0, "Of samples and paths.")
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 8, "Pictures at a time.", 1, 65_536
+)
 
 
 def main(argv):
@@ -54,6 +64,11 @@ def main(argv):
         raise command_line.UsageError(
             "Give --references, or --num_paths of a generator."
         )
+    if not _GENERATOR.value:
+        unused = (_NUM_SAMPLES, _PSI, _NUM_PATHS, _SPACE, _SAMPLING, _CROP)
+        command_line.refuse(unused, "it is for a --generator")
+    elif not _NUM_PATHS.value:
+        command_line.refuse((_SPACE, _SAMPLING, _CROP), "it needs --num_paths")
     path = path_length.PathLengthConfig(
         space=_SPACE.value, sampling=_SAMPLING.value, crop=_CROP.value
     )

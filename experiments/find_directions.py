@@ -21,7 +21,7 @@ import sys
 from absl import flags
 
 from experiments.editing import finding, finding_task
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import sampling
 
 _METHOD = flags.DEFINE_enum("method", "regression", finding.METHODS, "How.")
@@ -35,25 +35,35 @@ _CONDITIONAL = flags.DEFINE_list(
     "conditional", [], "Make the directions orthogonal to those of these scores."
 )
 _SPACE = flags.DEFINE_enum("space", "w", ["z", "w"], "Of the directions.")
-_NUM_SAMPLES = flags.DEFINE_integer("num_samples", 20_000, "Codes to draw.", 2)
-_NUM_COMPONENTS = flags.DEFINE_integer("num_components", 20, "Of pca and sefa.", 1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the codes.")
-_CHOSEN = flags.DEFINE_float("chosen", 0.02, "svm: the share of extremes, or a number.")
-_INVALID = flags.DEFINE_float("invalid_value", None, "Scores to leave out.")
-_THRESHOLD = flags.DEFINE_float("threshold", None, "difference: tagged from here on.")
-_REACH = flags.DEFINE_float(
+_NUM_SAMPLES = flag_types.define_integer("num_samples", 20_000, "Codes to draw.", 2)
+_NUM_COMPONENTS = flag_types.define_integer("num_components", 20, "Of pca and sefa.", 1)
+_SEED = flag_types.define_seed("seed", 0, "Of the codes.")
+_CHOSEN = flag_types.define_number(
+    "chosen", 0.02, "svm: the share of extremes, or a number."
+)
+_INVALID = flag_types.define_number("invalid_value", None, "Scores to leave out.")
+_THRESHOLD = flag_types.define_number(
+    "threshold", None, "difference: tagged from here on."
+)
+_REACH = flag_types.define_number(
     "reach", 0.3, "regression: weight of the move's length against its leak.", 0.0
 )
-_ACTIVATIONS = flags.DEFINE_integer("activations", None, "pca: of this side's block.")
+_ACTIVATIONS = flag_types.define_integer(
+    "activations", None, "pca: of this side's block."
+)
 _LAYERS = flags.DEFINE_string("layers", None, 'sefa: such as "0-4"; default: all.')
 _RGB = flags.DEFINE_boolean("with_rgb", False, "sefa: the RGB layers count too.")
 _MEASURE_ON = flags.DEFINE_string(
     "measure_on", None, "Directory or file of codes to measure on; default: drawn."
 )
-_NUM_MEASURED = flags.DEFINE_integer("num_measured", 64, "Codes to measure on.", 1)
-_STEP = flags.DEFINE_float("step", 1.5, "Of the measurement, in deviations.", 0.01)
-_MAX_LEAK = flags.DEFINE_float("max_leak", None, "Leave out what leaks more.", 0.0)
-_MAX_ERROR = flags.DEFINE_float(
+_NUM_MEASURED = flag_types.define_integer("num_measured", 64, "Codes to measure on.", 1)
+_STEP = flag_types.define_number(
+    "step", 1.5, "Of the measurement, in deviations.", 0.01
+)
+_MAX_LEAK = flag_types.define_number(
+    "max_leak", None, "Leave out what leaks more.", 0.0
+)
+_MAX_ERROR = flag_types.define_number(
     "max_error", None, "Leave out what has an effect farther from 1 than this.", 0.0
 )
 

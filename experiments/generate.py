@@ -31,6 +31,8 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     if bool(_ROWS.value) != bool(_COLUMNS.value):
         raise command_line.UsageError("Give both --row_seeds and --column_seeds.")
+    if _ROWS.value or render_flags.CODES.value:
+        command_line.refuse([_SEEDS], "seeds are drawn without --codes and --row_seeds")
     seeds = sampling.parse_numbers(_SEEDS.value)
     renderer = render_flags.renderer()
     refused: list[str] = []

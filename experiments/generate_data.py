@@ -15,12 +15,12 @@ failed, 2 bad usage.
 from absl import flags
 
 from experiments.editing import data_sets, render_flags
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 
-_NUM = flags.DEFINE_integer("num", 1000, "Pictures.", 1)
-_SHARD_SIZE = flags.DEFINE_integer("shard_size", 256, "Pictures per shard.", 1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the codes.")
+_NUM = flag_types.define_integer("num", 1000, "Pictures.", 1)
+_SHARD_SIZE = flag_types.define_integer("shard_size", 256, "Pictures per shard.", 1)
+_SEED = flag_types.define_seed("seed", 0, "Of the codes.")
 _LAYOUT = flags.DEFINE_enum("layout", "own", data_sets.LAYOUTS, "Of the files.")
 _SCORER = flags.DEFINE_string("scorer", None, 'Bundle or checkpoint; "none" for none.')
 _BUG = flags.DEFINE_boolean("reference_bug", False, "Draw w instead of mapping z.")

@@ -5,12 +5,10 @@ python -m experiments.inspect_checkpoint network.pkl encoder.pt
 
 import sys
 
-from absl import flags
-
 import converters
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 
-_NUM_ENTRIES = flags.DEFINE_integer(
+_NUM_ENTRIES = flag_types.define_integer(
     "num_entries", 1000, "How many entries to print per file.", lower_bound=0
 )
 

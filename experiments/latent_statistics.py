@@ -4,22 +4,34 @@
 
 writes `statistics.npz` into the bundle, where every other binary finds it. P_N and the
 II2S prior need it. A minute for the million samples of a 512-dimensional generator.
+
+    python -m experiments.latent_statistics --generator=ffhq --preset=default
+
+writes what reconstructions by this preset reach on 16 of the generator's own pictures,
+by which `encode_image` calls others good, fair or poor.
 """
 
 import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources
+from experiments.runs import encoding, jobs, judging, verdicts
 from jax_encoder.io import bundles
 from jax_encoder.latents import statistics
 
 _GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint.")
-_NUM_SAMPLES = flags.DEFINE_integer(
+_NUM_SAMPLES = flag_types.define_integer(
     "num_samples", 1_000_000, "Mapped latents.", lower_bound=2
 )
-_SEED = flags.DEFINE_integer("seed", 123, "Of the latents.")
+_SEED = flag_types.define_seed("seed", 123, "Of the latents.")
+_PRESET = flags.DEFINE_string(
+    "preset", None, "Measure reconstructions by this preset instead."
+)
+_LPIPS = flags.DEFINE_string(
+    "lpips", None, "Perceptual network of the preset; default: the demo's."
+)
 _OUTPUT = flags.DEFINE_string(
     "output", None, "An .npz file; default: statistics.npz in the bundle."
 )
@@ -29,6 +41,9 @@ def main(argv):
     """Measures and writes."""
     if len(argv) > 1 or not _GENERATOR.value:
         raise command_line.UsageError("Give --generator and no other arguments.")
+    if _PRESET.value:
+        command_line.refuse([_NUM_SAMPLES, _SEED, _OUTPUT], "it is not for --preset")
+        return _measure_reconstructions(_PRESET.value)
     source = resources.generator(_GENERATOR.value)
     output = _OUTPUT.value
     if output is None and not bundles.is_bundle(source.path):
@@ -50,6 +65,29 @@ def main(argv):
         f"{path}: {_NUM_SAMPLES.value} samples, w_std {float(found.w_std):.4f},"
         f" deviations of P {float(found.p.std[0]):.3g} to {float(found.p.std[-1]):.3g}"
     )
+    return 0
+
+
+def _measure_reconstructions(preset: str) -> int:
+    """Writes the table of one preset into the bundle."""
+    job = jobs.Job(
+        paths=(),
+        output=pathlib.Path(),
+        preset=preset,
+        generator=_GENERATOR.value,
+        networks={"lpips": _LPIPS.value},
+    )
+    try:
+        engine = encoding.make_engine(job)
+        table = judging.measure(job, engine, encoding.make_engine)
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    bundle = pathlib.Path(engine.details["generator"])
+    if not bundles.is_bundle(bundle):
+        raise command_line.UsageError(f"{bundle} is no bundle to write into.")
+    verdicts.save(table, judging.name(job, engine), bundle)
+    print(f"{bundle}: {preset} measured on {table.num} of its own pictures")
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,23 +13,25 @@ others were), 2 bad usage.
 from absl import flags
 
 from experiments.editing import editing_run, morphing, render_flags
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder.editing import interpolation
 from jax_encoder.io import films
 
 _PATH = flags.DEFINE_enum(
     "path", None, ["Z", "W", "WP", "P", "PP"], "The space of the path; default: -s."
 )
-_FRAMES = flags.DEFINE_integer("num_frames", 100, "Of the whole path.", 2)
+_FRAMES = flag_types.define_integer("num_frames", 100, "Of the whole path.", 2)
 _EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "At codes.")
 _LOOP = flags.DEFINE_boolean("loop", False, "Return to the first code.")
 _SCHEDULE = flags.DEFINE_enum(
     "schedule", "together", ["together", "coarse-first", "fine-first"], "Of the rows."
 )
-_OVERLAP = flags.DEFINE_float("overlap", 0.5, "Of a row's time with the others'.")
+_OVERLAP = flag_types.define_number("overlap", 0.5, "Of a row's time with the others'.")
 _FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Its kind.")
-_FPS = flags.DEFINE_float("fps", 25.0, "Frames per second.", 0.1)
-_SIDE = flags.DEFINE_integer("side", None, "Of the frames; default: as rendered.", 8)
+_FPS = flag_types.define_number("fps", 25.0, "Frames per second.", 0.1)
+_SIDE = flag_types.define_integer(
+    "side", None, "Of the frames; default: as rendered.", 8
+)
 _SAVE = flags.DEFINE_boolean("save_frames", False, "Write each frame as a PNG.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "morph", "Where to write.")
 

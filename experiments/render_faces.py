@@ -15,16 +15,16 @@ import jax
 import numpy as np
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder.avatars import face_attributes, faces
 from jax_encoder.io import contact_sheet, files, images
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "faces", "Where to write.")
-_NUM = flags.DEFINE_integer("num", 16, "Faces.", lower_bound=1)
-_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Pixels a side.", 4, 4096)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the people.")
+_NUM = flag_types.define_integer("num", 16, "Faces.", lower_bound=1)
+_RESOLUTION = flag_types.define_integer("resolution", 64, "Pixels a side.", 4, 4096)
+_SEED = flag_types.define_seed("seed", 0, "Of the people.")
 _SHEET = flags.DEFINE_boolean("sheet", False, "One sheet instead of a file per face.")
-_COLUMNS = flags.DEFINE_integer("columns", 8, "Of the sheet.", lower_bound=1)
+_COLUMNS = flag_types.define_integer("columns", 8, "Of the sheet.", lower_bound=1)
 _PREFIX = flags.DEFINE_string("prefix", "", "Begins the files' names.")
 _CHUNK = 64
 
@@ -47,7 +47,7 @@ def main(argv):
         rows = range(0, len(pictures), _COLUMNS.value)
         grid = [pictures[i : i + _COLUMNS.value] for i in rows]
         sheet = contact_sheet.draw(grid, side=_RESOLUTION.value)
-        images.write(root / "sheet.png", sheet)
+        images.write(root / "sheet.png", sheet, is_report=True)
     else:
         for name, picture in zip(names, pictures, strict=True):
             images.write(root / name, picture)

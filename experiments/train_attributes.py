@@ -15,7 +15,7 @@ from absl import flags
 from flax import nnx
 
 from experiments.demo_set import attribute_cards
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import distance_lessons as perceptual
@@ -23,19 +23,19 @@ from jax_encoder.nn import vgg
 from jax_encoder.training import checkpoints
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_NUM_STEPS = flags.DEFINE_integer("num_steps", 8000, "Steps.", lower_bound=2)
-_STOP_AFTER = flags.DEFINE_integer(
+_NUM_STEPS = flag_types.define_integer("num_steps", 8000, "Steps.", lower_bound=2)
+_STOP_AFTER = flag_types.define_integer(
     "stop_after", None, "Make the bundles at this step of the schedule.", lower_bound=1
 )
-_NUM_WARMUP = flags.DEFINE_integer("num_warmup", 100, "Of these with rising rate.")
-_NUM_PEOPLE = flags.DEFINE_integer(
+_NUM_WARMUP = flag_types.define_integer("num_warmup", 100, "Of these with rising rate.")
+_NUM_PEOPLE = flag_types.define_integer(
     "num_people", 16, "People per step; two pictures of each.", lower_bound=2
 )
-_NUM_PAIRS = flags.DEFINE_integer(
+_NUM_PAIRS = flag_types.define_integer(
     "num_pairs", 4096, "Pairs of faces to calibrate on; a multiple of 64.", 64
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the weights and the pictures.")
-_EVERY = flags.DEFINE_integer("checkpoint_every", 200, "Steps.", lower_bound=1)
+_SEED = flag_types.define_seed("seed", 0, "Of the weights and the pictures.")
+_EVERY = flag_types.define_integer("checkpoint_every", 200, "Steps.", lower_bound=1)
 
 
 def main(argv):

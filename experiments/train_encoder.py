@@ -20,7 +20,7 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line, signals
+from experiments.launch import command_line, flag_types, signals
 from experiments.training import encoder_stages
 from jax_encoder.io import files, locks
 from jax_encoder.training import encoder_presets
@@ -34,20 +34,26 @@ _GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
 _DATA = flags.DEFINE_string(
     "data", None, 'A folder, "samples", "faces", or "named"; default with the demo.'
 )
-_SAMPLE_SHARE = flags.DEFINE_float(
+_SAMPLE_SHARE = flag_types.define_number(
     "sample_share", 0.0, "Share of the generator's own pictures.", 0.0, 1.0
 )
 _START = flags.DEFINE_string(
     "start", None, "An encoder to go on from, or ArcFace (IR-SE50) for the backbone."
 )
-_LESSONS = flags.DEFINE_integer("lesson_steps", 0, "Steps by known codes alone.", 0)
-_NUM_STEPS = flags.DEFINE_integer("num_steps", 10_000, "Steps by pictures.", 0)
-_NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 64, "Pictures for measures.", 1)
-_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
-_LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
+_LESSONS = flag_types.define_integer(
+    "lesson_steps", 0, "Steps by known codes alone.", 0
+)
+_NUM_STEPS = flag_types.define_integer("num_steps", 10_000, "Steps by pictures.", 0)
+_NUM_HELD_OUT = flag_types.define_integer(
+    "num_held_out", 64, "Pictures for measures.", 1
+)
+_EVERY = flag_types.define_integer(
+    "checkpoint_every", 500, "Steps between checkpoints.", 1
+)
+_LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
 _LPIPS = flags.DEFINE_string("lpips", None, 'Distance; "none" for none.')
 _IDENTITY = flags.DEFINE_string("identity", None, 'Of faces; "none" for none.')
-_SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
+_SEED = flag_types.define_seed("seed", 0, "Of weights, latents and pictures.")
 _SET = flags.DEFINE_multi_string(
     "set",
     [],

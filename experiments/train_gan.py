@@ -17,7 +17,7 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line, signals
+from experiments.launch import command_line, flag_types, signals
 from experiments.training import training_measures, training_stages
 from jax_encoder.io import files, locks
 from jax_encoder.training import gan, presets
@@ -25,48 +25,58 @@ from jax_encoder.training import gan, presets
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _DATA = flags.DEFINE_string("data", "faces", '"faces" (rendered), or a folder.')
 _PRESET = flags.DEFINE_enum("preset", "auto", presets.NAMES, "Published configuration.")
-_RESOLUTION = flags.DEFINE_integer("resolution", 64, "Side, a power of two.", 8)
-_NUM_STEPS = flags.DEFINE_integer("num_steps", 10_000, "Adversarial steps.", 0)
-_BOOTSTRAP = flags.DEFINE_integer("bootstrap_steps", 0, "Regression steps before.", 0)
-_MAPPING = flags.DEFINE_integer(
+_RESOLUTION = flag_types.define_integer(
+    "resolution", 64, "Side, a power of two.", 8, 2048
+)
+_NUM_STEPS = flag_types.define_integer("num_steps", 10_000, "Adversarial steps.", 0)
+_BOOTSTRAP = flag_types.define_integer(
+    "bootstrap_steps", 0, "Regression steps before.", 0
+)
+_MAPPING = flag_types.define_integer(
     "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0
 )
 _GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", None, "Default: the preset's.", 2)
-_LEARNING_RATE = flags.DEFINE_float("learning_rate", None, "Default: the preset's.")
-_G_LEARNING_RATE = flags.DEFINE_float(
-    "generator_learning_rate", None, "Default: as the discriminator's."
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", None, "Default: the preset's.", 2, 65_536
 )
-_HEAD_START = flags.DEFINE_integer(
+_LEARNING_RATE = flag_types.define_number(
+    "learning_rate", None, "Default: the preset's.", 0.0, 1e6
+)
+_G_LEARNING_RATE = flag_types.define_number(
+    "generator_learning_rate", None, "Default: as the discriminator's.", 0.0, 1e6
+)
+_HEAD_START = flag_types.define_integer(
     "head_start", None, "Steps in which only the discriminator learns.", 0
 )
-_GAMMA = flags.DEFINE_float("r1_gamma", None, "Default: the preset's.")
+_GAMMA = flag_types.define_number("r1_gamma", None, "Default: the preset's.", 0.0)
 _AUGMENTATION = flags.DEFINE_enum(
     "augmentation", None, gan.AUGMENTATIONS, "Default: the preset's."
 )
 _DTYPE = flags.DEFINE_enum(
     "dtype", "float32", ["float32", "bfloat16"], "Of the convolutions."
 )
-_LESSON_WEIGHT = flags.DEFINE_float(
+_LESSON_WEIGHT = flag_types.define_number(
     "lesson_weight",
     None,
     "Of imitating the renderer meanwhile, so that what regression taught stays.",
     0.0,
 )
-_MIXING = flags.DEFINE_float(
+_MIXING = flag_types.define_number(
     "mixing_probability", None, "Of two parents. Default: the preset's.", 0.0, 1.0
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of weights, latents and pictures.")
-_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
-_LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
-_MEASURE_EVERY = flags.DEFINE_integer(
+_SEED = flag_types.define_seed("seed", 0, "Of weights, latents and pictures.")
+_EVERY = flag_types.define_integer(
+    "checkpoint_every", 500, "Steps between checkpoints.", 1
+)
+_LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
+_MEASURE_EVERY = flag_types.define_integer(
     "measure_every",
     None,
     "Steps between measurements of FID and PPL; 0 for none but at the end. Default:"
     " every fourth checkpoint.",
     0,
 )
-_NUM_FID = flags.DEFINE_integer(
+_NUM_FID = flag_types.define_integer(
     "num_fid", 2000, "Pictures for FID, four per path for PPL; 0 for neither.", 0
 )
 _IMAGE_CHANNELS = flags.DEFINE_enum(

@@ -20,7 +20,7 @@ import pathlib
 
 from absl import flags
 
-from experiments.launch import command_line, signals
+from experiments.launch import command_line, flag_types, signals
 from experiments.training import regressor_stages
 from jax_encoder.io import files, locks
 from jax_encoder.training import optimizers, regressors
@@ -41,17 +41,23 @@ _IDENTITY = flags.DEFINE_string(
 )
 _LOSS = flags.DEFINE_enum("loss", None, regressors.LOSSES, "Default: as published.")
 _OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", optimizers.NAMES, "Name.")
-_RATE = flags.DEFINE_float("learning_rate", 1e-3, "The largest.")
+_RATE = flag_types.define_number("learning_rate", 1e-3, "The largest.")
 _SCHEDULE = flags.DEFINE_enum(
     "schedule", "one_cycle", optimizers.SCHEDULES, "Of the learning rate."
 )
-_NUM_STEPS = flags.DEFINE_integer("num_steps", 30_000, "Steps.", 1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 32, "Examples per step.", 1)
-_EMA = flags.DEFINE_float("ema_half_life", None, "Of averaged weights, in examples.")
-_NUM_HELD_OUT = flags.DEFINE_integer("num_held_out", 200, "Examples for measures.", 1)
-_EVERY = flags.DEFINE_integer("checkpoint_every", 500, "Steps between checkpoints.", 1)
-_LOG_EVERY = flags.DEFINE_integer("log_every", 50, "Steps between log lines.", 1)
-_SEED = flags.DEFINE_integer("seed", 0, "Of weights and examples.")
+_NUM_STEPS = flag_types.define_integer("num_steps", 30_000, "Steps.", 1)
+_BATCH_SIZE = flag_types.define_integer("batch_size", 32, "Examples per step.", 1)
+_EMA = flag_types.define_number(
+    "ema_half_life", None, "Of averaged weights, in examples."
+)
+_NUM_HELD_OUT = flag_types.define_integer(
+    "num_held_out", 200, "Examples for measures.", 1
+)
+_EVERY = flag_types.define_integer(
+    "checkpoint_every", 500, "Steps between checkpoints.", 1
+)
+_LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
+_SEED = flag_types.define_seed("seed", 0, "Of weights and examples.")
 
 
 def main(argv):

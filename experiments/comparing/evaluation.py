@@ -1,5 +1,6 @@
 """Compares pictures with pictures: what `experiments.evaluate` computes."""
 
+import collections
 import dataclasses
 import itertools
 import pathlib
@@ -10,7 +11,8 @@ import jax
 import numpy as np
 
 from experiments.networks import resources
-from jax_encoder.io import bundles, images, progress
+from jax_encoder.io import bundles, folders, images, progress
+from jax_encoder.io import names as naming
 from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, pairs, path_length, sets
 from jax_encoder.nn import base
@@ -31,8 +33,8 @@ class Options:
     Attributes:
       images: folder or pattern; "" where a generator is judged.
       references: folder or pattern; "" for none.
-      resolution: sides of all pictures; None: the generator's, or the shorter side of
-        the first reference.
+      resolution: sides of all pictures; None: the generator's, or the shorter side
+        that most references have, of several the largest.
       compare_sets: measure the folders as a whole, too.
       num_samples: pictures of the generator.
       psi: their truncation.
@@ -60,23 +62,25 @@ class Report:
 
     Attributes:
       about: JSON values on the run.
-      matches: files of (picture, reference) with the same name, as `rows`.
+      matches: (name, picture, reference) of the same name, as `rows`.
       rows: per pair, its name and measures.
       sets: the measures of the sets.
       shown: the first pictures of each set, `[R, R, 3]`.
       lengths: of a generator's paths, `[num_paths]`.
       failures: reason by file of every picture left out.
       notes: what was left out, and why.
+      resized: files of another size than the resolution, which were resized.
     """
 
     about: dict[str, Any]
-    matches: list[tuple[pathlib.Path, pathlib.Path]] = _field(list)
+    matches: list[tuple[str, pathlib.Path, pathlib.Path]] = _field(list)
     rows: list[dict[str, Any]] = _field(list)
     sets: dict[str, float] = _field(dict)
     shown: dict[str, list[np.ndarray]] = _field(dict)
     lengths: np.ndarray | None = None
     failures: dict[str, str] = _field(dict)
     notes: list[str] = _field(list)
+    resized: set[str] = _field(set)
 
     def measures(self) -> dict[str, np.ndarray]:
         """The measures of the pairs, name -> `[N]`."""
@@ -137,13 +141,13 @@ def run(
                 f" pixels: do not ask for {resolution}."
             )
         resolution = generator.config.resolution
-    references = images.find(options.references) if options.references else []
+    references = _look(options.references, report)
+    found = _look("" if generator is not None else options.images, report)
+    resolution = resolution or most_common_side(references.paths or found.paths)
     reader = Reader(report, resolution)
     if generator is None:
-        _judge_folder(
-            images.find(options.images), references, reader, networks, options
-        )
-    elif references and options.compare_sets:
+        _judge_folder(found, references, reader, networks, options)
+    elif references.paths and options.compare_sets:
         drawn = samples(
             generator,
             options.num_samples,
@@ -153,7 +157,7 @@ def run(
         )
         _compare_sets(
             reader,
-            references,
+            references.paths,
             drawn,
             networks,
             num=options.num_samples,
@@ -165,18 +169,45 @@ def run(
         settings = dataclasses.asdict(options.path)
         report.about["path_length"] = {"mean": mean, **settings}
     report.about["resolution"] = reader.resolution
+    report.about["num_resized"] = len(report.resized)
     return report
+
+
+def _look(where: str, report: Report) -> folders.Listing:
+    """The pictures of a folder; notes what lies beside them. "" has none."""
+    if not where:
+        return folders.Listing(where="", root=pathlib.Path(), paths=())
+    listing = folders.look(where)
+    if listing.skipped:
+        report.notes.append(listing.account())
+    return listing
+
+
+def most_common_side(paths: Sequence[pathlib.Path]) -> int:
+    """The shorter side that most pictures have; of several the largest.
+
+    Args:
+      paths: files; those that cannot be opened do not count.
+
+    Raises:
+      ValueError: none can be opened.
+    """
+    sizes = [size for path in paths if (size := images.size(path)) is not None]
+    if not sizes:
+        raise ValueError(f"None of the {len(paths)} pictures can be read.")
+    sides = collections.Counter(min(size) for size in sizes)
+    return max(sides, key=lambda side: (sides[side], side))
 
 
 class Reader:
     """Reads pictures at one resolution, a batch at a time."""
 
-    def __init__(self, report: Report, resolution: int | None):
+    def __init__(self, report: Report, resolution: int):
         """Keeps what it needs.
 
         Args:
-          report: is told of pictures that cannot be read.
-          resolution: of all pictures; None: the shorter side of the first one read.
+          report: is told of pictures that cannot be read, and of those resized.
+          resolution: of all pictures.
         """
         self.report = report
         self.resolution = resolution
@@ -188,8 +219,9 @@ class Reader:
         except images.PictureError as error:
             self.report.failures[str(path)] = str(error)
             return None
-        side = self.resolution = self.resolution or min(decoded.shape[:2])
-        return images.fit(decoded, side)
+        if min(decoded.shape[:2]) != self.resolution:
+            self.report.resized.add(str(path))
+        return images.fit(decoded, self.resolution)
 
     def stacks(
         self, paths: Sequence[pathlib.Path], batch_size: int
@@ -200,23 +232,55 @@ class Reader:
 
 
 def _judge_folder(found, references, reader: Reader, networks, options) -> None:
-    by_name = {path.stem: path for path in references}
-    matches = [(path, by_name[path.stem]) for path in found if path.stem in by_name]
+    matches = pair(found, references)
     report, size = reader.report, options.batch_size
     if matches:
         _measure_pairs(reader, matches, networks, size)
     elif not options.compare_sets:
         raise ValueError("No two pictures of the folders have the same name.")
-    if len(matches) < len(found):
-        num = len(found) - len(matches)
+    paths = found.paths
+    if len(matches) < len(paths):
+        num = len(paths) - len(matches)
         report.notes.append(f"{num} pictures have no reference of their name")
     if options.compare_sets:
-        if reader.resolution is None:
-            next(reader.stacks(references, 1), None)
-        stacks = reader.stacks(found, size)
+        stacks = reader.stacks(paths, size)
         _compare_sets(
-            reader, references, stacks, networks, num=len(found), batch_size=size
+            reader, references.paths, stacks, networks, num=len(paths), batch_size=size
         )
+
+
+def pair(
+    found: folders.Listing, references: folders.Listing
+) -> list[tuple[str, pathlib.Path, pathlib.Path]]:
+    """Joins pictures and references: same file name first, then same name.
+
+    Args:
+      found: the pictures.
+      references: the references.
+
+    Returns:
+      (name, picture, reference) of every picture that has one; names are those of
+      `names.unique`, and a reference serves one picture only.
+    """
+    by_file = {_file_key(path, references.root): path for path in references.paths}
+    by_name = {name: path for path, name in references.names().items()}
+    matched: dict[pathlib.Path, pathlib.Path] = {}
+    for path in found.paths:
+        if (same := by_file.get(_file_key(path, found.root))) is not None:
+            matched[path] = same
+    used = set(matched.values())
+    for path, name in found.names().items():
+        other = by_name.get(name)
+        if path not in matched and other is not None and other not in used:
+            matched[path] = other
+    named = found.names()
+    return [(named[p], p, matched[p]) for p in found.paths if p in matched]
+
+
+def _file_key(path: pathlib.Path, root: pathlib.Path) -> str:
+    """A file's place below the folder, accents composed."""
+    inner = path.relative_to(root) if path.is_relative_to(root) else path.name
+    return naming.safe_path(inner)
 
 
 def samples(
@@ -259,8 +323,7 @@ def _measure_pairs(reader: Reader, matches, networks, batch_size: int) -> None:
 
     def readable():
         for match in matches:
-            # The reference first: it decides the resolution.
-            target, found = reader.read(match[1]), reader.read(match[0])
+            found, target = reader.read(match[1]), reader.read(match[2])
             if found is not None and target is not None:
                 report.matches.append(match)
                 yield found, target
@@ -277,7 +340,7 @@ def _measure_pairs(reader: Reader, matches, networks, batch_size: int) -> None:
     names = [name for name in MEASURES if name in parts[0]]
     columns = {name: np.concatenate([p[name] for p in parts]) for name in names}
     report.rows = [
-        {"name": match[0].stem, **{name: float(v[k]) for name, v in columns.items()}}
+        {"name": match[0], **{name: float(v[k]) for name, v in columns.items()}}
         for k, match in enumerate(report.matches)
     ]
 

@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 
 from experiments.comparing import evaluation
-from jax_encoder.io import contact_sheet, files, images, plots
+from experiments.launch import reporting
+from jax_encoder.io import contact_sheet, files, images, names, plots
 
 # 1 where a larger value is better.
 _BETTER = {"psnr": 1, "ssim": 1, "ms_ssim": 1, "identity": 1, "lpips": -1, "mse": -1}
@@ -19,7 +20,8 @@ _NUM_COLUMNS = 8
 
 def table(report: evaluation.Report) -> str:
     """The report as lines of text."""
-    blocks = [_pair_lines(report)] if report.rows else []
+    blocks = [_resolution_lines(report)] if "resolution" in report.about else []
+    blocks += [_pair_lines(report)] if report.rows else []
     if report.sets:
         num = report.about["num"]
         head = f"{num['pictures']} pictures, {num['references']} references"
@@ -34,10 +36,17 @@ def table(report: evaluation.Report) -> str:
         blocks.append([f"path length {options['mean']:.4f} ({where})"])
     if report.failures:
         lines = [f"{len(report.failures)} pictures could not be read"]
-        blocks.append(lines + [f"  {reason}" for reason in report.failures.values()])
+        reasons = map(names.printable, report.failures.values())
+        blocks.append(lines + [f"  {reason}" for reason in reasons])
     if report.notes:
         blocks.append([f"Note: {note}." for note in report.notes])
     return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _resolution_lines(report: evaluation.Report) -> list[str]:
+    side, num = report.about["resolution"], len(report.resized)
+    resized = f"; {num} pictures were resized to it" if num else ""
+    return [f"Measured at {side}x{side} pixels{resized}."]
 
 
 def _pair_lines(report: evaluation.Report) -> list[str]:
@@ -65,7 +74,6 @@ def write(output: pathlib.Path, report: evaluation.Report) -> None:
       report: what was found.
 
     Raises:
-      ImportError: the `plot` extra is not installed.
       WriteError: the disk is full or read-only.
     """
     files.make_directory(output)
@@ -83,7 +91,7 @@ def write(output: pathlib.Path, report: evaluation.Report) -> None:
         "failures": report.failures,
         "pairs": report.rows,
     }
-    files.write_json(output / "evaluation.json", content)
+    files.write_json(output / "evaluation.json", names.printable(content))
     files.write_bytes(output / "evaluation.txt", f"{table(report)}\n".encode())
     if report.rows:
         text = io.StringIO(newline="")
@@ -91,13 +99,14 @@ def write(output: pathlib.Path, report: evaluation.Report) -> None:
         writer.writeheader()
         writer.writerows(report.rows)
         files.write_bytes(output / "pairs.csv", text.getvalue().encode())
-        _draw_histograms(output, report)
-        _draw_pairs(output, report)
+        reporting.attempt("histogram_*.png", _draw_histograms, output, report)
+        reporting.attempt("worst_and_best.png", _draw_pairs, output, report)
     if report.sets:
-        _draw_sets(output, report)
+        reporting.attempt("sets.png", _draw_sets, output, report)
     if report.lengths is not None:
         label = "squared perceptual distance per squared step"
-        _draw_histogram(output, "path_length", report.lengths, label)
+        plot = (output, "path_length", report.lengths, label)
+        reporting.attempt("histogram_path_length.png", _draw_histogram, *plot)
 
 
 def _draw_histogram(output: pathlib.Path, name: str, values, label: str) -> None:
@@ -124,27 +133,41 @@ def _draw_pairs(output: pathlib.Path, report: evaluation.Report) -> None:
     for worst, best in zip(order[::-1][:num], order[:num], strict=True):
         row, texts = [], []
         for index in (worst, best) if worst != best else (best,):
-            found, target = map(reader.read, report.matches[index])
+            found, target = map(reader.read, report.matches[index][1:])
             if found is None or target is None:
                 continue  # moved away since
-            difference = np.clip(2 * np.abs(found - target) - 1, -1, 1)
-            row += [target, found, difference]
-            texts += [report.rows[index]["name"], _caption(report.rows[index]), ""]
+            row += [target, found]
+            texts += [report.rows[index]["name"], _caption(report.rows[index])]
         if row:
             rows.append(row)
             captions.append(texts)
     if not rows:
         return
-    columns = ("reference", "picture", "difference x 2")
-    names = ("worst: ", "best: ") if len(order) > 1 else ("",)
-    labels = [text for name in names for text in (name + columns[0], *columns[1:])]
-    sheet = contact_sheet.draw(
-        rows,
-        captions=captions,
-        column_labels=labels[: max(map(len, rows))],
-        title=f"Worst and best of {len(order)} pairs by {key.upper()}",
+    sheet = _with_differences(rows, captions, len(order), key)
+    images.write(output / "worst_and_best.png", sheet, is_report=True)
+
+
+def _with_differences(rows, captions, num: int, key: str) -> np.ndarray:
+    """Draws rows of reference and picture, with the difference after each two."""
+    flat = [picture for row in rows for picture in row]
+    contrast = contact_sheet.choose_contrast(flat[::2], flat[1::2])
+    shown, texts = [], []
+    for row, line in zip(rows, captions, strict=True):
+        shown.append([])
+        texts.append([])
+        for k in range(0, len(row), 2):
+            difference = contrast * np.abs(row[k + 1] - row[k]) - 1
+            shown[-1] += [row[k], row[k + 1], np.clip(difference, -1, 1)]
+            texts[-1] += [line[k], line[k + 1], ""]
+    columns = ("reference", "picture", f"difference x {contrast:g}")
+    order = ("worst: ", "best: ") if num > 1 else ("",)
+    labels = [text for name in order for text in (name + columns[0], *columns[1:])]
+    return contact_sheet.draw(
+        shown,
+        captions=texts,
+        column_labels=labels[: max(map(len, shown))],
+        title=f"Worst and best of {num} pairs by {key.upper()}",
     )
-    images.write(output / "worst_and_best.png", sheet)
 
 
 def _caption(row: dict) -> str:
@@ -159,4 +182,4 @@ def _draw_sets(output: pathlib.Path, report: evaluation.Report) -> None:
             rows.append(shown[start : start + _NUM_COLUMNS])
             labels.append("" if start else name)
     sheet = contact_sheet.draw(rows, row_labels=labels, side=128)
-    images.write(output / "sets.png", sheet)
+    images.write(output / "sets.png", sheet, is_report=True)

@@ -19,6 +19,9 @@ from jax_encoder.io import files, images
 
 # A reconstruction may be read this much worse than renderings are.
 TOLERANCE = 1.5
+# Standard deviations among people by which an attribute may be read otherwise of a
+# reconstruction than of its picture.
+MAY_DIFFER = 1.0
 _HELD_OUT_SEED = 577215
 
 
@@ -100,7 +103,8 @@ def judge(
       test_error: mean error of the network on renderings.
 
     Returns:
-      The rows known, with what `compare` says, "test_error" and "same_person".
+      The rows known, with what `compare` says, "test_error", "differs", the visible
+      attributes that changed as text, and "same_person", whether none did.
     """
     known = [
         row
@@ -111,11 +115,48 @@ def judge(
         return []
     pictures = np.stack([images.read(output / f"{row['name']}.png") for row in known])
     people = [truth[pathlib.Path(row["file"]).name] for row in known]
-    for row, found in zip(known, compare(network, pictures, people), strict=True):
+    side = pictures.shape[1]
+    targets = [images.fit(images.decode(row["file"]), side) for row in known]
+    changed = changes(network, np.stack(targets), pictures, people)
+    compared = compare(network, pictures, people)
+    for row, found, names in zip(known, compared, changed, strict=True):
         is_near = found["attribute_error"] <= TOLERANCE * test_error
-        row.update(found, test_error=round(test_error, 4))
-        row["same_person"] = bool(found["binary_right"] and is_near)
+        names = list(dict.fromkeys([*found["binary_wrong"].split(), *names]))
+        row.update(found, test_error=round(test_error, 4), differs=" ".join(names))
+        row["same_person"] = bool(is_near and not names)
     return known
+
+
+def changes(
+    network: Any,
+    targets: np.ndarray,
+    pictures: np.ndarray,
+    truth: Sequence[Mapping[str, float]],
+) -> list[list[str]]:
+    """Names the attributes in which reconstructions differ from their pictures.
+
+    Both are read by the same network, whose own errors so do not count.
+
+    Args:
+      network: what `attributes.predict` takes.
+      targets: `[N, R, R, 3]` in [-1, 1].
+      pictures: the same, the reconstructions.
+      truth: the true attributes, by name; tell which of them show.
+
+    Returns:
+      Per picture the names, those that differ most first.
+    """
+    people = jnp.asarray(
+        [[one[name] for name in face_attributes.NAMES] for one in truth], jnp.float32
+    )
+    predict = jax.jit(attributes.predict)
+    before, after = (predict(network, jnp.asarray(x)) for x in (targets, pictures))
+    apart = attributes.differences(before, after) / attributes.deviations()[None]
+    apart = np.asarray(apart * face_attributes.visible(people))
+    return [
+        [face_attributes.NAMES[k] for k in np.argsort(-far) if far[k] > MAY_DIFFER]
+        for far in apart
+    ]
 
 
 def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -126,10 +167,16 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     """
     errors = [row["attribute_error"] for row in rows]
     test_error = rows[0]["test_error"]
+    others = [
+        f"{row['name']} differs in {', '.join(row['differs'].split()[:4])}"
+        for row in rows
+        if row["differs"]
+    ]
+    told = "".join(f"\n  {line}" for line in others)
     return (
         f"{sum(row['same_person'] for row in rows)} of {len(rows)} renderings show the"
         f" same person: binary attributes right in"
         f" {sum(row['binary_right'] for row in rows)}, attribute error"
         f" {np.mean(errors):.3f} (at most {max(errors):.3f}; on renderings"
-        f" {test_error:.3f})"
+        f" {test_error:.3f}){told}"
     )

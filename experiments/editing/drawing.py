@@ -59,7 +59,7 @@ def write_codes(
         rows = [shown[k : k + width] for k in range(0, len(shown), width)]
         captions = [names[k : k + width] for k in range(0, len(names), width)]
         sheet = contact_sheet.draw(rows, captions=captions)
-        images.write(output / "contact_sheet.png", sheet)
+        images.write(output / "contact_sheet.png", sheet, is_report=True)
     return len(codes) - len(refused), refused
 
 

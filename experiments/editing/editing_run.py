@@ -192,7 +192,7 @@ def _write_sheet(plan: Plan, rows: Sequence[Row]) -> None:
         column_labels=labels,
         marked_column=column,
     )
-    images.write(plan.output / "contact_sheet.png", sheet)
+    images.write(plan.output / "contact_sheet.png", sheet, is_report=True)
 
 
 def report(refused: Sequence[str]) -> int:

@@ -155,4 +155,4 @@ def write_sheet(
         marked_column=STRENGTHS.index(0.0),
         side=96 if len(shown) > 4 else None,
     )
-    images.write(path, sheet)
+    images.write(path, sheet, is_report=True)

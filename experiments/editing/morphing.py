@@ -141,7 +141,7 @@ def write(
     captions = [texts[k : k + _COLUMNS] for k in range(0, len(texts), _COLUMNS)]
     title = " to ".join(code.name for code in codes)
     sheet = contact_sheet.draw(rows, captions=captions, title=title)
-    images.write(output / "contact_sheet.png", sheet)
+    images.write(output / "contact_sheet.png", sheet, is_report=True)
     return len(frames)
 
 

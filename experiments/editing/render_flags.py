@@ -1,12 +1,13 @@
 """The flags of all binaries that render codes."""
 
 import pathlib
+from typing import Any
 
 from absl import flags
 
 from experiments.editing import code_sets, pasting
 from experiments.editing.rendering import Renderer
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.networks import resources, sampling
 from jax_encoder.io import files
 
@@ -23,13 +24,19 @@ SPACE = flags.DEFINE_enum(
     "The space to work in; also of codes whose file cannot tell.",
     short_name="s",
 )
-PSI = flags.DEFINE_float("truncation_psi", 1.0, "1: none; 0: the mean picture.")
-CUTOFF = flags.DEFINE_integer("truncation_cutoff", None, "Rows of w to truncate.", 0)
-LABEL = flags.DEFINE_integer("label", None, "The class, for codes of Z.", 0)
+PSI = flag_types.define_number(
+    "truncation_psi", 1.0, "1: none; 0: the mean picture.", -10.0, 10.0
+)
+CUTOFF = flag_types.define_integer(
+    "truncation_cutoff", None, "Rows of w to truncate.", 0
+)
+LABEL = flag_types.define_integer("label", None, "The class, for codes of Z.", 0)
 NOISE = flags.DEFINE_enum(
     "noise", "code", ["code", "const", "none"], "Whose noise maps; code: its own."
 )
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 4, "Pictures at a time.", 1)
+BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 4, "Pictures at a time.", 1, 65_536
+)
 _MIX = flags.DEFINE_string("mix", None, "A code whose rows replace some of each code.")
 MIXED = flags.DEFINE_string(
     "mixed_layers", None, "The rows that --mix replaces; default: the finer half."
@@ -68,6 +75,7 @@ def renderer() -> Renderer:
       Failure: the generator or the code to mix with cannot be read.
     """
     source = resources.generator(GENERATOR.value)
+    _check(source.network.config)
     options = {
         "source": source,
         "truncation_psi": PSI.value,
@@ -87,6 +95,16 @@ def renderer() -> Renderer:
     (code, *_), _ = code_sets.read(_MIX.value, source, space=space())
     other = Renderer(**options).ws(code)[0]
     return Renderer(**options, mixed=other, mixed_rows=rows)
+
+
+def _check(config: Any) -> None:
+    """Refuses what this generator has no place for."""
+    if not config.c_dim:
+        command_line.refuse([LABEL], "this generator has no classes")
+    if CUTOFF.value is not None and CUTOFF.value > config.num_ws:
+        raise command_line.UsageError(
+            f"--truncation_cutoff={CUTOFF.value}: w has {config.num_ws} rows."
+        )
 
 
 def sampler(renderer: Renderer) -> sampling.Sampler:

@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 something failed (a picture, a file), 2 bad usage.
 """
 
+import functools
 import gc
 import logging as standard_logging
 import os
@@ -10,11 +11,11 @@ import pathlib
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from absl import app, flags, logging
 
-from experiments.launch import signals
+from experiments.launch import help_text, signals
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache_dir",
@@ -48,17 +49,36 @@ class UsageError(app.UsageError):
         super().__init__(message, exitcode=2)
 
 
+def refuse(unused: Iterable[flags.FlagHolder], why: str) -> None:
+    """Refuses flags that were given and would change nothing.
+
+    Args:
+      unused: the flags that do not apply.
+      why: a clause that follows "does not apply here:".
+
+    Raises:
+      UsageError: one of them was given.
+    """
+    given = [f"--{flag.name}" for flag in unused if flags.FLAGS[flag.name].present]
+    if given:
+        verb = "does" if len(given) == 1 else "do"
+        raise UsageError(f"{', '.join(given)} {verb} not apply here: {why}.")
+
+
 class Failure(Exception):
     """Something that the person must know went wrong; exit code 1, no traceback."""
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
+def run(
+    main: Callable[[Sequence[str]], int | None], groups: help_text.Groups | None = None
+) -> None:
     """Parses the flags, calls `main` and exits.
 
     Args:
       main: takes the positional arguments, the program's name first; returns the exit
         code (None is 0). It may raise `UsageError`, or `Failure` and `OSError`, of
         which only the message is shown.
+      groups: the flags as --help shows them; None for one group.
     """
 
     def guarded(argv: Sequence[str]) -> None:
@@ -71,7 +91,10 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         enable_compilation_cache(_CACHE.value)
         try:
             code = _undisguised(main, argv)
-        except (Failure, OSError, ImportError) as error:
+        except app.UsageError as error:
+            _complain(argv[0], error)
+            code = error.exitcode or 2
+        except (Failure, OSError, ImportError, FloatingPointError) as error:
             print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
             code = 1
         except signals.Stopped as stopped:
@@ -80,7 +103,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
         sys.exit(code or 0)
 
     signals.install()
-    app.run(guarded, flags_parser=_parse)
+    parse = functools.partial(_parse, groups=groups or {})
+    app.run(guarded, flags_parser=parse)
 
 
 def _undisguised(
@@ -141,20 +165,27 @@ def parse_stages(text: str) -> tuple[tuple[float, int], ...]:
     return tuple(stages)
 
 
-def _parse(argv: Sequence[str]) -> list[str]:
+def _parse(argv: Sequence[str], groups: help_text.Groups) -> list[str]:
     """The positional arguments; prints the help or what is wrong with the flags."""
     for flag in flags.FLAGS.flags_by_module_dict()[__name__]:  # shown by --help
         flags.FLAGS.register_key_flag_for_module(argv[0], flag)
     helps = {"--help", "-help", "-h", "-?", "--helpshort"}
     if helps & set(argv[1:]):
-        app.usage(writeto_stdout=True, shorthelp=True)
+        purpose = sys.modules["__main__"].__doc__ or ""
+        print(help_text.render(argv[0], purpose, groups))
         sys.exit(0)
     try:
         return flags.FLAGS(_join_booleans(argv))
     except flags.Error as error:
-        name = pathlib.Path(argv[0]).stem
-        print(f"{name}: {error}\nSee --help for the flags.", file=sys.stderr)
+        _complain(argv[0], error)
         sys.exit(2)
+
+
+def _complain(program: str, error: Exception) -> None:
+    """Says in two lines what is wrong with the flags, and where help is."""
+    name = pathlib.Path(program).stem
+    text = " ".join(str(error).split())
+    print(f"{name}: {text}\nSee --help for the flags.", file=sys.stderr)
 
 
 def _join_booleans(argv: Sequence[str]) -> list[str]:

@@ -43,7 +43,7 @@ def write_seeds(sampler: Sampler, seeds: Sequence[int], output: pathlib.Path) ->
     texts = [f"seed {seed}" for seed in seeds]
     captions = [texts[k : k + width] for k in range(0, len(texts), width)]
     sheet = contact_sheet.draw(rows, captions=captions)
-    images.write(output / "contact_sheet.png", sheet)
+    images.write(output / "contact_sheet.png", sheet, is_report=True)
     return len(pictures)
 
 
@@ -93,7 +93,7 @@ def write_mixes(
         row_labels=["", *(f"seed {seed}" for seed in row_seeds)],
         column_labels=["", *(f"seed {seed}" for seed in column_seeds)],
     )
-    images.write(output / "contact_sheet.png", sheet)
+    images.write(output / "contact_sheet.png", sheet, is_report=True)
     return len(row_seeds) * len(column_seeds)
 
 

@@ -16,12 +16,10 @@ import jax
 import numpy as np
 
 from experiments.launch import signals
-from experiments.runs import engines, processes, saved_files
+from experiments.runs import engines, filming, processes, saved_files
 from experiments.runs import journal as journals
-from jax_encoder.io import codes, files, films, images, locks, progress
+from jax_encoder.io import codes, files, films, finite, images, locks, names, progress
 
-RESERVED = frozenset({"contact_sheet", "loss_curves", "summary"})
-_FILM_SIDE = 256
 _EXTENSIONS = (".npz", ".npy", ".png")
 
 
@@ -36,6 +34,7 @@ class Options:
       fps: frames per second of the films; one frame per chunk.
       crop: how pictures become square; of `images.fit`.
       resume: go on with an interrupted run.
+      overwrite: replace the results of any other run in the output directory.
     """
 
     batch_size: int = 8
@@ -43,6 +42,7 @@ class Options:
     fps: float = 10.0
     crop: str = "center"
     resume: bool = False
+    overwrite: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +50,10 @@ class _Picture:
     """A picture that was read: its file and what it became."""
 
     path: pathlib.Path
+    name: str
     digest: str
     target: np.ndarray
     note: str
-
-    @property
-    def name(self) -> str:
-        return self.path.stem
 
 
 def invert(
@@ -66,6 +63,7 @@ def invert(
     options: Options,
     reporter: progress.Progress | None = None,
     *,
+    named: Mapping[pathlib.Path, str] | None = None,
     refused: Mapping[str, str] | None = None,
     details: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
@@ -77,6 +75,7 @@ def invert(
       engine: computes.
       options: how to run.
       reporter: is told what is done; by default a bar or lines on standard error.
+      named: the names of the pictures, unique; by default those of `names.unique`.
       refused: names of pictures that cannot be inverted, with the reasons.
       details: JSON values to write into the code files of the pictures named.
 
@@ -87,7 +86,8 @@ def invert(
     Raises:
       ValueError: `output` is a directory of the pictures, or no film has this
         extension.
-      SettingsError: on resume: the earlier run had other settings.
+      SettingsError: the directory holds results of another run, or on resume: the
+        earlier run had other settings.
       LockedError: another run is writing to the directory.
       WriteError: the output directory cannot be written to at all.
     """
@@ -99,10 +99,18 @@ def invert(
             " would replace them; choose another output directory."
         )
     paths = list(dict.fromkeys(paths))
+    named = named or names.unique(paths, taken=names.RESERVED)
     files.make_directory(output)
     with locks.hold(output, _lock_name()):
         return _invert(
-            paths, output, engine, options, reporter, refused or {}, details or {}
+            paths,
+            named,
+            output,
+            engine,
+            options,
+            reporter,
+            refused or {},
+            details or {},
         )
 
 
@@ -114,6 +122,7 @@ def _lock_name() -> str:
 
 def _invert(
     paths,
+    named,
     output,
     engine,
     options,
@@ -122,31 +131,39 @@ def _invert(
     details: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """What `invert` does while it holds the folder."""
+    if options.overwrite and not options.resume and jax.process_index() == 0:
+        journals.remove_results(output)
+    processes.wait("earlier results are removed")
     journal = journals.Journal(
         output,
         dict(engine.settings),
         resume=options.resume,
         process=jax.process_index(),
+        names=None if options.overwrite else set(named.values()),
     )
     processes.wait("journals are open")  # One clears the directory before all write.
     extensions = (*_EXTENSIONS, *engine.extensions)
-    done = {path for path in paths if _is_done(path, output, journal, extensions)}
+    done = {
+        path
+        for path in paths
+        if _is_done(path, named[path], output, journal, extensions)
+    }
     reporter = reporter or progress.Progress(
         len(paths), done=len(done), description="Inverting"
     )
     with contextlib.closing(reporter), signals.saving():
-        run = _Run(paths, done, output, engine, options, journal, reporter)
+        run = _Run(paths, named, done, output, engine, options, journal, reporter)
         run.details = details
         return run.run(refused)
 
 
-def _is_done(path, output, journal, extensions) -> bool:
+def _is_done(path, name, output, journal, extensions) -> bool:
     """Whether an earlier run finished this very picture and its files are there."""
-    row = journal.records.get(path.stem)
+    row = journal.records.get(name)
     if row is None or row["file"] != str(path):
         return False
-    noted = journal.outputs.get(path.stem)
-    if not saved_files.are_whole(output / path.stem, extensions, noted):
+    noted = journal.outputs.get(name)
+    if not saved_files.are_whole(output / name, extensions, noted):
         return False
     with contextlib.suppress(OSError):
         return row["sha256"] == files.sha256(path)
@@ -156,8 +173,9 @@ def _is_done(path, output, journal, extensions) -> bool:
 class _Run:
     """One call of `invert`."""
 
-    def __init__(self, paths, done, output, engine, options, journal, reporter):
-        self.paths, self.done, self.output, self.engine = paths, done, output, engine
+    def __init__(self, paths, named, done, output, engine, options, journal, reporter):
+        self.paths, self.named, self.done = paths, named, done
+        self.output, self.engine = output, engine
         self.options, self.journal, self.reporter = options, journal, reporter
         self.rows: dict[pathlib.Path, dict[str, Any]] = {}
         size = max(1, min(options.batch_size, len(paths)))
@@ -183,28 +201,22 @@ class _Run:
         return [self.rows[path] for path in self.paths]
 
     def _todo(self, refused: Mapping[str, str]) -> list[pathlib.Path]:
-        """The pictures that are left, without those that cannot be told apart."""
+        """The pictures that are left, without those that cannot be inverted."""
         todo = []
-        clashes = images.stem_clashes(self.paths)
         for path in self.paths:
-            if path in clashes:
-                owner = clashes[path].name
-                reason = f"{owner} has the same name before the dot; rename one of them"
-                self._fail(path, reason)
-            elif path.stem in RESERVED:
-                self._fail(path, "its outputs would replace the run's own; rename it")
-            elif path.stem in refused:
-                self._fail(path, refused[path.stem])
+            name = self.named[path]
+            if name in refused:
+                self._fail(path, refused[name])
             elif path in self.done:
-                self.rows[path] = self.journal.records[path.stem]
+                self.rows[path] = self.journal.records[name]
             else:
                 todo.append(path)
         return todo
 
     def _fail(self, path, reason: str, *, advances: bool = True) -> None:
-        row = {"name": path.stem, "file": str(path), "status": "failed"}
+        row = {"name": self.named[path], "file": str(path), "status": "failed"}
         self.rows[path] = row | {"reason": reason}
-        self.reporter.say(f"{path.name}: {reason}")
+        self.reporter.say(f"{names.safe(path.name)}: {reason}")
         if advances:
             self.reporter.advance(1)
 
@@ -223,11 +235,11 @@ class _Run:
         target = images.fit(image, self.engine.resolution, self.options.crop)
         is_small = min(height, width) < self.engine.resolution
         note = f"enlarged from {width}x{height} pixels" if is_small else ""
-        return _Picture(path, digest, target, note)
+        return _Picture(path, self.named[path], digest, target, note)
 
     def _resume(self, saved: journals.BatchState, todo) -> list[pathlib.Path]:
         """Finishes the batch that was in work; returns what is left after it."""
-        by_name = {path.stem: path for path in self.paths}
+        by_name = {self.named[path]: path for path in self.paths}
         pictures = []
         for name, digest in zip(saved.names, saved.digests, strict=True):
             path = by_name.get(name)
@@ -275,9 +287,9 @@ class _Run:
                 return state, [saved.losses]
             except journals.MisfitError as error:
                 self.reporter.say(f"{error}: its batch begins anew.")
-        names = [p.name for p in batch]
-        names += names[-1:] * (len(targets) - len(batch))
-        state = self.engine.init(targets, names)
+        own = [p.name for p in batch]
+        own += own[-1:] * (len(targets) - len(batch))
+        state = self.engine.init(targets, own)
         self._shoot(batch, targets, state, 0)
         return state, [np.zeros((0, len(targets)), np.float32)]
 
@@ -291,12 +303,12 @@ class _Run:
         if not self.can_save:
             return
         leaves = tuple(np.asarray(x) for x in jax.tree.leaves(state))
-        names = tuple(p.name for p in batch)
+        own = tuple(p.name for p in batch)
         digests = tuple(p.digest for p in batch)
         try:
             self.journal.save_batch(
                 journals.BatchState(
-                    names=names,
+                    names=own,
                     digests=digests,
                     leaves=leaves,
                     losses=np.concatenate(losses),
@@ -314,8 +326,7 @@ class _Run:
         rendered = np.asarray(self.engine.render(targets, state))
         try:
             for picture, image in zip(batch, rendered, strict=False):
-                directory = files.make_directory(self.journal.frames / picture.name)
-                images.write(directory / f"{num_steps:08d}.jpg", image)
+                filming.keep(self.journal.frames / picture.name, num_steps, image)
         except files.WriteError as error:
             self.can_save = False
             self.reporter.say(f"There will be no films: {error}")
@@ -344,6 +355,7 @@ class _Run:
             row["reason"] = "its loss became NaN; the best code before that is kept"
         stem = self.output / picture.name
         try:
+            files.make_directory(stem.parent)
             codes.save(
                 stem,
                 outcome.ws[index],
@@ -352,7 +364,7 @@ class _Run:
                     "losses": losses,
                     **{k: v[index] for k, v in outcome.arrays.items()},
                 },
-                picture=picture.path.name,
+                picture=names.safe(picture.path.name),
                 picture_sha256=picture.digest,
                 **self.engine.details,
                 **self.details.get(picture.name, {}),
@@ -360,33 +372,26 @@ class _Run:
             images.write(f"{stem}.png", outcome.images[index])
             for extension, write in outcome.attachments.items():
                 write(index, f"{stem}{extension}")
-            self._write_film(picture)
+            self._write_film(picture, losses)
             endings = (*_EXTENSIONS, *self.engine.extensions)
             outputs = saved_files.digest_outputs(stem, endings)
             self.journal.record(row, outputs)
-        except files.WriteError as error:
+        except (files.WriteError, finite.NotFiniteError) as error:
             ends = (*_EXTENSIONS, *self.engine.extensions, self.options.film)
             for extension in ends:
                 if extension:
                     pathlib.Path(f"{stem}{extension}").unlink(missing_ok=True)
             row = row | {"status": "failed", "reason": str(error)}
-            self.reporter.say(f"{picture.path.name}: {error}")
+            self.reporter.say(f"{picture.name}: {error}")
         self.rows[picture.path] = row
 
-    def _write_film(self, picture: _Picture) -> None:
-        """Joins the frames: the target on the left, the way to it on the right."""
-        directory = self.journal.frames / picture.name
-        frames = sorted(directory.glob("*.jpg"))
-        if not self.options.film or not frames:
+    def _write_film(self, picture: _Picture, losses: np.ndarray) -> None:
+        """Joins the frames that were kept, where films are asked for."""
+        if not self.options.film:
             return
-        scale = -(-_FILM_SIDE // self.engine.resolution)
-        held = [frames[-1]] * round(self.options.fps)
-        shown = (
-            _beside(picture.target, images.read(frame), scale)
-            for frame in frames + held
-        )
+        directory = self.journal.frames / picture.name
         path = self.output / f"{picture.name}{self.options.film}"
-        films.write(path, shown, fps=self.options.fps)
+        filming.write(path, directory, picture.target, losses, self.options.fps)
         shutil.rmtree(directory, ignore_errors=True)
 
 
@@ -394,10 +399,3 @@ def _describe(losses: np.ndarray) -> str:
     """The median loss of the pictures that have one."""
     finite = losses[np.isfinite(losses)]
     return f"loss {np.median(finite):.4g}" if len(finite) else ""
-
-
-def _beside(target: np.ndarray, image: np.ndarray, scale: int) -> np.ndarray:
-    """Two pictures side by side, each pixel `scale` times as large."""
-    pair = (images.with_channels(x, 3) for x in (target, image))
-    both = np.concatenate([images.to_uint8(x) for x in pair], axis=1)
-    return both.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -10,21 +10,24 @@ import jax
 
 import jax_encoder
 from experiments.aligning import photographs
-from experiments.launch import command_line
+from experiments.launch import command_line, reporting
 from experiments.networks import resources
 from experiments.runs import (
     batches,
+    calibration,
     engines,
     jobs,
     journal,
+    judging,
     processes,
     projector_engine,
     reports,
     starting,
+    verdicts,
 )
 from jax_encoder.alignment import detectors, frames, landmarks
 from jax_encoder.inversion import inverter, presets
-from jax_encoder.io import images
+from jax_encoder.io import images, names
 
 ALIGNED = "aligned"
 """The folder, in a run's own, of the pictures that were aligned for it."""
@@ -45,23 +48,34 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
       WriteError: the output directory cannot be written to.
     """
     start = time.monotonic()
+    named = job.names or names.unique(job.paths, taken=names.RESERVED)
+    job = dataclasses.replace(job, names=named)
     try:
         engine = make_engine(job)
         outcome = _align(job, engine.resolution)
+        if job.alignment is not None:  # The pictures are those that it wrote.
+            named = names.unique(outcome.pictures, taken=names.RESERVED)
+            job = dataclasses.replace(job, names=named)
         own = processes.share(outcome.pictures)
         rows = batches.invert(
             own,
             job.output,
             engine,
             job.options,
-            refused=_refused(outcome, engine),
-            details={k: {frames.KEY: v.to_dict()} for k, v in outcome.frames.items()},
+            named=job.names,
+            refused=_refused(job, outcome, engine),
+            details={
+                job.names[path]: {frames.KEY: outcome.frames[path.stem].to_dict()}
+                for path in outcome.pictures
+                if path.stem in outcome.frames
+            },
         )
     except (detectors.DetectorError, landmarks.FaceError) as error:
         raise command_line.Failure(str(error)) from error
     except (ValueError, journal.SettingsError) as error:
         raise command_line.UsageError(_as_flags(str(error))) from error
     rows = processes.gather(rows, outcome.pictures, job.output)
+    rows = verdicts.add(rows, judging.table(job, engine, make_engine))
     if job.has_reports and jax.process_index() == 0:
         report(job, engine, rows, time.monotonic() - start)
     return rows
@@ -81,14 +95,17 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
       ValueError: options that make no sense together.
     """
     source = resources.generator(job.generator)
-    preset = presets.get(job.preset).changed(**job.overrides)
-    preset = preset.fitted(source.network.config)
+    preset = presets.get(job.preset)
+    calibration.check_rate(job, preset.config)
+    preset = preset.changed(**job.overrides).fitted(source.network.config)
     label = jobs.label(job, source.network.config, preset.config.latent_space)
+    networks = _networks(job, preset)
+    preset = calibration.fit(job, preset, source.network, networks, label)
     start = job.start or preset.start
     engine = inverter.Inverter(
         source.network,
         preset,
-        _networks(job, preset),
+        networks,
         statistics=resources.latent_statistics(
             source, job.statistics, with_p=preset.config.needs_p, label=label
         ),
@@ -165,18 +182,19 @@ def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
 
 
 def _refused(
-    outcome: photographs.Outcome, engine: projector_engine.ProjectorEngine
+    job: jobs.Job,
+    outcome: photographs.Outcome,
+    engine: projector_engine.ProjectorEngine,
 ) -> dict[str, str]:
     """Pictures without a face, or without a code to start from where each needs one."""
-    taken = {name.casefold() for name in outcome.frames}
     refused = {
-        path.stem: reason
+        job.names[path]: reason
         for path, reason in outcome.refused.items()
-        if path.stem.casefold() not in taken
+        if path in outcome.pictures
     }
     if isinstance(engine.start, starting.Codes):
-        names = [path.stem for path in outcome.pictures if path.stem not in refused]
-        refused |= engine.start.refused(names)
+        own = [job.names[path] for path in outcome.pictures]
+        refused |= engine.start.refused([name for name in own if name not in refused])
     return refused
 
 
@@ -206,6 +224,7 @@ def report(
         **engine.details,
         "seconds": round(seconds, 1),
         "settings": engine.settings,
+        "skipped": list(job.skipped),
     }
     reports.write_summary(job.output, rows, about)
     title = f"{job.preset}, {engine.details['space'].upper()}, {engine.num_steps} steps"
@@ -215,5 +234,9 @@ def report(
         # As the engine saw it, in colors: the sheet reads all pictures so.
         return images.with_channels(images.with_channels(target, engine.channels), 3)
 
-    reports.write_contact_sheet(job.output, rows, fit, title)
-    reports.write_loss_curves(job.output, rows, title)
+    reporting.attempt(
+        "contact_sheet.png", reports.write_contact_sheet, job.output, rows, fit, title
+    )
+    reporting.attempt(
+        "loss_curves.png", reports.write_loss_curves, job.output, rows, title
+    )

@@ -1,16 +1,15 @@
 """The flags of an inversion, and the job that they describe."""
 
 import pathlib
-from collections.abc import Sequence
 
 from absl import flags
 
 from experiments.aligning import flags as aligning_flags
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from experiments.runs import batches, jobs
 from jax_encoder.inversion import presets
 from jax_encoder.inversion.config import Stage
-from jax_encoder.io import films
+from jax_encoder.io import films, folders
 from jax_encoder.latents import spaces
 
 _GENERATOR = flags.DEFINE_string(
@@ -33,14 +32,14 @@ _START = flags.DEFINE_string(
     " with a code of each picture, or an encoder or regressor;"
     " default: the preset's.",
 )
-_ITERATIONS = flags.DEFINE_integer(
+_ITERATIONS = flag_types.define_integer(
     "iterations", None, "Gradient steps; default: the preset's.", 1
 )
-_TUNING_STEPS = flags.DEFINE_integer(
+_TUNING_STEPS = flag_types.define_integer(
     "tuning_steps", None, "Of pivotal tuning (pti), at most; default: the preset's.", 1
 )
-_LEARNING_RATE = flags.DEFINE_float(
-    "learning_rate", None, "Default: the preset's.", 0.0
+_LEARNING_RATE = flag_types.define_number(
+    "learning_rate", None, "Default: the preset's.", 0.0, 1e6
 )
 _VGG_LAYER = flags.DEFINE_string(
     "vgg_layer", None, "Name or torchvision index of the layer, where one is compared."
@@ -62,12 +61,14 @@ _REFINE = flags.DEFINE_integer(
 _STATISTICS = flags.DEFINE_string(
     "statistics", None, "Latent statistics; default: the bundle's, or an estimate."
 )
-_CLASS = flags.DEFINE_integer("class_index", None, "Of a conditional generator.", 0)
+_CLASS = flag_types.define_integer(
+    "class_index", None, "Of a conditional generator.", 0
+)
 _USE_FINDER = flags.DEFINE_boolean(
     "use_latent_finder", False, "Start from --image_to_latent_path's prediction."
 )
 _FINDER = flags.DEFINE_string("image_to_latent_path", None, "A regressor or encoder.")
-_SAVE_FREQUENCY = flags.DEFINE_integer(
+_SAVE_FREQUENCY = flag_types.define_integer(
     "save_frequency", 10, "Steps between the frames of a film.", 1
 )
 _STAGES = flags.DEFINE_string(
@@ -79,21 +80,25 @@ _STAGES = flags.DEFINE_string(
 _DTYPE = flags.DEFINE_enum(
     "dtype", None, ["float32", "bfloat16"], "Of the generator's convolutions."
 )
-_MICRO_BATCH = flags.DEFINE_integer(
+_MICRO_BATCH = flag_types.define_integer(
     "micro_batch",
     None,
     "Pictures rendered at once; default: one on a CPU, elsewhere as many as fit.",
     1,
 )
-_REMAT_FROM = flags.DEFINE_integer(
+_REMAT_FROM = flag_types.define_integer(
     "remat_from",
     None,
     "Maps of this side and above are computed twice instead of kept: less memory.",
     4,
 )
-_FPS = flags.DEFINE_float("fps", 10.0, "Frames per second of the films.", 0.1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures at a time.", 1)
-_CHUNK = flags.DEFINE_integer("chunk", 50, "Steps between two saved states.", 1)
+_FPS = flag_types.define_number(
+    "fps", 10.0, "Frames per second of the films.", 0.1, 240.0
+)
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 8, "Pictures at a time.", 1, 65_536
+)
+_CHUNK = flag_types.define_integer("chunk", 50, "Steps between two saved states.", 1)
 _CROP = flags.DEFINE_enum("crop", "center", ["center", "none"], "To make square.")
 _NORMALIZE = flags.DEFINE_boolean(
     "normalize_colors",
@@ -101,12 +106,39 @@ _NORMALIZE = flags.DEFINE_boolean(
     "Give each picture the mean and deviation of the generator's own pictures, channel"
     " by channel, and its reconstruction those of the picture.",
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of everything random.")
+_SEED = flag_types.define_seed("seed", 0, "Of everything random.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Go on with an interrupted run.")
+_VERDICTS = flags.DEFINE_enum(
+    "verdicts",
+    "auto",
+    ["auto", "compute", "none"],
+    "Tell good, fair and poor reconstructions by the errors of the generator's own"
+    " pictures: auto where those are known or there are 16 pictures or more; compute"
+    " inverts 16 of its own first, once.",
+)
+_OVERWRITE = flags.DEFINE_boolean(
+    "overwrite", False, "Replace the results of another run in the output directory."
+)
+
+GROUPS = {
+    "What to do": (
+        *("generator", "model_type", "preset", "list_presets", "class_index"),
+        *("lpips", "vgg", "identity", "statistics"),
+    ),
+    "How the code is found": (
+        *("space", "start", "iterations", "learning_rate", "noise", "vgg_layer"),
+        *("stages", "tuning_steps", "normalize_colors", "crop", "seed"),
+        *("use_latent_finder", "image_to_latent_path"),
+    ),
+    "Films": ("fps", "save_frequency"),
+    "The run": ("resume", "overwrite", "verdicts", "batch_size", "chunk"),
+    "Memory and devices": ("micro_batch", "remat_from", "dtype"),
+}
+"""The flags as --help shows them."""
 
 
 def job(
-    paths: Sequence[pathlib.Path],
+    listing: folders.Listing,
     output: pathlib.Path,
     film: str,
     *,
@@ -115,7 +147,7 @@ def job(
     """The flags as a job.
 
     Args:
-      paths: the pictures.
+      listing: the pictures.
       output: the directory to write to.
       film: "" or the extension of the films, such as ".mp4".
       has_reports: write a summary, a contact sheet and loss curves.
@@ -128,6 +160,10 @@ def job(
     """
     if _GENERATOR.value and _MODEL_TYPE.value:
         raise command_line.UsageError("--model_type is --generator: give one.")
+    if _RESUME.value and _OVERWRITE.value:
+        raise command_line.UsageError("Give --resume or --overwrite, not both.")
+    if not film:
+        command_line.refuse([_FPS, _SAVE_FREQUENCY], "it is for films")
     if _USE_FINDER.value and not _FINDER.value:
         raise command_line.UsageError(
             "--use_latent_finder needs --image_to_latent_path."
@@ -144,7 +180,9 @@ def job(
     named = {"encoder": _ENCODER.value} if _ENCODER.value else {}
     layer = _VGG_LAYER.value
     return jobs.Job(
-        paths=paths,
+        paths=listing.paths,
+        names=listing.names(),
+        skipped=listing.skipped_rows(),
         output=output,
         preset=_PRESET.value,
         overrides={
@@ -171,6 +209,7 @@ def job(
         class_index=_CLASS.value,
         normalize_colors=_NORMALIZE.value,
         alignment=aligning_flags.settings(),
+        verdicts=_VERDICTS.value,
         has_reports=has_reports,
         seed=_SEED.value,
         chunk=_SAVE_FREQUENCY.value if film else _CHUNK.value,
@@ -180,6 +219,7 @@ def job(
             fps=_FPS.value,
             crop=_CROP.value,
             resume=_RESUME.value,
+            overwrite=_OVERWRITE.value,
         ),
     )
 

@@ -19,6 +19,9 @@ class Job:
     Attributes:
       paths: the pictures.
       output: the directory to write to.
+      names: of the pictures, unique; {} to name them by their place below the deepest
+        folder that holds them all.
+      skipped: what lies beside the pictures and is not used, rows for the summary.
       preset: one of `presets.names()`.
       overrides: changes of it, of `Preset.changed`.
       start: as of `starting.make`; "" for the preset's own.
@@ -30,6 +33,9 @@ class Job:
       normalize_colors: give the pictures the generator's colors, and back.
       alignment: how the pictures, which are photographs then, are aligned first; None
         for pictures that are aligned.
+      verdicts: "auto" judges reconstructions by a table of the generator's own
+        pictures where there is one, or where so many pictures are inverted that making
+        one at most doubles the work; "compute" makes one, "none" does not judge.
       has_reports: write a summary, a contact sheet and loss curves.
       chunk: steps between two saved states, and two frames of a film.
       options: how to run.
@@ -37,6 +43,8 @@ class Job:
 
     paths: Sequence[pathlib.Path]
     output: pathlib.Path
+    names: Mapping[pathlib.Path, str] = dataclasses.field(default_factory=dict)
+    skipped: Sequence[Mapping[str, Any]] = ()
     preset: str = "default"
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     start: str = ""
@@ -47,6 +55,7 @@ class Job:
     seed: int = 0
     normalize_colors: bool = False
     alignment: photographs.Settings | None = None
+    verdicts: str = "auto"
     has_reports: bool = True
     chunk: int = 25
     options: batches.Options = batches.Options()

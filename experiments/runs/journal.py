@@ -12,23 +12,22 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Collection
 from typing import Any
 
 import jax
 import numpy as np
 
 from experiments.runs import saved_files
+from experiments.runs import settings as settings_lib
 from jax_encoder.io import caches, files, loading
 
 DIRECTORY = ".resume"
+SettingsError = settings_lib.SettingsError
 
 
 class MisfitError(ValueError):
     """A saved state is that of another program."""
-
-
-class SettingsError(ValueError):
-    """An earlier run with other settings wrote to the same directory."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,17 +77,22 @@ class Journal:
         *,
         resume: bool,
         process: int = 0,
+        names: Collection[str] | None = None,
     ):
         """Opens a new journal or, on resume, the one of the earlier run.
+
+        A directory with the results of another run is refused: the two would mix.
 
         Args:
           output: the output directory; it exists.
           settings: JSON values on which the codes depend.
           resume: go on; without an earlier run this is a new one.
           process: which of those that share the run.
+          names: of this run's pictures; None replaces whatever run was here.
 
         Raises:
-          SettingsError: on resume: the earlier run had other settings.
+          SettingsError: the earlier run had other settings or, without resume, results
+            that this run would not replace.
           WriteError: the directory is read-only or the disk full.
         """
         name = f"{DIRECTORY}_{process}" if process else DIRECTORY
@@ -102,6 +106,8 @@ class Journal:
         if resume and self._list.is_file():
             self._read(settings)
         else:
+            if names is not None:
+                self._refuse_another_run(settings, names)
             self._begin(settings)
         files.remove_leftovers(self.directory)
         if not process:
@@ -120,7 +126,12 @@ class Journal:
             self._begin(settings)
             return
         if before != settings:
-            raise SettingsError(_difference(before, settings))
+            changes = settings_lib.differences(before, settings)
+            raise SettingsError(
+                f"The run to be resumed had other settings ({changes}). Give the same"
+                " ones, choose another output directory, or replace its results with"
+                " --overwrite."
+            )
         if num_damaged:
             caches.say(
                 f"{num_damaged} lines of {self._list} are damaged: their pictures are"
@@ -145,6 +156,28 @@ class Journal:
         files.make_directory(self.directory)
         line = json.dumps({"settings": settings}) + "\n"
         files.write_bytes(self._list, line.encode())
+
+    def _refuse_another_run(
+        self, settings: dict[str, Any], names: Collection[str]
+    ) -> None:
+        """Refuses results that would stay beside those of this run."""
+        before, records = earlier_run(self.directory.parent)
+        if before is None or not records:
+            return
+        changes = settings_lib.differences(before, settings)
+        others = [name for name in records if name not in names]
+        if changes or others:
+            kept = (
+                f"{len(others)} of other pictures, such as {others[0]}"
+                if others
+                else ""
+            )
+            reasons = "; ".join(filter(None, (changes, kept)))
+            raise SettingsError(
+                f"{str(self.directory.parent)!r} holds {len(records)} results of"
+                f" another run ({reasons}). Choose another output directory, go on with"
+                " --resume, or replace them with --overwrite."
+            )
 
     def record(
         self, row: dict[str, Any], outputs: dict[str, str] | None = None
@@ -216,12 +249,49 @@ class Journal:
         shutil.rmtree(self.frames, ignore_errors=True)
 
 
-def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    keys = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k))
-    changes = "; ".join(
-        f"{k}: {before.get(k)!r} then, {now.get(k)!r} now" for k in keys
-    )
-    return (
-        f"The run to be resumed had other settings ({changes}). Give the same ones,"
-        " drop --resume, or choose another output directory."
-    )
+def earlier_run(
+    output: str | os.PathLike,
+) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+    """The settings and records of the run that wrote to a directory before.
+
+    Args:
+      output: the output directory.
+
+    Returns:
+      The settings, or None without a readable journal; and the rows by name.
+    """
+    settings, records = None, {}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        content = (pathlib.Path(output) / DIRECTORY / "pictures.jsonl").read_bytes()
+        for line in content.splitlines():
+            entry = json.loads(line)
+            if settings is None:
+                settings = dict(entry["settings"])
+            else:
+                records[entry["name"]] = entry
+    return settings, records
+
+
+def remove_results(output: str | os.PathLike) -> int:
+    """Deletes what the run before wrote for its pictures, and its journals.
+
+    Args:
+      output: the output directory.
+
+    Returns:
+      How many pictures' results were deleted.
+    """
+    root = pathlib.Path(output)
+    _, records = earlier_run(root)
+    inside = root.resolve()
+    for name in records:
+        if not (root / name).resolve().is_relative_to(inside):
+            continue  # A journal chooses no files outside of its directory.
+        for extension in _RESULTS:
+            (root / f"{name}{extension}").unlink(missing_ok=True)
+    for directory in root.glob(f"{DIRECTORY}*"):
+        shutil.rmtree(directory, ignore_errors=True)
+    return len(records)
+
+
+_RESULTS = (".npz", ".npy", ".png", ".difference.npz", ".mp4", ".gif", ".webp")

@@ -1,5 +1,6 @@
 """What a run leaves for people: a summary, a contact sheet and loss curves."""
 
+import collections
 import csv
 import io
 import pathlib
@@ -8,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from jax_encoder.io import contact_sheet, files, images, plots
+from jax_encoder.io import codes, contact_sheet, files, images, names, plots
 
 _MAX_ON_SHEET = 48
 _MAX_CURVES = 200
 # What `write_summary` adds to what it is told of the run.
-COUNTED = ("num_pictures", "num_ok", "median", "pictures")
+COUNTED = ("num_pictures", "num_ok", "num_failed", "verdicts", "median", "pictures")
+_VERDICTS = ("good", "fair", "poor")
 _FORMATS = {"lpips": "LPIPS {:.3f}", "psnr": "PSNR {:.1f} dB", "ssim": "SSIM {:.3f}"}
 
 
@@ -35,10 +37,13 @@ def write_summary(
     """
     good = [row for row in rows if row["status"] == "ok"]
     numbers = [k for k in _FORMATS if any(k in row for row in good)]
+    rows = [{**row, **_file_as_text(row)} for row in rows]
     summary = {
         **about,
         "num_pictures": len(rows),
         "num_ok": len(good),
+        "num_failed": sum(row["status"] == "failed" for row in rows),
+        "verdicts": collections.Counter(r["verdict"] for r in rows if "verdict" in r),
         "median": {k: _median([row.get(k) for row in good]) for k in numbers},
         "pictures": list(rows),
     }
@@ -52,19 +57,25 @@ def write_summary(
     return summary
 
 
+def _file_as_text(row: Mapping[str, Any]) -> dict[str, str]:
+    """The picture's path without bytes that are no text."""
+    return {"file": names.safe_path(row["file"])} if "file" in row else {}
+
+
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.median(known)) if known else None
 
 
 def caption(row: Mapping[str, Any]) -> str:
-    """The measures as they stand under a picture: "LPIPS 0.123  PSNR 31.2 dB".
+    """The verdict and measures of a picture: "good  LPIPS 0.123  PSNR 31.2 dB".
 
     Args:
       row: of the summary.
     """
     known = [(f, row.get(k)) for k, f in _FORMATS.items() if row.get(k) is not None]
-    return "  ".join(form.format(value) for form, value in known)
+    texts = [form.format(value) for form, value in known]
+    return "  ".join([row["verdict"], *texts] if "verdict" in row else texts)
 
 
 def sentence(rows: Sequence[Mapping[str, Any]], output: Any) -> str:
@@ -78,7 +89,21 @@ def sentence(rows: Sequence[Mapping[str, Any]], output: Any) -> str:
     medians = {k: _median([row.get(k) for row in good]) for k in _FORMATS}
     text = f"{len(good)} of {len(rows)} pictures inverted"
     measures = caption(medians).replace("  ", ", ")
-    return f"{text} (median {measures}): {output}" if measures else f"{text}: {output}"
+    parts = [f"median {measures}"] * bool(measures) + _verdicts(rows)
+    return f"{text} ({'; '.join(parts)}): {output}" if parts else f"{text}: {output}"
+
+
+def _verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many pictures have which verdict, and the worst where it is not good."""
+    counted = collections.Counter(row["verdict"] for row in rows if "verdict" in row)
+    if not counted:
+        return []
+    counts = [f"{counted[v]} {v}" for v in _VERDICTS if counted[v]]
+    lowest = next(v for v in reversed(_VERDICTS) if counted[v])
+    judged = [row for row in rows if row.get("verdict") == lowest]
+    worst = min(judged, key=lambda row: row.get("psnr") or 0.0)
+    named = f", the worst {worst['name']}" if lowest != "good" else ""
+    return [", ".join(counts) + named]
 
 
 def write_contact_sheet(
@@ -103,10 +128,11 @@ def write_contact_sheet(
     for row in shown[:_MAX_ON_SHEET]:
         try:
             target = fit(images.decode(row["file"]))
-            found.append(images.read(output / f"{row['name']}.png"))
+            other = images.read(output / f"{row['name']}.png")
         except images.PictureError:
             continue  # moved away since
         targets.append(target)
+        found.append(other)
         kept.append(row)
     if not kept:
         return
@@ -117,9 +143,10 @@ def write_contact_sheet(
         found,
         names=[row["name"] for row in kept],
         captions=[caption(row) for row in kept],
+        marked=[row.get("verdict") == "poor" for row in kept],
         title=title,
     )
-    images.write(output / "contact_sheet.png", sheet)
+    images.write(output / "contact_sheet.png", sheet, is_report=True)
 
 
 def write_loss_curves(
@@ -138,7 +165,6 @@ def write_loss_curves(
     """
     curves = {}
     for row in [row for row in rows if row["status"] != "failed"][:_MAX_CURVES]:
-        with np.load(output / f"{row['name']}.npz", allow_pickle=False) as archive:
-            curves[row["name"]] = archive["losses"]
+        curves[row["name"]] = codes.load(output / f"{row['name']}.npz").arrays["losses"]
     if curves:
         plots.curves(output / "loss_curves.png", curves, title=title)

@@ -18,7 +18,9 @@ from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles
+from jax_encoder.io import names as naming
 
+_MAX_SEEDS = 1_000_000
 _CODE_FILES = (".npz", ".npy", ".pt")
 
 
@@ -63,7 +65,12 @@ def make(name: str, task: Task) -> projector_engine.Start:
     if name in ("mean", "zeros", "random", "encoder"):
         return lambda names: name
     if kind == "seeds" and (not rest or rest.isdecimal()):
-        return _Seeds(task, int(rest or 256))
+        num_seeds = int(rest or 256)
+        if not 1 <= num_seeds <= _MAX_SEEDS:
+            raise ValueError(
+                f"--start={name}: the best of 1 to {_MAX_SEEDS} seeds can be taken."
+            )
+        return _Seeds(task, num_seeds)
     if not path.exists():
         raise ValueError(
             f"--start={path}: neither mean, zeros, random, encoder, seeds,"
@@ -117,9 +124,11 @@ class Codes:
     def from_directory(cls, path: pathlib.Path, task: Task) -> "Codes":
         """Finds `<name>.npz`, `.npy` or `.pt` of every picture, in this preference."""
         found = {
-            file.stem: file
+            name: file
             for suffix in reversed(_CODE_FILES)
-            for file in sorted(path.glob(f"*{suffix}"))
+            for file, name in naming.unique(
+                sorted(path.rglob(f"[!.]*{suffix}")), path
+            ).items()
         }
         if not found:
             raise ValueError(

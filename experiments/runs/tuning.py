@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import sys
 from typing import Any, cast
 
 import jax
@@ -10,10 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from experiments.launch import reporting
+from experiments.runs import pictures as picture_lists
 from experiments.runs import reports
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion.tuner import Tuned
 from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
+from jax_encoder.io import names as naming
 from jax_encoder.metrics import pairs
 
 DIFFERENCE = ".difference.npz"
@@ -88,9 +92,15 @@ def read_pivots(
         cannot be read.
     """
     names, targets, ws, moved = [], [], [], []
-    for path in images.find(pictures):
-        file = pathlib.Path(directory) / f"{path.stem}.npz"
+    for path, name in picture_lists.find(pictures).names().items():
+        file = pathlib.Path(directory) / f"{name}.npz"
         if not file.is_file():
+            print(f"Left out: {naming.safe(path.name)} has no code.", file=sys.stderr)
+            continue
+        try:
+            target = jnp.asarray(images.fit(images.read(path, channels), resolution))
+        except images.PictureError as error:
+            print(f"Left out: {error}", file=sys.stderr)
             continue
         code = codes.load(file)
         owner = code.metadata.get("generator_sha256")
@@ -99,11 +109,10 @@ def read_pivots(
                 f"{file} is a code of the generator {owner}, not of {generator_sha256}:"
                 " name the generator it was found with."
             )
-        target = jnp.asarray(images.fit(images.read(path, channels), resolution))
         table = code.arrays.get("colors", code.arrays.get("colours"))
         if table is None:
             table = colors.as_array(target[None], colors.of_each(target[None]))[0]
-        names.append(path.stem)
+        names.append(name)
         targets.append(target)
         ws.append(jnp.asarray(code.values).reshape(-1, *code.values.shape[-2:])[0])
         moved.append(jnp.asarray(table))
@@ -142,6 +151,7 @@ def write(
     psnr = pairs.psnr(shown, pivots.targets)
     rows = []
     for index, name in enumerate(pivots.names):
+        files.make_directory((directory / name).parent)
         images.write(directory / f"{name}.png", np.asarray(shown[index]))
         if not config.shares_weights:
             path = directory / f"{name}{DIFFERENCE}"
@@ -151,12 +161,16 @@ def write(
         rows.append({"name": name, "status": "ok", **measures, "tuning_steps": steps})
     if config.shares_weights:
         save_bundle(tuned, directory / "generator", parent_sha256)
+    reports.write_summary(directory, rows, {"tuned": config.tuned})
+    reporting.attempt("contact_sheet.png", _write_sheet, directory, pivots, shown, rows)
+    return rows
+
+
+def _write_sheet(directory: pathlib.Path, pivots: Pivots, shown, rows) -> None:
     sheet = contact_sheet.comparison(
         list(np.asarray(pivots.targets)),
         list(np.asarray(shown)),
         names=pivots.names,
         captions=[reports.caption(row) for row in rows],
     )
-    images.write(directory / "contact_sheet.png", sheet)
-    reports.write_summary(directory, rows, {"tuned": config.tuned})
-    return rows
+    images.write(directory / "contact_sheet.png", sheet, is_report=True)

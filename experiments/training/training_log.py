@@ -52,6 +52,19 @@ class TrainingLog:
         self._pending.append(report)
         self._num_pictures += num_pictures
 
+    def broken(self, step: int) -> tuple[int, str] | None:
+        """The first step since `flush` with a loss that is not finite, and which loss.
+
+        Args:
+          step: the latest one that was added.
+        """
+        first = step - len(self._pending) + 1
+        for index, report in enumerate(jax.device_get(self._pending)):
+            for name in sorted(report):
+                if name.startswith("loss") and not np.isfinite(report[name]).all():
+                    return first + index, name
+        return None
+
     def flush(self, step: int, **more: float) -> str:
         """Writes the means since the last time; returns them as one line."""
         values: dict[str, float] = {}
@@ -107,7 +120,8 @@ class TrainingLog:
     def sheet(self, name: str, pictures: np.ndarray, num_columns: int = 8) -> None:
         """Writes `[N, R, R, 3]` pictures in rows; N is a multiple of the columns."""
         grid = tile(pictures, num_columns)
-        images.write(self.directory / f"{name}.png", np.clip(grid, -1.0, 1.0))
+        path = self.directory / f"{name}.png"
+        images.write(path, np.clip(grid, -1.0, 1.0), is_report=True)
         if self._events is not None:
             self._events.add_image(name, images.to_uint8(grid), dataformats="HWC")
 

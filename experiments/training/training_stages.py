@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,12 +11,13 @@ import jax
 import numpy as np
 from flax import nnx
 
-from experiments.launch import signals
+from experiments.launch import command_line, signals
 from experiments.networks import resources
+from experiments.runs import settings
 from experiments.training import training_log, training_measures
 from jax_encoder import io
 from jax_encoder.avatars import faces, mapping_lessons, regression, rendered
-from jax_encoder.io import bundles, files
+from jax_encoder.io import bundles, files, finite
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import checkpoints, evaluation, fakes, gan, presets, sources
@@ -46,7 +48,15 @@ class Job:
 
 
 def run(job: Job) -> stylegan2.Generator:
-    """Runs the stages that are not done, and writes the bundle `generator`."""
+    """Runs the stages that are not done, and writes the bundle `generator`.
+
+    Raises:
+      Failure: a loss or weight became NaN or infinite; checkpoints from before are
+        kept, and a bundle of an earlier call stays.
+      SettingsError: the directory holds a training with other settings.
+      ValueError: settings that make no sense.
+    """
+    _claim(job)
     preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
     channels = {"image_channels": job.image_channels}
     preset = dataclasses.replace(
@@ -211,12 +221,17 @@ def _note(job, log, judge, state, generator, num_steps) -> None:
     is_last = done == num_steps
     is_stopping = signals.is_stopping()
     judge.latest = None
+    is_saved = done % job.checkpoint_every == 0 or is_last or is_stopping
+    if is_saved or done % job.log_every == 0:
+        _stop_if_broken(log, done)
     if done % job.log_every == 0 or is_last or is_stopping:
         print(log.flush(done), flush=True)
     with log.paused():
         if _is_measured(job, done, is_last):
             _measure(log, judge, generator(), done)
-        if done % job.checkpoint_every == 0 or is_last or is_stopping:
+        if is_saved:
+            # Checked before anything is drawn from it.
+            _check_weights(log, state, done)
             pictures = evaluation.samples(
                 generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
             )
@@ -226,6 +241,35 @@ def _note(job, log, judge, state, generator, num_steps) -> None:
     if is_stopping:
         log.close()
         signals.check()
+
+
+def _stop_if_broken(log: training_log.TrainingLog, done: int) -> None:
+    """Ends a training that has diverged, before anything of it is written."""
+    if broken := log.broken(done):
+        step, name = broken
+        raise _diverged(log, step, f"{name} is no longer finite")
+
+
+def _check_weights(log: training_log.TrainingLog, state: Any, done: int) -> None:
+    try:
+        finite.check(state, f"step {done}")
+    except finite.NotFiniteError as error:
+        what = f"{error.entries[0]} and {len(error.entries) - 1} other arrays"
+        raise _diverged(log, done, f"{what} are no longer finite") from error
+
+
+def _diverged(log: training_log.TrainingLog, step: int, what: str):
+    root = log.directory / "checkpoints"
+    kept = checkpoints.steps(root)
+    last = (
+        f"The last good checkpoint is {root / f'step_{kept[-1]}'}"
+        if kept
+        else ("There is no checkpoint from before")
+    )
+    return command_line.Failure(
+        f"Stopped at step {step}: {what}. {last}. Train again with a lower"
+        " --learning_rate, or a higher --r1_gamma, in another --output_dir."
+    )
 
 
 def _measure(log, judge, generator, step: int) -> None:
@@ -246,9 +290,19 @@ def _is_measured(job: Job, done: int, is_last: bool) -> bool:
 def _source(job: Job, key: jax.Array) -> sources.Source:
     if job.data == "faces":
         return rendered.source(jax.random.fold_in(key, 17), job.resolution)
+    say = functools.partial(print, file=sys.stderr, flush=True)
     return sources.folder(
-        job.data, job.resolution, channels=job.image_channels, seed=job.seed
+        job.data, job.resolution, channels=job.image_channels, seed=job.seed, say=say
     )
+
+
+def _claim(job: Job) -> None:
+    """Notes the settings in the directory, or compares them with those noted there."""
+    free = ("output", "num_steps", "checkpoint_every", "log_every", "measure_every")
+    now = {k: v for k, v in dataclasses.asdict(job).items() if k not in free}
+    now.pop("networks")
+    now.pop("num_fid")
+    settings.claim(job.output, now, "a training")
 
 
 def _provenance(job: Job) -> dict[str, Any]:

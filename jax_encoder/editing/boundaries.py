@@ -62,7 +62,8 @@ def train_boundary(
       The boundary and its accuracies.
 
     Raises:
-      ValueError: the shapes do not fit, or no sample is left to train on.
+      ValueError: the shapes do not fit, codes or scores are not finite, no sample is
+        left to train on, or the scores of both extremes are the same.
     """
     codes, scores = np.asarray(codes, np.float64), np.ravel(np.asarray(scores))
     if codes.ndim != 2 or len(codes) != len(scores):
@@ -73,6 +74,7 @@ def train_boundary(
     if invalid_value is not None:
         is_valid = scores != invalid_value
         codes, scores = codes[is_valid], scores[is_valid]
+    _check_finite(codes, scores)
     order = np.argsort(scores)[::-1]
     codes, scores = codes[order], scores[order]
     num = int(len(codes) * chosen) if 0 < chosen <= 1 else int(chosen)
@@ -82,6 +84,12 @@ def train_boundary(
         raise ValueError(
             f"No samples to train on: {len(codes)} valid ones, {chosen=},"
             f" {split_ratio=}. Give more samples or choose a larger share."
+        )
+    if scores[num - 1] <= scores[len(scores) - num]:
+        raise ValueError(
+            f"The {num} highest and the {num} lowest scores reach the same value,"
+            f" {scores[num - 1]}: they tell nothing apart. Choose a smaller share, or"
+            " scores that differ."
         )
     rng = np.random.default_rng(0) if rng is None else rng
     positive = codes[:num][rng.permutation(num)]
@@ -101,6 +109,17 @@ def train_boundary(
         accuracy(validation, np.arange(len(validation)) < num - num_train),
         accuracy(codes[middle], scores[middle] >= threshold),
     )
+
+
+def _check_finite(codes: np.ndarray, scores: np.ndarray) -> None:
+    """Refuses what would make a boundary of noise."""
+    is_bad = ~(np.isfinite(scores) & np.isfinite(codes).all(axis=1))
+    if is_bad.any():
+        raise ValueError(
+            f"{int(is_bad.sum())} of {len(scores)} samples have a code or score that is"
+            f" NaN or infinite, the first at index {int(np.argmax(is_bad))}. Leave them"
+            " out, or name their score with `invalid_value`."
+        )
 
 
 def project_boundary(primal: np.ndarray, *conditions: np.ndarray) -> np.ndarray:

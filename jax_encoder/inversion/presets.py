@@ -6,6 +6,7 @@ otherwise. `get` finds a row by name; a user's own is a `Preset` like them, and
 """
 
 import dataclasses
+import math
 from typing import Any
 
 from jax_encoder.inversion import optimizers, schedules, terms
@@ -67,7 +68,8 @@ class Preset:
           **changes: fields of the configuration, where None changes nothing;
             `learning_rate` is the schedule's or the length of a line search's first
             trial, `vgg_layer` that of the terms that compare one layer, and
-            `tuning_steps` those of pivotal tuning.
+            `tuning_steps` those of pivotal tuning. `num_steps` are all of an inversion,
+            those that try weights included.
 
         Raises:
           ValueError: this preset has no place for a change, or a value makes no sense.
@@ -86,6 +88,8 @@ class Preset:
             fields = _at_rate(self, fields.pop("learning_rate"), fields)
         if "vgg_layer" in fields:
             fields["terms"] = _at_layer(self, fields.pop("vgg_layer"))
+        if "num_steps" in fields and self.weight_grid:
+            fields["num_steps"] = self._without_trials(fields["num_steps"])
         known = {field.name for field in dataclasses.fields(ProjectorConfig)}
         if fields.keys() - known:
             raise ValueError(
@@ -96,6 +100,16 @@ class Preset:
         # What was asked for goes before what would be chosen.
         coarse = () if "stages" in fields else self.coarse
         return dataclasses.replace(self, config=config, pivotal=pivotal, coarse=coarse)
+
+    def _without_trials(self, num_steps: int) -> int:
+        """How many of so many steps are left after those that try weights."""
+        num_trials = self.num_trial_steps * math.prod(map(len, self.weight_grid))
+        if num_steps <= num_trials:
+            raise ValueError(
+                f"`num_steps` {num_steps}: the weight grid of {self.name} alone takes"
+                f" {num_trials}; give more."
+            )
+        return num_steps - num_trials
 
     def fitted(self, generator_config: base.GeneratorConfig) -> "Preset":
         """Returns the preset as it serves a generator.

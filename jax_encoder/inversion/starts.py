@@ -7,7 +7,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
@@ -260,12 +259,9 @@ def save_pool(
 ) -> None:
     """Writes a pool as `.npz`; the file appears whole or not at all."""
     leaves = jax.tree.leaves(pool.prepared)
-    arrays: dict[str, Any] = {
-        f"prepared_{k}": np.asarray(x) for k, x in enumerate(leaves)
-    }
-    with files.writing(path) as file:
-        write = np.savez_compressed if is_compressed else np.savez
-        write(file, z=np.asarray(pool.z), side=pool.side, **arrays)
+    arrays: dict[str, Any] = {f"prepared_{k}": x for k, x in enumerate(leaves)}
+    arrays = {"z": pool.z, "side": pool.side, **arrays}
+    files.write_arrays(path, arrays, is_compressed=is_compressed)
 
 
 def load_pool(

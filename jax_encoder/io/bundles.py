@@ -20,7 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
-from jax_encoder.io import descriptions, digests, files
+from jax_encoder.io import descriptions, digests, files, finite
 from jax_encoder.io.descriptions import BundleError as BundleError
 from jax_encoder.io.descriptions import companion as companion
 from jax_encoder.io.descriptions import describe as describe
@@ -65,6 +65,7 @@ def save(
 
     Raises:
       BundleError: the directory exists and is not a bundle.
+      NotFiniteError: an array holds NaN or an infinity, perhaps only in `dtype`.
     """
     target = pathlib.Path(directory).absolute()
     if (
@@ -82,6 +83,7 @@ def save(
         scratch.mkdir()
         arrays = nnx.to_pure_dict(nnx.state(module))
         arrays = jax.tree.map(lambda x: _stored(np.asarray(x), dtype), arrays)
+        finite.check(arrays, target)
         with ocp.PyTreeCheckpointer() as checkpointer:
             checkpointer.save(scratch / _ARRAYS, arrays)
         # Orbax notes the path it wrote to, which is nobody's business.
@@ -278,7 +280,8 @@ def _tuples(value: Any) -> Any:
 
 def _stored(array: np.ndarray, dtype: str | None) -> np.ndarray:
     is_float = np.issubdtype(array.dtype, np.floating)
-    return array.astype(dtype) if dtype and is_float else array
+    with np.errstate(over="ignore"):  # what is infinite then is refused by name
+        return array.astype(dtype) if dtype and is_float else array
 
 
 def _replace(scratch: pathlib.Path, target: pathlib.Path) -> None:

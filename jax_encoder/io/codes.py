@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from jax_encoder.io import files, loading
+from jax_encoder.io import files, finite, loading
 
 SPACES = ("z", "w", "w+")
 _FORMAT = 1
@@ -72,7 +72,8 @@ def save(
       **details: further JSON values.
 
     Raises:
-      ValueError: `ws` has another rank, or an array a reserved name.
+      ValueError: `ws` has another rank or is not finite, or an array has a reserved
+        name.
       WriteError: the disk is full or read-only.
     """
     ws, arrays = np.asarray(ws, np.float32), dict(arrays or {})
@@ -89,8 +90,8 @@ def save(
         **details,
     }
     arrays = {"ws": ws, _METADATA: np.array(json.dumps(metadata)), **arrays}
-    with files.writing(f"{os.fspath(path)}.npz") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    npz = f"{os.fspath(path)}.npz"
+    files.write_arrays(npz, arrays, may_break=("losses",))
     save_array(f"{os.fspath(path)}.npy", ws)
 
 
@@ -102,8 +103,10 @@ def save_array(path: str | os.PathLike, array: np.ndarray) -> None:
       array: any numbers.
 
     Raises:
+      NotFiniteError: it holds NaN or an infinity.
       WriteError: the disk is full or read-only.
     """
+    finite.check(array, path)
     with files.writing(path) as file:
         np.save(file, array, allow_pickle=False)
 

@@ -1,17 +1,20 @@
 """Contact sheets: a grid of pictures with captions and labels."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Sequence, Set
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from jax_encoder.io import images
+from jax_encoder.io import names as naming
 
 _BACKGROUND = (255, 255, 255)
 _TEXT = (38, 38, 42)
 _MUTED = (118, 118, 126)
 _MARK = (214, 90, 32)
+_ALARM = (190, 30, 30)
 _ELLIPSIS = "..."
 
 Grid = Sequence[Sequence[np.ndarray | None]]
@@ -51,6 +54,7 @@ def draw(
     title: str = "",
     side: int | None = None,
     marked_column: int | None = None,
+    marked: Set[tuple[int, int]] = frozenset(),
 ) -> np.ndarray:
     """Draws pictures on a white sheet.
 
@@ -66,6 +70,7 @@ def draw(
         smoothing by whole factors.
       marked_column: its pictures get a colored border, as those that the others are to
         be compared with.
+      marked: rows and columns of pictures that get a red frame and caption.
 
     Returns:
       `[height, width, 3]` uint8.
@@ -100,10 +105,15 @@ def draw(
                 sheet.paste(shown, (left + inset[0], top + inset[1]))
                 if column == marked_column:
                     _mark(pen, layout, left, top)
+            is_marked = (row, column) in marked
+            if is_marked:
+                box = (left - 2, top - 2, left + side + 1, top + side + 1)
+                pen.rectangle(box, outline=_ALARM, width=2)
             if captions:
                 text = _shorten(captions[row][column], font, side + layout.gap)
                 place = (left + side / 2, top + side + 1.15 * _height(font))
-                pen.text(place, text, _MUTED, font, anchor="ms")
+                color = _ALARM if is_marked else _MUTED
+                pen.text(place, text, color, font, anchor="ms")
     return np.asarray(sheet)
 
 
@@ -135,7 +145,8 @@ def comparison(
     captions: Sequence[str] | None = None,
     title: str = "",
     side: int | None = None,
-    contrast: float = 2.0,
+    contrast: float | None = None,
+    marked: Sequence[bool] = (),
 ) -> np.ndarray:
     """Draws every target beside its reconstruction and their difference.
 
@@ -146,7 +157,10 @@ def comparison(
       captions: a text below each reconstruction, such as "LPIPS 0.123  PSNR 31.2 dB".
       title: one line above everything.
       side: as of `draw`.
-      contrast: factor on the absolute difference; black is equality.
+      contrast: factor on the absolute difference; black is equality. By default the
+        whole number that makes the largest differences on the sheet nearly white; the
+        column says by how much.
+      marked: whether each reconstruction gets a red frame and caption; () for none.
 
     Returns:
       `[height, width, 3]` uint8. Many pictures stand in two or three blocks.
@@ -163,6 +177,7 @@ def comparison(
             "Every target needs one reconstruction, name and caption: got"
             f" {lengths[0]}, {lengths[1]}, {lengths[2]} and {lengths[3]}."
         )
+    contrast = contrast or choose_contrast(targets, reconstructions)
     num_blocks = 1 if num <= 6 else 2 if num <= 24 else 3
     rows, texts = [], []
     for start in range(0, num, num_blocks):
@@ -181,7 +196,33 @@ def comparison(
         column_labels=labels * min(num_blocks, num),
         title=title,
         side=side,
+        marked={
+            (index // num_blocks, 3 * (index % num_blocks) + 1)
+            for index, is_marked in enumerate(marked)
+            if is_marked
+        },
     )
+
+
+def choose_contrast(
+    targets: Sequence[np.ndarray], others: Sequence[np.ndarray]
+) -> float:
+    """The factor that makes the differences of two sets of pictures visible.
+
+    Args:
+      targets: `[H, W, 3]` in [-1, 1] each.
+      others: the same, in the same order.
+
+    Returns:
+      1, 2, 5, 10, 20... up to 100: the largest at which 99 of 100 values of the picture
+      with the largest differences stay below white.
+    """
+    peaks = [
+        float(np.quantile(np.abs(np.asarray(a) - np.asarray(b)), 0.99))
+        for a, b in zip(targets, others, strict=True)
+    ]
+    steps = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+    return max((x for x in steps if x * max(peaks) <= 2.0), default=1.0)
 
 
 def _check(pictures, captions, row_labels, column_labels) -> int:
@@ -237,8 +278,19 @@ def _label_width(labels: Sequence[str] | None, font, side: int) -> int:
     return round(min(max(map(font.getlength, labels)), side)) + max(8, side // 12)
 
 
+@functools.lru_cache(maxsize=4096)
+def _has_glyph(font, letter: str) -> bool:
+    """Whether the font draws a letter, and not the box that stands for any other."""
+    if letter.isspace():
+        return True
+    mask, box = font.getmask(letter), font.getmask("\U0010fffd")
+    return mask.size != box.size or bytes(mask) != bytes(box)
+
+
 def _shorten(text: str, font, width: float) -> str:
     """Cuts the middle out of a text that is too wide."""
+    if not text.isascii():
+        text = naming.drawable(text, functools.partial(_has_glyph, font))
     if font.getlength(text) <= width:
         return text
     for num_kept in range(len(text) - 1, 0, -1):

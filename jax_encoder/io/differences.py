@@ -39,8 +39,7 @@ def save(
         for name in new
         if not np.array_equal(new[name], old[name])
     }
-    with files.writing(path) as file:
-        np.savez(file, parent_sha256=np.asarray(parent_sha256), **changed)
+    files.write_arrays(path, {"parent_sha256": parent_sha256, **changed})
 
 
 def load(

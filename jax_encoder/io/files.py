@@ -14,8 +14,12 @@ import os
 import pathlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, BinaryIO
+
+import numpy as np
+
+from jax_encoder.io import finite
 
 _LEFTOVER = re.compile(r"^\..+\.tmp-[0-9a-f]{12}$")
 
@@ -160,6 +164,32 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
     """
     with writing(path) as file:
         file.write(content)
+
+
+def write_arrays(
+    path: str | os.PathLike,
+    arrays: Mapping[str, Any],
+    *,
+    may_break: Collection[str] = (),
+    is_compressed: bool = False,
+) -> None:
+    """Writes arrays as `.npz`, whole or not at all.
+
+    Args:
+      path: with extension; its directory must exist.
+      arrays: numbers and texts by name.
+      may_break: names of those that may hold NaN, such as the losses of an inversion
+        that diverged.
+      is_compressed: smaller and slower.
+
+    Raises:
+      NotFiniteError: another array holds NaN or an infinity.
+      WriteError: as `writing`.
+    """
+    finite.check({k: v for k, v in arrays.items() if k not in may_break}, path)
+    write = np.savez_compressed if is_compressed else np.savez
+    with writing(path) as file:
+        write(file, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
 
 
 def write_json(path: str | os.PathLike, content: Any) -> None:

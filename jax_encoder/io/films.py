@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
-from jax_encoder.io import files, images
+from jax_encoder.io import files, folders, images
 
 EXTENSIONS = frozenset({".mp4", ".gif", ".webp"})
+_BT709 = 1
+"""In the numbers of H.273: what players take films of any size above 576 lines for."""
+
+MAX_FPS = 1000.0
+"""Encoders count time in fractions that end below this many frames per second."""
 
 
 def check(path: str | os.PathLike) -> None:
@@ -47,13 +52,13 @@ def write(
 
     Raises:
       ValueError: an extension of no film, no frames, frames of different sizes, or
-        `fps` not positive.
+        `fps` not within 0 and `MAX_FPS`.
       ImportError: MP4 without the `video` extra.
       WriteError: the disk is full or read-only.
     """
     check(path)
-    if not fps > 0:
-        raise ValueError(f"`fps` must be positive, got {fps}.")
+    if not 0 < fps <= MAX_FPS:
+        raise ValueError(f"`fps` must lie in 0...{MAX_FPS:g}, got {fps}.")
     pictures = _checked(frames)
     first = next(pictures, None)
     if first is None:
@@ -103,9 +108,16 @@ def _write_mp4(file, pictures, shape, fps) -> None:
         stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "17", "preset": "medium"}
+        context = stream.codec_context
+        context.color_primaries = context.color_trc = context.colorspace = _BT709
+        context.color_range = 1  # that of television, 16 to 235
         for picture in pictures:
             padded = np.pad(picture, padding, mode="edge")
-            frame = av.VideoFrame.from_ndarray(padded, format="rgb24")
+            frame = av.VideoFrame.from_ndarray(padded, format="rgb24").reformat(
+                format="yuv420p",
+                dst_colorspace="ITU709",
+                dst_color_range="MPEG",
+            )
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
@@ -114,7 +126,9 @@ def _animation(pictures, path, fps) -> bytes:
     """Encodes a GIF or WebP that loops for ever."""
     encoded = io.BytesIO()
     is_gif = pathlib.Path(path).suffix.lower() == ".gif"
-    options = {} if is_gif else {"quality": 90, "method": 4}
+    options = {"quality": 90, "method": 4, "xmp": folders.MARK}
+    if is_gif:
+        options = {"comment": folders.MARK}
     shown = map(Image.fromarray, pictures)
     next(shown).save(
         encoded,

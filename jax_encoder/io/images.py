@@ -1,30 +1,29 @@
 """Pictures on disk, in the public convention: RGB float32 in [-1, 1].
 
 Whatever a file holds (gray, palette, alpha, CMYK, 16 bits, a turned photograph), `read`
-returns `[H, W, 3]` in [-1, 1]. Embedded color profiles are ignored, as the published
-projectors do.
+returns `[H, W, 3]` in [-1, 1]. Colors are converted to sRGB where the file embeds
+another profile; a profile that is damaged is ignored.
 """
 
-import glob
+import functools
 import io
 import os
 import pathlib
+import stat
 import warnings
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
-from jax_encoder.io import files
+from jax_encoder.io import files, finite, folders, names
 
 MAX_PIXELS = 80_000_000
 """Larger pictures are refused: they cost more memory than an inversion does."""
 
-_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF")
-EXTENSIONS = frozenset(
-    """.png .jpg .jpeg .jpe .jfif .mpo .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm
-    .pnm .avif""".split()  # noqa: SIM905
-)
+_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
+EXTENSIONS = folders.EXTENSIONS
+find = folders.find
 _WITH_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")
 _GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
@@ -39,7 +38,7 @@ class PictureError(ValueError):
     """
 
     def __init__(self, path: str | os.PathLike, reason: str, remedy: str):
-        super().__init__(f"{str(path)!r}: {reason}; {remedy}.")
+        super().__init__(f"{names.safe_path(path)!r}: {reason}; {remedy}.")
         self.path = str(path)
         self.reason = reason
         self.remedy = remedy
@@ -49,11 +48,12 @@ def read(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """Reads a picture.
 
     Transparent pixels are composited on white, CMYK becomes RGB, 16-bit values keep
-    their brightness, photographs are turned upright by their EXIF tag, and of an
-    animation the first frame is taken.
+    their brightness, embedded color profiles become sRGB, photographs are turned
+    upright by their EXIF tag, and of an animation the first frame is taken.
 
     Args:
-      path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM or AVIF file; recognized by content.
+      path: a PNG, JPEG, WebP, BMP, GIF, TIFF, PPM, AVIF or (with the `heif` extra) HEIC
+        file; recognized by content.
       channels: 3; 1 for gray; 4 for RGBA, whose transparency is kept.
 
     Returns:
@@ -83,7 +83,9 @@ def decode(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     """
     image = _open(path)
     if image.mode in (*_GRAY16, "I"):
-        gray = np.asarray(image).astype(np.float32)
+        gray = np.array(image, np.float32)
+        if isinstance(hole := image.info.get("transparency"), int):
+            gray[gray == hole] = 65535.0  # shows the white behind it
         if image.mode == "I" and not 0 <= gray.min() <= gray.max() <= 65535:
             raise PictureError(
                 path, "32-bit values beyond 16 bits", "save it with 8 or 16 bits"
@@ -129,7 +131,9 @@ def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
 
 def _open(path: str | os.PathLike) -> Image.Image:
     """The decoded, upright picture in the file's own mode."""
+    _check_file(path)
     Image.init()
+    _register_heif()
     formats = [name for name in _FORMATS if name in Image.OPEN]
     try:
         with warnings.catch_warnings():
@@ -150,11 +154,43 @@ def _open(path: str | os.PathLike) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(path, "too many pixels", _SMALLER) from None
     except Image.UnidentifiedImageError:
-        reason = "empty" if os.path.getsize(path) == 0 else "not a picture I can read"
-        raise PictureError(path, reason, "save it as PNG or JPEG") from None
+        raise _unidentified(path) from None
     except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError...
         reason = f"damaged ({error or type(error).__name__})"
         raise PictureError(path, reason, "get a whole copy of the file") from error
+
+
+def _check_file(path: str | os.PathLike) -> None:
+    """Refuses what would make a reader wait for ever, such as a FIFO."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # opening it says what is wrong
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise PictureError(path, "not a file but a pipe or device", "name a file")
+
+
+@functools.cache
+def _register_heif() -> bool:
+    """Lets Pillow read HEIC, where the `heif` extra is installed."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def _unidentified(path: str | os.PathLike) -> PictureError:
+    """Says what a file is that no reader takes for a picture."""
+    with open(path, "rb") as file:
+        start = file.read(12)
+    if not start:
+        return PictureError(path, "empty", "save it as PNG or JPEG")
+    if start[4:8] == b"ftyp" and not _register_heif():
+        remedy = "pip install 'jax_encoder[heif]', or save it as PNG or JPEG"
+        return PictureError(path, "HEIC pictures need the `heif` extra", remedy)
+    return PictureError(path, "not a picture I can read", "save it as PNG or JPEG")
 
 
 _SMALLER = f"make it smaller than {MAX_PIXELS // 1_000_000} megapixels"
@@ -167,14 +203,61 @@ def _check_size(path: str | os.PathLike, size: tuple[int, int]) -> None:
 
 
 def _to_rgb(image: Image.Image, path: str | os.PathLike) -> Image.Image:
-    """8-bit RGB, transparent pixels composited on white."""
+    """8-bit sRGB, transparent pixels composited on white."""
     if image.mode == "F":
         raise PictureError(path, "float values", "save it with 8 or 16 bits")
+    profile = image.info.get("icc_profile")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(white, image).convert("RGB")
+    return _to_srgb(image, profile)
+
+
+@functools.cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _to_srgb(image: Image.Image, content: bytes | None) -> Image.Image:
+    """RGB in sRGB; a profile that is damaged or of other channels is ignored."""
+    if content and image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    if content:
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(content))
+            if "srgb" not in ImageCms.getProfileDescription(profile).casefold():
+                shown = ImageCms.profileToProfile(
+                    image, profile, _srgb(), outputMode="RGB"
+                )
+                return image.convert("RGB") if shown is None else shown
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass
     return image.convert("RGB")
+
+
+def size(path: str | os.PathLike) -> tuple[int, int] | None:
+    """Width and height of a picture as it will be read, without decoding it.
+
+    Args:
+      path: as of `read`.
+
+    Returns:
+      The size in pixels, or None where the file cannot be opened as a picture.
+    """
+    Image.init()
+    _register_heif()
+    try:
+        _check_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            formats = [name for name in _FORMATS if name in Image.OPEN]
+            with Image.open(path, formats=formats) as image:
+                is_turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+                width, height = image.size
+                return (height, width) if is_turned else (width, height)
+    except Exception:  # whatever a damaged file makes decoders raise
+        return None
 
 
 def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
@@ -258,20 +341,24 @@ def _to_float(image: np.ndarray) -> np.ndarray:
     return from_uint8(image) if is_bytes else image.astype(np.float32)
 
 
-def write(path: str | os.PathLike, image: np.ndarray) -> None:
+def write(path: str | os.PathLike, image: np.ndarray, *, is_report: bool = False):
     """Writes a picture, whole or not at all.
 
     Args:
       path: its extension chooses the format (PNG, JPEG, WebP...).
       image: `[H, W, C]`, float in [-1, 1] or uint8; C is 1, 3 or 4. Formats without
         transparency show white there.
+      is_report: a contact sheet and the like: marked, so that no reader takes it for
+        one of the pictures beside it. PNG only.
 
     Raises:
       ValueError: no picture, or an extension of no format.
+      NotFiniteError: values that are not finite.
       WriteError: the disk is full or read-only.
     """
     image = np.asarray(image)
     _check_channels(image)
+    finite.check(image, path)
     extension = pathlib.Path(path).suffix.lower()
     Image.init()
     if extension not in EXTENSIONS or extension not in Image.EXTENSION:
@@ -280,7 +367,11 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
         )
     encoded = io.BytesIO()
     is_jpeg = Image.EXTENSION[extension] == "JPEG"
-    options = {"quality": 95} | ({"subsampling": 0} if is_jpeg else {})
+    options: dict[str, Any] = {"quality": 95}
+    if is_jpeg:
+        options["subsampling"] = 0
+    if is_report:
+        options["pnginfo"] = report_mark()
     if image.shape[-1] == 4 and Image.EXTENSION[extension] not in _WITH_ALPHA:
         image = with_channels(image, 3)
     picture = to_pillow(image)
@@ -288,49 +379,8 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
     files.write_bytes(path, encoded.getvalue())
 
 
-def find(where: str | os.PathLike) -> list[pathlib.Path]:
-    """Lists pictures by directory or pattern.
-
-    Args:
-      where: a directory (its files with a picture's extension, hidden ones left out), a
-        file, or a pattern such as `photos/*.jpg` or `photos/**/*.png`. A pattern takes
-        what it matches, whatever the extension.
-
-    Returns:
-      Files, sorted by path.
-
-    Raises:
-      ValueError: nothing was found.
-    """
-    path = pathlib.Path(where)
-    if path.is_dir():
-        found = [p for p in path.iterdir() if p.suffix.lower() in EXTENSIONS]
-    elif path.exists():
-        found = [path]
-    else:
-        found = [pathlib.Path(p) for p in glob.glob(str(where), recursive=True)]
-    found = sorted(p for p in found if p.is_file() and not p.name.startswith("."))
-    if not found:
-        raise ValueError(
-            f"No pictures in {str(where)!r}; name a directory with pictures or a"
-            " pattern such as 'photos/*.jpg' (in quotes)."
-        )
-    return found
-
-
-def stem_clashes(paths: Iterable[pathlib.Path]) -> dict[pathlib.Path, pathlib.Path]:
-    """Finds pictures whose outputs would overwrite each other's.
-
-    Args:
-      paths: pictures, in the order in which they claim their names.
-
-    Returns:
-      For every path whose stem is taken (letter case ignored): the one that took it.
-    """
-    owners: dict[str, pathlib.Path] = {}
-    clashes = {}
-    for path in paths:
-        owner = owners.setdefault(path.stem.casefold(), path)
-        if owner != path:
-            clashes[path] = owner
-    return clashes
+def report_mark() -> PngImagePlugin.PngInfo:
+    """What a PNG must hold to be known as a report of this package."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", folders.MARK.decode())
+    return info

@@ -1,4 +1,4 @@
-"""Plots as PNG files: curves, histograms and scatters. Needs the `plot` extra."""
+"""Plots as PNG files: curves and histograms. Needs the `plot` extra."""
 
 import contextlib
 import io
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jax_encoder.io import files
+from jax_encoder.io import files, folders, names
 
 _NUM_NAMED = 10
 """With more curves than this, a legend hides more than it tells."""
@@ -37,6 +37,8 @@ def import_matplotlib() -> Any:
     try:
         import matplotlib
         import matplotlib.figure
+        import matplotlib.font_manager
+        import matplotlib.ticker
     except ImportError as error:
         raise ImportError(
             "Plots need Matplotlib: pip install 'jax_encoder[plot]'."
@@ -49,6 +51,9 @@ def figure(
     path: str | os.PathLike, *, title: str = "", xlabel: str = "", ylabel: str = ""
 ) -> Iterator[Any]:
     """Gives axes to draw on and writes the figure, whole or not at all.
+
+    A PNG carries the mark of a report, so that no reader of the folder takes it for a
+    picture. Nothing in a text is read as a formula.
 
     Args:
       path: the PNG (or SVG, PDF) to write.
@@ -69,10 +74,43 @@ def figure(
         axes = drawing.add_subplot()
         axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
         yield axes
+        _show_literally(matplotlib, drawing)
         encoded = io.BytesIO()
         extension = os.path.splitext(path)[1].lstrip(".").lower() or "png"
-        drawing.savefig(encoded, format=extension)
+        mark = {"metadata": {"Software": folders.MARK.decode()}}
+        drawing.savefig(
+            encoded, format=extension, **(mark if extension == "png" else {})
+        )
     files.write_bytes(path, encoded.getvalue())
+
+
+def _show_literally(matplotlib: Any, drawing: Any) -> None:
+    """Draws every text letter by letter, and none that the font does not have."""
+    manager = matplotlib.font_manager
+    font = manager.get_font(manager.findfont(manager.FontProperties()))
+    for text in drawing.findobj(matplotlib.text.Text):
+        text.set_parse_math(False)
+        shown = text.get_text()
+        if not shown.isascii():
+            lines = shown.split("\n")
+            kept = [
+                names.drawable(x, lambda c: bool(font.get_char_index(ord(c))))
+                for x in lines
+            ]
+            text.set_text("\n".join(kept))
+
+
+def legend(axes: Any, lines: Sequence[Any], labels: Sequence[str]) -> None:
+    """Names curves, whatever their names: a leading `_` hides none of them.
+
+    Args:
+      axes: of `figure`.
+      lines: what the axes' `plot` returned.
+      labels: a name for each.
+    """
+    drawn = axes.legend(lines, [f"curve {k}" for k in range(len(labels))])
+    for text, label in zip(drawn.get_texts(), labels, strict=True):
+        text.set_text(names.safe(label))
 
 
 def curves(
@@ -84,7 +122,7 @@ def curves(
     ylabel: str = "loss",
     is_log: bool = True,
 ) -> None:
-    """Draws one curve per name, and their median when there are many.
+    """Draws one curve per name; of many, the median and the bands around it.
 
     Args:
       path: the file to write.
@@ -98,22 +136,42 @@ def curves(
       ImportError: the `plot` extra is not installed.
       WriteError: the disk is full or read-only.
     """
+    matplotlib = import_matplotlib()
     rows = {name: np.asarray(row, float) for name, row in values.items()}
-    is_crowded = len(rows) > _NUM_NAMED
     with figure(path, title=title, xlabel=xlabel, ylabel=ylabel) as axes:
-        for name, row in rows.items():
-            style = {"color": "0.6", "lw": 0.7, "alpha": 0.6} if is_crowded else {}
-            axes.plot(np.arange(len(row)), row, **{"label": name, "lw": 1.4, **style})
-        lengths = {len(row) for row in rows.values()}
-        if is_crowded and len(lengths) == 1 and min(lengths) > 0:
-            median = np.median(np.stack(list(rows.values())), axis=0)
-            (line,) = axes.plot(median, lw=2, label=f"median of {len(rows)}")
-            axes.legend(handles=[line])
-        elif rows and not is_crowded:
-            axes.legend()
+        axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
+        if len(rows) > _NUM_NAMED:
+            _draw_bands(axes, list(rows.values()))
+        elif rows:
+            # A marker shows a curve that is a single point.
+            lines = [
+                axes.plot(row, lw=1.4, marker="o" if len(row) == 1 else None)[0]
+                for row in rows.values()
+            ]
+            legend(axes, lines, list(rows))
         finite = [row[np.isfinite(row)] for row in rows.values()]
         if is_log and any(map(len, finite)) and all((row > 0).all() for row in finite):
             axes.set_yscale("log")
+
+
+def _draw_bands(axes: Any, rows: Sequence[np.ndarray]) -> None:
+    """Draws the median, and between which values half and nine tenths lie."""
+    length = max(map(len, rows))
+    padded = np.full((len(rows), length), np.nan)
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = np.where(np.isfinite(row), row, np.nan)
+    is_known = np.isfinite(padded).any(axis=0)
+    steps = np.arange(length)[is_known]
+    if not len(steps):
+        return
+    low, lower, median, upper, high = np.nanquantile(
+        padded[:, is_known], [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
+    )
+    outer = axes.fill_between(steps, low, high, color="tab:blue", alpha=0.15, lw=0)
+    inner = axes.fill_between(steps, lower, upper, color="tab:blue", alpha=0.3, lw=0)
+    (line,) = axes.plot(steps, median, color="tab:blue", lw=2)
+    labels = [f"median of {len(rows)} pictures", "half of them", "nine tenths of them"]
+    legend(axes, [line, inner, outer], labels)
 
 
 def histogram(
@@ -141,11 +199,12 @@ def histogram(
     everything = np.concatenate([*sets.values(), np.zeros(0)])
     edges = np.histogram_bin_edges(everything, num_bins)
     with figure(path, title=title, xlabel=xlabel, ylabel="number") as axes:
+        drawn, labels = [], []
         for name, row in sets.items():
-            label = f"{name} (median {np.median(row):.3g})" if len(row) else name
-            axes.hist(row, edges, alpha=0.7 if len(sets) > 1 else 1.0, label=label)
+            drawn.append(axes.hist(row, edges, alpha=0.7 if len(sets) > 1 else 1.0)[2])
+            labels.append(f"{name} (median {np.median(row):.3g})" if len(row) else name)
         if sets:
-            axes.legend()
+            legend(axes, drawn, labels)
 
 
 def _finite(values: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -218,9 +218,7 @@ def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
         if gaussian is not None:
             fields = dataclasses.asdict(gaussian)
             arrays |= {f"{prefix}{field}": value for field, value in fields.items()}
-    hosted: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
-    with files.writing(path) as file:
-        np.savez(file, **hosted)
+    files.write_arrays(path, arrays)
 
 
 def load(path: str | os.PathLike[str], *, w_dim: int | None = None) -> LatentStatistics:

@@ -1,5 +1,7 @@
 """Rows of w: broadcast, truncation and style mixing."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -40,8 +42,11 @@ def truncate(
       An array like `ws`.
 
     Raises:
-      ValueError: the shapes do not fit, or a cutoff is given for w.
+      ValueError: the shapes do not fit, a cutoff is given for w or exceeds the rows, or
+        psi is not finite.
     """
+    if isinstance(psi, int | float) and not math.isfinite(psi):
+        raise ValueError(f"`psi` must be finite, got {psi}.")
     if ws.ndim not in (2, 3) or w_avg.shape != ws.shape[-1:]:
         raise ValueError(
             "`ws` must be [N, num_ws, w_dim] or [N, w_dim] and `w_avg` [w_dim], got"
@@ -49,6 +54,8 @@ def truncate(
         )
     if cutoff is not None and ws.ndim != 3:
         raise ValueError("`cutoff` counts rows: give `ws` as [N, num_ws, w_dim].")
+    if cutoff is not None and not 0 <= cutoff <= ws.shape[1]:
+        raise ValueError(f"`cutoff` must lie in 0...{ws.shape[1]}, got {cutoff}.")
     center = w_avg.reshape((1,) * (ws.ndim - 1) + (-1,))
     truncated = center + psi * (ws - center)
     if cutoff is None:

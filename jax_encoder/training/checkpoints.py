@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from jax_encoder.io import finite
+
 State = TypeVar("State")
 
 
@@ -40,8 +42,12 @@ def save(
       step: names the checkpoint; one of the same step is replaced.
       state: any pytree of arrays and numbers.
       num_kept: how many checkpoints to keep.
+
+    Raises:
+      NotFiniteError: the state holds NaN or an infinity; nothing is written or deleted.
     """
     root = pathlib.Path(directory).absolute()
+    finite.check(_named(state), root / f"step_{step}")
     root.mkdir(parents=True, exist_ok=True)
     with _manager(root, max_to_keep=num_kept) as manager:
         if step in manager.all_steps():

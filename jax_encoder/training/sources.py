@@ -10,13 +10,18 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from jax_encoder.io import images
+from jax_encoder.io import folders, images
 
 Source = Callable[[int, int], jax.Array]
 
 
 def folder(
-    where: str | pathlib.Path, resolution: int, *, channels: int = 3, seed: int = 0
+    where: str | pathlib.Path,
+    resolution: int,
+    *,
+    channels: int = 3,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Source:
     """Returns a source of the pictures in a folder, shuffled, in random reflections.
 
@@ -25,19 +30,27 @@ def folder(
       resolution: of the pictures; others are cropped to squares and resized.
       channels: 3; 1 for gray, 4 for RGBA.
       seed: of the order.
+      say: is told in a line how many pictures there are and what is left out, and of
+        every picture that cannot be read.
 
     Raises:
-      ValueError: there are no pictures.
+      ValueError: there are no pictures, or none of them can be read.
     """
-    paths = images.find(where)
-    if not paths:
-        raise ValueError(f"There are no pictures in {where}.")
-    kept = np.stack(
-        [
-            images.to_uint8(images.fit(images.read(path, channels), resolution))
-            for path in paths
-        ]
-    )
+    listing = folders.look(where)
+    kept = []
+    for path in listing.paths:
+        try:
+            image = images.fit(images.decode(path, channels), resolution)
+        except images.PictureError as error:
+            say(f"Left out: {error}")
+        else:
+            kept.append(images.to_uint8(image))
+    say(listing.account())
+    if not kept:
+        raise ValueError(
+            f"None of the {len(listing.paths)} pictures in {where} can be read."
+        )
+    kept = np.stack(kept)
 
     def draw(step: int, num: int) -> jax.Array:
         random = np.random.default_rng((seed, step))

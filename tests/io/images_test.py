@@ -2,7 +2,7 @@ import os
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from jax_encoder.io import files, images
 
@@ -303,6 +303,89 @@ def test_find_takes_names_with_brackets_literally(tmp_path):
     assert images.find(tmp_path / "a[1].png") == [tmp_path / "a[1].png"]
 
 
-def test_stem_clashes(tmp_path):
-    paths = [tmp_path / n for n in ("a.jpg", "A.png", "a.webp", "b.jpg")]
-    assert images.stem_clashes(paths) == {paths[1]: paths[0], paths[2]: paths[0]}
+def test_sixteen_bit_gray_with_a_transparent_value(tmp_path):
+    gray = np.array([[0, 20_000], [40_000, 20_000]], np.uint16)
+    path = tmp_path / "a.png"
+    Image.fromarray(gray).save(path, transparency=20_000)
+    image = images.read(path)[..., 0]
+    np.testing.assert_allclose(image, [[-1, 1], [40_000 / 32767.5 - 1, 1]], atol=1e-6)
+
+
+def _profile(primaries):
+    """A matrix profile with the given red, green and blue columns, gamma 2.2."""
+    name = b"wide\0"
+    curve = b"curv" + bytes(4) + (1).to_bytes(4, "big") + (0x0233).to_bytes(2, "big")
+
+    def xyz(values):
+        words = b"".join(round(v * 65536).to_bytes(4, "big") for v in values)
+        return b"XYZ " + bytes(4) + words
+
+    text = b"desc" + bytes(4) + len(name).to_bytes(4, "big") + name + bytes(79)
+    tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none\0"}
+    tags[b"wtpt"] = xyz((0.9642, 1.0, 0.8249))
+    for tag, values in zip((b"rXYZ", b"gXYZ", b"bXYZ"), primaries, strict=True):
+        tags[tag] = xyz(values)
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve + bytes(2))
+    table, body = b"", b""
+    offset = 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        content += bytes(-len(content) % 4)
+        place, size = (offset + len(body)), len(content)
+        table += tag + place.to_bytes(4, "big") + size.to_bytes(4, "big")
+        body += content
+    total = offset + len(body)
+    head = total.to_bytes(4, "big") + b"lcms" + (0x02400000).to_bytes(4, "big")
+    head += b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(28)
+    head += b"".join(round(v * 65536).to_bytes(4, "big") for v in (0.9642, 1, 0.8249))
+    head += bytes(128 - len(head))
+    return head + len(tags).to_bytes(4, "big") + table + body
+
+
+# Of Adobe RGB (1998), adapted to D50.
+_ADOBE = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087))
+_ADOBE += ((0.14919, 0.06322, 0.74457),)
+
+
+@pytest.mark.parametrize("kind", ["RGB", "RGBA", "P"])
+def test_color_profiles_become_srgb(tmp_path, kind):
+    profile = _profile(_ADOBE)
+    picture = Image.new("RGB", (4, 4), (200, 60, 60))
+    picture = picture.quantize(2) if kind == "P" else picture.convert(kind)
+    path = tmp_path / "a.png"
+    picture.save(path, icc_profile=profile)
+    red, green, blue = levels(images.read(path))[0, 0].astype(int)
+    # Adobe RGB (200, 60, 60) is a redder (231, 57, 57) or so in sRGB.
+    assert abs(red - 231) <= 3
+    assert abs(green - 57) <= 4
+    assert abs(blue - 57) <= 4
+
+
+def test_a_damaged_profile_is_ignored(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (4, 4), (200, 60, 60)).save(path, icc_profile=b"garbage")
+    np.testing.assert_array_equal(levels(images.read(path))[0, 0], (200, 60, 60))
+
+
+def test_an_srgb_profile_changes_nothing(tmp_path, photo):
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = tmp_path / "a.png"
+    Image.fromarray(photo).save(path, icc_profile=srgb)
+    np.testing.assert_array_equal(levels(images.read(path)), photo)
+
+
+def test_heic(tmp_path, photo, monkeypatch):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "a.heic"
+    pillow_heif.from_pillow(Image.fromarray(photo)).save(path, quality=100)
+    image = levels(images.read(path)).astype(int)
+    assert np.abs(image - photo).mean() < 40  # noise, and chroma is halved
+    monkeypatch.setattr(images, "_register_heif", lambda: False)
+    monkeypatch.setattr(images, "_FORMATS", ("PNG",))
+    with pytest.raises(images.PictureError, match=r"need the `heif` extra; pip inst"):
+        images.read(path)
+
+
+def test_a_pipe_is_refused_and_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(images.PictureError, match="pipe or device; name a file"):
+        images.read(tmp_path / "a.png")

@@ -10,6 +10,7 @@ from flax import nnx
 
 from experiments.comparing import evaluation, evaluation_report
 from jax_encoder.io import images
+from jax_encoder.io.folders import look
 from jax_encoder.metrics import path_length
 from jax_encoder.nn import lpips, stylegan2
 
@@ -63,7 +64,7 @@ def test_pairs_and_sets(folders, network):
     assert np.isposinf(measures["psnr"][0])
     assert measures["lpips"][0] == 0
     assert (np.diff(measures["ssim"]) < 0).all()
-    found, target = (images.read(path) for path in report.matches[-1])
+    found, target = (images.read(path) for path in report.matches[-1][1:])
     mse = np.square(found - target).mean()
     np.testing.assert_allclose(measures["mse"][-1], mse, rtol=1e-5)
     assert set(report.sets) >= {"frechet_distance", "kernel_distance", "precision"}
@@ -165,5 +166,94 @@ def test_the_binary(folders):
         output, found, f"--references={folders / 'references'}", "--lpips="
     )
     assert code == 0
-    assert text.startswith("5 pairs")
+    assert text.startswith("Measured at 16x16 pixels.\n\n5 pairs")
     assert (folders / "out" / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("name", ["aaa", "zzz"])
+def test_the_order_of_names_decides_nothing(folders, network, name):
+    small = np.zeros((8, 8, 3), np.float32)
+    images.write(folders / "references" / f"{name}.png", small)
+    report = evaluation.run(_options(folders), {"lpips": network})
+    assert report.about["resolution"] == SIDE  # what most references have
+    assert report.about["num_resized"] == 1
+    table = evaluation_report.table(report)
+    assert f"{SIDE}x{SIDE} pixels; 1 pictures were resized" in table
+    evaluation_report.write(folders / "out", report)
+    written = json.loads((folders / "out" / "evaluation.json").read_text())
+    assert written["num_resized"] == 1
+
+
+def test_the_most_common_side(tmp_path):
+    for k, size in enumerate([(8, 8), (8, 20), (16, 16), (30, 16), (4, 4)]):
+        images.write(tmp_path / f"{k}.png", np.zeros((*size, 3), np.float32))
+    (tmp_path / "bad.png").write_bytes(b"x")
+    paths = images.find(tmp_path)
+    assert evaluation.most_common_side(paths) == 16  # as often as 8, and larger
+    assert evaluation.most_common_side(paths[:2]) == 8
+    with pytest.raises(ValueError, match="None of the 1 pictures can be read"):
+        evaluation.most_common_side([tmp_path / "bad.png"])
+
+
+def _pairs(tmp_path, found, references):
+    for folder, names in (("f", found), ("r", references)):
+        for name in names:
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            images.write(path, np.zeros((4, 4, 3), np.float32))
+    listings = [look(f"{tmp_path}/{folder}/**/*.*") for folder in "fr"]
+    return {
+        str(a.relative_to(tmp_path / "f")): str(b.relative_to(tmp_path / "r"))
+        for _, a, b in evaluation.pair(*listings)
+    }
+
+
+def test_pairs_are_of_the_same_file_name_first(tmp_path):
+    pairs = _pairs(tmp_path, ["a.png", "b.png"], ["a.png", "a.webp", "b.jpg", "c.png"])
+    assert pairs == {"a.png": "a.png", "b.png": "b.jpg"}
+
+
+def test_an_ambiguous_reference_is_no_pair(tmp_path):
+    assert _pairs(tmp_path, ["a.png", "b.png"], ["a.jpg", "a.webp", "b.png"]) == {
+        "b.png": "b.png"
+    }
+
+
+def test_accents_and_sub_folders_pair(tmp_path):
+    found = ["é.png", "x/0.png", "y/0.png"]
+    references = ["e\u0301.png", "x/0.jpg", "y/0.png"]
+    assert _pairs(tmp_path, found, references) == dict(
+        zip(found, references, strict=True)
+    )
+
+
+def test_results_of_clashing_pictures_find_their_references(tmp_path):
+    pairs = _pairs(tmp_path, ["a_png.png", "a_webp.png"], ["a.png", "a.webp"])
+    assert pairs == {"a_png.png": "a.png", "a_webp.png": "a.webp"}
+
+
+def test_our_own_reports_are_left_out_and_counted(folders, network):
+    plain = evaluation.run(_options(folders), {"lpips": network})
+    sheet = np.zeros((64, 64, 3), np.float32)
+    for name in ("contact_sheet", "loss_curves"):
+        path = folders / "found" / f"{name}.png"
+        images.write(path, sheet, is_report=True)
+    report = evaluation.run(_options(folders), {"lpips": network})
+    assert report.sets == plain.sets
+    assert "left out: 2 a report or film of this package" in report.notes[0]
+
+
+def test_names_of_every_kind_are_evaluated(folders, network):
+    for folder in ("found", "references"):
+        for name in (b"x\xff.png", b"a$\\frac$.png", b"_one.png"):
+            target = os.fsencode(folders / folder) + b"/" + name
+            os.rename(folders / folder / f"face{len(name) % 5}.png", target)
+    bad = os.fsencode(folders / "found") + b"/bad\xff.png"
+    with open(bad, "wb") as file:
+        file.write(b"no picture")
+    report = evaluation.run(_options(folders), {"lpips": network})
+    evaluation_report.write(folders / "out", report)
+    text = (folders / "out" / "evaluation.txt").read_text("utf-8")
+    assert "bad%FF.png" in text
+    written = json.loads((folders / "out" / "evaluation.json").read_text())
+    assert "x%FF" in [row["name"] for row in written["pairs"]]

@@ -51,14 +51,18 @@ def test_another_person_is_not_taken_for_the_same(network, examples, tmp_path):
     first, second = truth
     for name, picture in ((first, pictures[1]), (second, pictures[1])):
         images.write(tmp_path / name, picture)
+    folder = resources.ASSETS / "examples"
     rows = [
-        {"name": name.removesuffix(".png"), "file": name, "status": "ok"}
+        {"name": name.removesuffix(".png"), "file": str(folder / name), "status": "ok"}
         for name in (*truth, "unknown.png")
     ]
     judged = likeness.judge(network, rows, tmp_path, truth, 0.39)
     assert [row["same_person"] for row in judged] == [False, True]
     assert "same_person" not in rows[2]
     assert likeness.sentence(judged).startswith("1 of 2 renderings show the same")
+    assert judged[1]["differs"] == ""
+    assert len(judged[0]["differs"].split()) > 3
+    assert "rendered_1 differs in " in likeness.sentence(judged)
     with_glasses = dict(truth[second], glasses=1.0 - truth[second]["glasses"])
     judged = likeness.judge(network, rows, tmp_path, {second: with_glasses}, 0.39)
     assert judged[0]["binary_wrong"] == "glasses"

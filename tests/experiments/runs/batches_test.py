@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.runs import batches, journal, reports
+from experiments.launch import reporting
+from experiments.runs import batches, filming, journal, reports
 from jax_encoder.io import codes, files, images, progress
 from tests.experiments import toy_engine
 
@@ -25,7 +26,7 @@ ToyEngine, SIDE = toy_engine.ToyEngine, toy_engine.SIDE
 
 @pytest.fixture(autouse=True)
 def _small_films(monkeypatch):
-    monkeypatch.setattr(batches, "_FILM_SIDE", SIDE)
+    monkeypatch.setattr(filming, "SIDE", SIDE)
 
 
 @pytest.fixture
@@ -117,13 +118,11 @@ def test_bad_pictures_are_named_and_the_others_inverted(photos, tmp_path):
     Image.new("L", (5200, 3900), 99).save(photos / "large.jpg")
     rows = invert(photos, tmp_path / "out")
     good = ["cmyk.jpg", "deep.png", "palette.png", "rotated.jpg", "tiny.png"]
-    good += ["large.jpg"]
-    good += [f"{name}.png" for name in "bcde"] + ["a.jpg"]  # a.jpg sorts before a.png
+    good += ["large.jpg", "summary.png"]
+    good += [f"{name}.png" for name in "abcde"] + ["a.jpg"]
     bad = {
-        "a.png": "a.jpg has the same name",
         "unreadable.png": "not a picture I can read; save it as PNG or JPEG",
         "truncated.jpg": "truncated.*; get a whole copy of the file",
-        "summary.png": "would replace the run's own; rename it",
     }
     got = statuses(rows)
     assert got == {**dict.fromkeys(good, "ok"), **dict.fromkeys(bad, "failed")}
@@ -132,7 +131,8 @@ def test_bad_pictures_are_named_and_the_others_inverted(photos, tmp_path):
         assert re.search(reason, reasons[name]), reasons[name]
     notes = {row["name"]: row.get("note") for row in rows}
     assert notes["tiny"] == "enlarged from 1x1 pixels"
-    stems = {pathlib.Path(name).stem for name in good}
+    stems = {pathlib.Path(name).stem for name in good} - {"a", "summary"}
+    stems |= {"a_png", "a_jpg", "summary_png"}
     assert {p.stem for p in (tmp_path / "out").glob("*.npz")} == stems
 
 
@@ -237,7 +237,89 @@ def test_resume_with_other_settings_is_refused(photos, tmp_path):
     invert(photos, tmp_path / "out")
     with pytest.raises(journal.SettingsError, match="num_steps: 10 then, 12 now"):
         invert(photos, tmp_path / "out", ToyEngine(num_steps=12), resume=True)
-    invert(photos, tmp_path / "out", ToyEngine(num_steps=12))
+    with pytest.raises(journal.SettingsError, match=r"out' holds 5 results of another"):
+        invert(photos, tmp_path / "out", ToyEngine(num_steps=12))
+    rows = invert(photos, tmp_path / "out", ToyEngine(num_steps=12), overwrite=True)
+    assert {row["status"] for row in rows} == {"ok"}
+    invert(photos, tmp_path / "out", ToyEngine(num_steps=12))  # the same run again
+
+
+def test_results_of_other_pictures_are_not_mixed_in(photos, tmp_path):
+    invert(photos, tmp_path / "out")
+    (photos / "a.png").rename(photos / "f.png")
+    with pytest.raises(
+        journal.SettingsError, match=r"1 of other pictures, such as a\)"
+    ):
+        invert(photos, tmp_path / "out")
+    assert (tmp_path / "out" / "a.npz").exists()
+    invert(photos, tmp_path / "out", overwrite=True)
+    assert {p.stem for p in (tmp_path / "out").glob("*.npz")} == set("bcdef")
+
+
+def test_sub_folders_are_mirrored(photos, tmp_path):
+    for place in ("x", "y/z"):
+        (photos / place).mkdir(parents=True)
+        shutil.copy(photos / "a.png", photos / place / "0.png")
+    rows = invert(f"{photos}/**/0.png", tmp_path / "out", film=".gif")
+    assert [row["name"] for row in rows] == ["x/0", "y/z/0"]
+    found = {
+        str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")
+    }
+    for end in ("npz", "npy", "png", "gif"):
+        assert {f"x/0.{end}", f"y/z/0.{end}"} <= found
+    engine = ToyEngine()
+    again = invert(
+        f"{photos}/**/0.png", tmp_path / "out", engine, resume=True, film=".gif"
+    )
+    assert again == rows
+    assert engine.sizes == []
+
+
+NAMES = [b"x\xff.png", b"a$\\frac$.png", b"_one.png", b"_two.png", "ü中文.png".encode()]
+NAMES += ["e\u0301.png".encode(), b"a b.png", b"%s.png", b"{0}.png", b"-rf.png"]
+NAMES += [b"line\nbreak.png", b"=1+1.png", b"a" * 240 + b".png"]
+
+
+def test_names_of_every_kind_get_their_reports(photos, tmp_path):
+    for name in NAMES:
+        shutil.copy(photos / "a.png", os.fsencode(photos) + b"/" + name)
+    for name in "abcde":
+        (photos / f"{name}.png").unlink()
+    output = tmp_path / "out"
+    for resume in (False, True):
+        rows = invert(photos, output, resume=resume)
+        assert [row["status"] for row in rows] == ["ok"] * len(NAMES)
+        reports.write_summary(output, rows, {})
+        reports.write_contact_sheet(output, rows, lambda x: images.fit(x, SIDE))
+        reports.write_loss_curves(output, rows)
+        reports.write_loss_curves(output, rows[:6])  # few enough for a legend
+    summary = json.loads((output / "summary.json").read_text())
+    names = [row["name"] for row in summary["pictures"]]
+    assert {"x%FF", "a$%5Cfrac$", "_one", "ü中文", "é", "line%0Abreak"} <= set(names)
+    assert len(list(output.glob("*.npz"))) == len(NAMES)
+    assert len((output / "summary.csv").read_text().splitlines()) == len(NAMES) + 1
+
+
+def test_a_report_never_fails_a_finished_run(photos, tmp_path, capsys):
+    def draw(output):
+        raise RuntimeError("no ink")
+
+    assert not reporting.attempt("sheet.png", draw, tmp_path)
+    assert capsys.readouterr().err == "sheet.png is missing: no ink\n"
+    assert reporting.attempt("sheet.png", lambda path: None, tmp_path)
+
+
+def test_an_array_that_is_not_finite_fails_its_picture_only(photos, tmp_path):
+    class Broken(ToyEngine):
+        def finish(self, targets, state, num):
+            outcome = super().finish(targets, state, num)
+            outcome.arrays["noise_00"][0] = np.nan
+            return outcome
+
+    rows = invert(photos, tmp_path / "out", Broken())
+    assert [row["status"] for row in rows] == ["failed", "ok", "failed", "ok", "failed"]
+    assert "noise_00" in rows[0]["reason"]
+    assert not list((tmp_path / "out").glob("a.*"))
 
 
 def test_resume_survives_a_picture_that_vanished(photos, tmp_path):
@@ -261,10 +343,11 @@ def test_a_torn_line_is_forgotten(photos, tmp_path):
 
 _KILLED = """
 import pathlib, sys
-from experiments.runs import batches
+from experiments.launch import reporting
+from experiments.runs import batches, filming
 from tests.experiments import toy_engine
 from jax_encoder.io import images
-batches._FILM_SIDE = 4
+filming.SIDE = 4
 engine = toy_engine.ToyEngine(num_steps=40, chunk=1, pause=0.005)
 options = batches.Options(batch_size=2, resume=True, film=".gif")
 print("ready", flush=True)
@@ -301,17 +384,18 @@ def test_killed_at_any_moment_it_ends_with_the_same_codes(photos, tmp_path):
 
 
 def test_films_show_the_target_and_the_way(photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(batches, "_FILM_SIDE", 256)
+    monkeypatch.setattr(filming, "SIDE", 256)
     rows = invert(photos / "a.png", tmp_path / "out", film=".mp4", fps=5.0)
     assert rows[0]["status"] == "ok"
     with av.open(str(tmp_path / "out" / "a.mp4")) as container:
         frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
-    assert len(frames) == 6 + 5  # the start, five chunks, the last one held
-    assert frames[0].shape == (256, 512, 3)
+    # The start, up to five chunks in which something moves, the last one held.
+    assert 3 + 5 <= len(frames) <= 6 + 5
+    assert frames[0].shape == (256 + 20, 512, 3)
     target = images.to_uint8(images.read(photos / "a.png")).repeat(64, 0).repeat(64, 1)
-    assert np.abs(frames[-1][:, :256].astype(int) - target).mean() < 6
-    assert np.abs(frames[-1][:, 256:].astype(int) - target).mean() < 20
-    assert np.abs(frames[0][:, 256:].astype(int) - 128).mean() < 6
+    assert np.abs(frames[-1][:256, :256].astype(int) - target).mean() < 6
+    assert np.abs(frames[-1][:256, 256:].astype(int) - target).mean() < 20
+    assert np.abs(frames[0][:256, 256:].astype(int) - 128).mean() < 6
     assert not (tmp_path / "out" / ".resume" / "frames").exists()
 
 

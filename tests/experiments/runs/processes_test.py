@@ -68,14 +68,14 @@ def test_two_processes_do_what_one_does(tmp_path):
     assert not list((tmp_path / "together").glob(".rows*"))
 
 
-def test_pictures_of_one_name_stay_in_one_process(monkeypatch):
+def test_pictures_are_dealt_out_in_turn(monkeypatch):
     paths = [pathlib.Path(name) for name in ("a.png", "b.png", "a.jpg", "c.png")]
     monkeypatch.setattr(processes.jax, "process_count", lambda: 2)
     shares = []
     for index in range(2):
         monkeypatch.setattr(processes.jax, "process_index", lambda index=index: index)
         shares.append([path.name for path in processes.share(paths)])
-    assert shares == [["a.png", "a.jpg", "c.png"], ["b.png"]]
+    assert shares == [["a.png", "a.jpg"], ["b.png", "c.png"]]
 
 
 def test_half_a_set_of_flags_is_refused():

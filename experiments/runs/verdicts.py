@@ -1,0 +1,222 @@
+"""Whether a reconstruction looks like its picture: good, fair or poor.
+
+What a distance means depends on the network that measures it and on what the generator
+can draw. So a picture's errors are held against those of pictures that the generator
+drew itself, inverted by the same preset: it cannot do better than on those.
+
+The rule: a picture is good where no error is larger than `GOOD` times what nine tenths
+of the generator's own pictures stay below, fair up to `FAIR` times, else poor; of the
+perceptual and the pixel error the worse counts.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.runs import engines
+from jax_encoder.io import caches, files, loading
+from jax_encoder.latents import styles
+
+GOOD, FAIR = 1.5, 3.0
+NUM_PICTURES = 16
+VERDICTS = ("good", "fair", "poor")
+_SEED = 602_214
+_LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+_TYPICAL = "0.9"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Errors of a generator's own pictures.
+
+    Attributes:
+      num: pictures measured.
+      quantiles: per error ("lpips", and "rmse" in units of [-1, 1]), the value below
+        which a share of the pictures lies, by the share as text.
+      about: JSON values on how they were inverted.
+    """
+
+    num: int
+    quantiles: Mapping[str, Mapping[str, float]]
+    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def rmse(psnr: float) -> float:
+    """The root of the mean squared error of values in [-1, 1], from decibels."""
+    return 2.0 * 10.0 ** (-psnr / 20.0)
+
+
+def judge(row: Mapping[str, Any], table: Table) -> str:
+    """The verdict on a picture.
+
+    Args:
+      row: of the summary, with "status", "psnr" and where known "lpips".
+      table: of the generator.
+
+    Returns:
+      "good", "fair" or "poor"; "" for a picture that failed.
+    """
+    if row["status"] == "failed":
+        return ""
+    psnr, lpips = row.get("psnr"), row.get("lpips")
+    if row["status"] == "diverged" or psnr is None:
+        return "poor"
+    errors = {"rmse": rmse(psnr)} | ({} if lpips is None else {"lpips": lpips})
+    excess = max(
+        error / max(table.quantiles[name][_TYPICAL], 1e-6)
+        for name, error in errors.items()
+        if name in table.quantiles
+    )
+    return VERDICTS[int(excess > GOOD) + int(excess > FAIR)]
+
+
+def tabulate(
+    measures: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None
+) -> Table:
+    """Makes a table of the measures of a generator's own pictures.
+
+    Args:
+      measures: "psnr" and where known "lpips", `[N]` each.
+      about: JSON values on how they were inverted.
+
+    Returns:
+      The table.
+    """
+    errors = {"rmse": np.array([rmse(x) for x in measures["psnr"]])}
+    if "lpips" in measures:
+        errors["lpips"] = np.asarray(measures["lpips"])
+    quantiles = {
+        name: {f"{q:g}": float(np.quantile(values, q)) for q in _LEVELS}
+        for name, values in errors.items()
+    }
+    num = len(errors["rmse"])
+    return Table(num=num, quantiles=quantiles, about=dict(about or {}))
+
+
+def own_pictures(
+    generator: Any, num: int, label: jax.Array | None = None
+) -> np.ndarray:
+    """Pictures that a generator draws from random latents, without truncation.
+
+    Args:
+      generator: draws.
+      num: how many.
+      label: `[1, c_dim]`; conditional generators only.
+
+    Returns:
+      `[num, R, R, 3]` in [-1, 1].
+    """
+    config = generator.config
+    z = jax.random.normal(jax.random.key(_SEED), (num, config.z_dim))
+    labels = None if label is None else jnp.broadcast_to(label, (num, label.shape[1]))
+    drawn = [
+        _draw(generator, z[k : k + 1], None if labels is None else labels[:1])
+        for k in range(num)
+    ]
+    return np.concatenate([np.asarray(one) for one in drawn])
+
+
+@jax.jit
+def _draw(generator, z, labels):
+    w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
+    ws = styles.broadcast(w, generator.config.num_ws)
+    return jnp.clip(generator.synthesis(ws), -1.0, 1.0)
+
+
+def measure(
+    engine: engines.Engine, targets: np.ndarray, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Inverts pictures and returns their measures only.
+
+    Args:
+      engine: inverts.
+      targets: `[N, R, R, 3]`.
+      batch_size: pictures at a time; the last batch is padded.
+
+    Returns:
+      Measures by name, `[N]` each.
+    """
+    parts = []
+    size = -(-min(batch_size, len(targets)) // engine.multiple) * engine.multiple
+    for start in range(0, len(targets), size):
+        part = targets[start : start + size]
+        padded = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+        state = engine.init(padded, [f"own {start + k}" for k in range(size)])
+        for advanced, _ in engine.iterate(padded, state):
+            state = advanced
+        found = engine.finish(padded, state, len(part)).measures
+        parts.append({k: np.asarray(v)[: len(part)] for k, v in found.items()})
+    return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+
+
+def key(settings: Mapping[str, Any], network: str) -> str:
+    """Tells a table's file from those of other generators, presets and networks.
+
+    Args:
+      settings: of the engine: generator, start, projector...
+      network: the SHA-256 of the perceptual network's weights.
+    """
+    kept = {k: v for k, v in settings.items() if k not in ("crop", "seed")}
+    text = json.dumps([kept, network, NUM_PICTURES], sort_keys=True)
+    return f"reconstruction_{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+
+
+def load(name: str, bundle: pathlib.Path) -> Table | None:
+    """Finds a table in a generator's bundle or in the cache.
+
+    Args:
+      name: of `key`.
+      bundle: the generator's.
+
+    Returns:
+      The table, or None where there is none that can be read.
+    """
+    path = bundle / name
+    if path.is_file():
+        with contextlib.suppress(ValueError):
+            return _read(path)
+    return caches.recall("statistics", name, _read)
+
+
+def _read(path: pathlib.Path) -> Table:
+    """Reads a table; a ValueError says that the file holds none."""
+    content = loading.read_json(path)
+    try:
+        table = Table(**content)
+        typical = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise loading.LoadError(path, "no table of reconstructions") from error
+    if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in typical):
+        raise loading.LoadError(path, "its quantiles are no errors")
+    return table
+
+
+def save(table: Table, name: str, directory: pathlib.Path | None = None) -> None:
+    """Writes a table as JSON, whole or not at all.
+
+    Args:
+      table: the table.
+      name: of `key`.
+      directory: a bundle; None for the cache, where failing to is only said.
+    """
+    content = dataclasses.asdict(table)
+    if directory is None:
+        caches.keep("statistics", name, lambda path: files.write_json(path, content))
+    else:
+        files.write_json(directory / name, content)
+
+
+def add(rows: Sequence[Mapping[str, Any]], table: Table | None) -> list[dict[str, Any]]:
+    """The rows of a summary, with "verdict" where there is a table to judge by."""
+    if table is None:
+        return [dict(row) for row in rows]
+    judged = [(row, judge(row, table)) for row in rows]
+    return [{**row, **({"verdict": v} if v else {})} for row, v in judged]

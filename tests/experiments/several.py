@@ -1,0 +1,57 @@
+"""Calls a binary several times in one process of its own: imports cost once."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+_SCRIPT = """
+import contextlib, importlib, io, json, sys
+from absl import flags
+from absl.testing import flagsaver
+from experiments.launch import command_line
+
+command_line.enable_compilation_cache()
+binary = importlib.import_module(f"experiments.{sys.argv[1]}")
+results = []
+for arguments in json.load(sys.stdin):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with flagsaver.flagsaver(), contextlib.redirect_stdout(out), \\
+            contextlib.redirect_stderr(err):
+        try:
+            code = binary.main(flags.FLAGS(["x", *arguments])) or 0
+        except (command_line.UsageError, flags.Error) as error:
+            code, text = 2, str(error)
+            print(text, file=err)
+        except (command_line.Failure, OSError, FloatingPointError) as error:
+            code = 1
+            print(error, file=err)
+    results.append([code, out.getvalue(), err.getvalue()])
+print(json.dumps(results))
+"""
+
+
+def call(binary, calls, place):
+    """Exit code, output and errors of every call, what the person would see.
+
+    Args:
+      binary: its name.
+      calls: the arguments of each.
+      place: gets a cache of its own.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, binary],
+        input=json.dumps(calls),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(place / "cache"),
+        },
+        check=True,
+    )
+    return [tuple(result) for result in json.loads(done.stdout.splitlines()[-1])]
