@@ -248,7 +248,7 @@ def test_k13_k14_verdicts_and_constants(place, tmp_path):
     photo = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     images.write(tmp_path / "noise.png", photo)
     shutil.copy(EXAMPLES / "generated_1.png", tmp_path)
-    common = [f"--images={tmp_path}", "--batch_size=2"]
+    common = [f"--images={tmp_path}", "--batch_size=2", "--verdicts=compute"]
     calls = [
         [*common, f"--output_dir={place}/v"],
         [*common, f"--output_dir={place}/w", "--preset=hallberg"],
