@@ -303,7 +303,8 @@ def to_pillow(image: np.ndarray) -> Image.Image:
 def _check_channels(image: np.ndarray) -> None:
     if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or 0 in image.shape:
         raise ValueError(
-            f"`image` must be [H, W, 3] (1 for gray, 4 for RGBA), got {image.shape=}."
+            f"`image` must be [H, W, 3], got {image.shape=}; gray [H, W, 1] and RGBA"
+            " [H, W, 4] will do too."
         )
 
 
