@@ -108,7 +108,9 @@ def test_a_file_is_fetched_once(server, tmp_path):
     assert server.requests == ["/good"]
 
 
-@pytest.mark.parametrize("digest", [None, DIGEST[:8], DIGEST])
+@pytest.mark.parametrize(
+    "digest", [None, DIGEST[:8], DIGEST], ids=["none", "beginning", "whole"]
+)
 def test_a_transfer_that_breaks_off_is_tried_again(server, tmp_path, digest):
     wanted = entry(server, "/short", sha256=digest)
     assert zoo.download(wanted, tmp_path).read_bytes() == CONTENT
