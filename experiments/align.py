@@ -24,13 +24,13 @@ from absl import flags
 
 from experiments.aligning import flags as aligning_flags
 from experiments.aligning import photographs
-from experiments.launch import command_line
+from experiments.launch import command_line, flag_types
 from jax_encoder.alignment import detectors, landmarks
 from jax_encoder.io import images
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of photographs.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.")
-_OUTPUT_SIZE = flags.DEFINE_integer(
+_OUTPUT_SIZE = flag_types.define_integer(
     "output_size",
     None,
     "Side of the pictures; default: 1024 (ffhq, center), 224 (vggface), 64 (demo).",

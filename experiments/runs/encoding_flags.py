@@ -55,7 +55,7 @@ _IDENTITY = flags.DEFINE_string(
 _ENCODER = flags.DEFINE_string(
     "encoder", None, "Of the presets encoder and fast; default: the demo's."
 )
-_REFINE = flags.DEFINE_integer(
+_REFINE = flag_types.define_integer(
     "refine", None, "Start from the encoder, or --start, and take so many steps.", 1
 )
 _STATISTICS = flags.DEFINE_string(
