@@ -60,6 +60,11 @@ def generator(record: Record) -> networks.Generator:
     """
     arrays = persistence.state_dict(record)
     inner = persistence.submodules(record)
+    if "synthesis" not in inner:
+        missing = sorted({"mapping", "synthesis"} - set(inner))
+        raise errors.ConversionError(
+            f"the pickled {record.class_name} has no module {' and no '.join(missing)}"
+        )
     _check_activations(record, tuple(set(inner) & {"mapping", "synthesis"}))
     clamp = top_clamp(persistence.submodule(record, "synthesis"), "conv1")
     return stylegan2.generator(
