@@ -56,9 +56,9 @@ def iterate(
     channels = getattr(models.generator.config, "image_channels", 3)
     if targets.ndim != 4 or targets.shape[1:] != (full, full, channels):
         raise ValueError(
-            f"`targets` must be [N, {full}, {full}, {channels}], by"
-            f" the generator's resolution and channels: got {targets.shape}. Read and resize them"
-            " with `jax_encoder.io.images.read` and `fit`."
+            f"`targets` must have the generator's resolution and channels, [N, {full},"
+            f" {full}, {channels}]: got {targets.shape}. Read and resize them with"
+            " `jax_encoder.io.images.read` and `fit`."
         )
     state = jax.tree.map(jnp.copy, state)  # The caller's stays whole.
     problem, current = None, None
