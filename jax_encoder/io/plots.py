@@ -88,7 +88,10 @@ def _show_literally(matplotlib: Any, drawing: Any) -> None:
     """Draws every text letter by letter, and none that the font does not have."""
     manager = matplotlib.font_manager
     font = manager.get_font(manager.findfont(manager.FontProperties()))
+    powers = _powers_of_ten(matplotlib, drawing)
     for text in drawing.findobj(matplotlib.text.Text):
+        if text in powers:
+            continue
         text.set_parse_math(False)
         shown = text.get_text()
         if not shown.isascii():
@@ -98,6 +101,17 @@ def _show_literally(matplotlib: Any, drawing: Any) -> None:
                 for x in lines
             ]
             text.set_text("\n".join(kept))
+
+
+def _powers_of_ten(matplotlib: Any, drawing: Any) -> set[Any]:
+    """The labels of logarithmic axes: the only formulas, and Matplotlib's own."""
+    return {
+        label
+        for axes in drawing.axes
+        for axis in (axes.xaxis, axes.yaxis)
+        if isinstance(axis.get_major_formatter(), matplotlib.ticker.LogFormatter)
+        for label in axis.get_ticklabels(which="both")
+    }
 
 
 def legend(axes: Any, lines: Sequence[Any], labels: Sequence[str]) -> None:
