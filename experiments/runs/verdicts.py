@@ -127,7 +127,7 @@ def own_pictures(
 @jax.jit
 def _draw(generator, z, labels):
     w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
-    ws = styles.broadcast(w, generator.config.num_ws)
+    ws = styles.of_mapping(w, generator.config.num_ws)
     return jnp.clip(generator.synthesis(ws), -1.0, 1.0)
 
 

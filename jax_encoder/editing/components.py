@@ -172,6 +172,6 @@ def _map(generator, z):
 
 @functools.partial(jax.jit, static_argnums=2)
 def _features(generator, w, resolution):
-    ws = styles.broadcast(jnp.asarray(w), generator.config.num_ws)
+    ws = styles.of_mapping(jnp.asarray(w), generator.config.num_ws)
     stages = generator.synthesis.stages(ws)
     return next(features for side, features, _ in stages if side == resolution)

@@ -46,7 +46,7 @@ class Sampler:
                 f" {config.c_dim - 1}."
             )
         w = np.concatenate(list(self._batches(functools.partial(_map, self.label), z)))
-        ws = styles.broadcast(jnp.asarray(w), config.num_ws)
+        ws = styles.of_mapping(jnp.asarray(w), config.num_ws)
         psi, cutoff = self.truncation_psi, self.truncation_cutoff
         return np.asarray(styles.truncate(ws, self.generator.w_avg[...], psi, cutoff))
 

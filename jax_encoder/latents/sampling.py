@@ -54,7 +54,7 @@ def map_to_ws(
     """
     labels = broadcast_labels(labels, z.shape[0])
     w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
-    return styles.broadcast(w, generator.config.num_ws)
+    return styles.of_mapping(w, generator.config.num_ws)
 
 
 def draw_labels(

@@ -10,8 +10,26 @@ def broadcast(w: jax.Array, num_ws: int) -> jax.Array:
     """Repeats one w for every layer.
 
     Args:
-      w: `[N, w_dim]`; or `[N, num_ws, w_dim]`, which is returned, of the few mapping
-        networks that give every layer a row of its own.
+      w: `[N, w_dim]`.
+      num_ws: rows that the synthesis network takes.
+
+    Returns:
+      ws `[N, num_ws, w_dim]`.
+
+    Raises:
+      ValueError: `w` has another rank.
+    """
+    if w.ndim != 2:
+        raise ValueError(f"`w` must be [N, w_dim], got {w.shape}.")
+    return jnp.broadcast_to(w[:, None], (w.shape[0], num_ws, w.shape[1]))
+
+
+def of_mapping(w: jax.Array, num_ws: int) -> jax.Array:
+    """Makes codes of what a mapping network returns.
+
+    Args:
+      w: `[N, w_dim]`; or `[N, num_ws, w_dim]` of the few networks that give every layer
+        a row of its own.
       num_ws: rows that the synthesis network takes.
 
     Returns:
@@ -20,11 +38,7 @@ def broadcast(w: jax.Array, num_ws: int) -> jax.Array:
     Raises:
       ValueError: `w` has another rank or number of rows.
     """
-    if w.ndim == 3 and w.shape[1] == num_ws:
-        return w
-    if w.ndim != 2:
-        raise ValueError(f"`w` must be [N, w_dim], got {w.shape}.")
-    return jnp.broadcast_to(w[:, None], (w.shape[0], num_ws, w.shape[1]))
+    return w if w.ndim == 3 and w.shape[1] == num_ws else broadcast(w, num_ws)
 
 
 def truncate(

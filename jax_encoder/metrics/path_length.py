@@ -81,7 +81,7 @@ def path_lengths(
         ends = [generator.mapping(end, labels) for end in z]
         places = [place.reshape(-1, *[1] * (ends[0].ndim - 1)) for place in places]
         ws = [ends[0] + (ends[1] - ends[0]) * place for place in places]
-    both = styles.broadcast(jnp.concatenate(ws), generator.config.num_ws)
+    both = styles.of_mapping(jnp.concatenate(ws), generator.config.num_ws)
     images = _compared(
         generator.synthesis(both, "const" if noise is None else noise), config
     )

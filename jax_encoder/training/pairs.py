@@ -127,7 +127,7 @@ def _metric_part(generator, key, num):
     w = generator.mapping(jax.random.normal(z_key, (num, generator.config.z_dim)))
 
     def render(w):
-        return generator.synthesis(styles.broadcast(w, generator.config.num_ws))
+        return generator.synthesis(styles.of_mapping(w, generator.config.num_ws))
 
     images, pull = jax.vjp(render, w)
     (found,) = pull(jax.random.normal(noise_key, images.shape, images.dtype))

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -46,7 +47,12 @@ def _pair(**changes):
     rng = np.random.default_rng(0)
     graphdef, state = nnx.split(network)
     state = jax.tree.map(lambda x: rng.normal(size=x.shape).astype(np.float32), state)
-    return nnx.merge(graphdef, state)
+    network = nnx.merge(graphdef, state)
+    # The layout holds one mean for both.
+    mean = jnp.mean(network.latent_avg[...], axis=0)
+    network.latent_avg.set_value(jnp.broadcast_to(mean, network.latent_avg.shape))
+    network.decoder.w_avg.set_value(mean)
+    return network
 
 
 CASES = {

@@ -13,7 +13,6 @@ from jax_encoder.io import bundles, codes, differences, images
 from jax_encoder.latents import statistics
 from tests.experiments import tiny
 
-SHA256 = f"{'generator':0>64}"
 
 # Every binary defines its own flags; they take turns in one process.
 _PROGRAM = """
@@ -127,7 +126,8 @@ def test_pti_tunes_the_generator_around_the_codes(place, results):
 def test_the_difference_makes_the_reconstruction(place, results):
     parent = bundles.load(place / "generator")
     path = place / "pti" / "a.difference.npz"
-    tuned = differences.load(parent, path, parent_sha256=SHA256)
+    digest = resources.load(place / "generator").sha256
+    tuned = differences.load(parent, path, parent_sha256=digest)
     code = codes.load(place / "pti" / "a.npz")
     found = np.asarray(jax.jit(lambda g, ws: g.synthesis(ws))(tuned, code.values))[0]
     (mean, std), (own_mean, own_std) = code.arrays["colors"]
@@ -154,7 +154,7 @@ def test_tuning_by_itself_does_the_same(place, results):
     assert (place / "tuned" / "contact_sheet.png").is_file()
     shared = bundles.load(place / "all" / "generator")
     assert bundles.describe(place / "all" / "generator")["provenance"] == {
-        "parent_sha256": SHA256,
+        "parent_sha256": resources.load(place / "generator").sha256,
         "tuned": "pivotal",
     }
     parent = bundles.load(place / "generator")
