@@ -7,6 +7,7 @@ from flax import nnx
 
 from jax_encoder.avatars import face_attributes, regression
 from jax_encoder.nn import stylegan2
+from jax_encoder.training import pyramid
 
 CONFIG = stylegan2.GeneratorConfig(
     resolution=8, z_dim=64, w_dim=8, channels=(8, 8), num_mapping_layers=1
@@ -35,11 +36,11 @@ def test_the_second_parent_gives_the_finer_attributes():
 
 def test_the_distance_is_zero_for_equals_and_sees_lines():
     images = jax.random.normal(jax.random.key(2), (2, 16, 16, 3))
-    assert float(regression.distance(images, images)) == 0.0
+    assert float(pyramid.distance(images, images)) == 0.0
     line = jnp.zeros((1, 16, 16, 3)).at[:, 5].set(1.0)
     flat = jnp.full((1, 16, 16, 3), 1.0 / 16.0)
     blank = jnp.zeros_like(line)
-    assert regression.distance(line, blank) > 2 * regression.distance(flat, blank)
+    assert pyramid.distance(line, blank) > 2 * pyramid.distance(flat, blank)
 
 
 def test_steps_bring_the_generator_nearer():

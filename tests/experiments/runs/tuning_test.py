@@ -9,10 +9,10 @@ import jax
 import numpy as np
 import pytest
 
+from experiments.networks import resources
 from jax_encoder.io import bundles, codes, differences, images
 from jax_encoder.latents import statistics
 from tests.experiments import tiny
-
 
 # Every binary defines its own flags; they take turns in one process.
 _PROGRAM = """
