@@ -83,7 +83,7 @@ def test_the_judge_says_which_network_and_measures_real_pictures_once(monkeypatc
     monkeypatch.setattr(evaluation, "fid", lambda *_, **__: 2.0)
     monkeypatch.setattr(evaluation, "ppl", lambda *_, num, **__: float(num))
     source = dataclasses.make_dataclass("Source", ["network"])(None)
-    monkeypatch.setattr(training_measures.resources, "load", lambda path: source)
+    monkeypatch.setattr(training_measures.resources, "load", lambda path, role: source)
     networks = training_measures.Networks()
     judge = training_measures.Judge(networks, lambda *_: None, 64, num=100)
     found = judge.measure(None)
