@@ -1,6 +1,7 @@
 """One inversion run, from the names of things to the files: what the binaries share."""
 
 import dataclasses
+import pathlib
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -54,8 +55,7 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
         engine = make_engine(job)
         outcome = _align(job, engine.resolution)
         if job.alignment is not None:  # The pictures are those that it wrote.
-            named = names.unique(outcome.pictures, taken=names.RESERVED)
-            job = dataclasses.replace(job, names=named)
+            job = dataclasses.replace(job, names=_aligned_names(job, outcome))
         own = processes.share(outcome.pictures)
         rows = batches.invert(
             own,
@@ -179,6 +179,15 @@ def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
         photographs.align(job.paths, folder, job.alignment, output_size=resolution)
     processes.wait("photographs are aligned")
     return photographs.read(folder)
+
+
+def _aligned_names(
+    job: jobs.Job, outcome: photographs.Outcome
+) -> dict[pathlib.Path, str]:
+    """The names of aligned pictures; photographs without a face keep their own."""
+    aligned = [path for path in outcome.pictures if path not in job.names]
+    named = names.unique(aligned, job.output / ALIGNED, taken=names.RESERVED)
+    return named | {p: job.names[p] for p in outcome.pictures if p in job.names}
 
 
 def _refused(

@@ -1,5 +1,7 @@
 """--normalize_colors on the demo generator: a dark, tinted picture of its own."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from experiments.networks import resources
 from experiments.runs import encoding, jobs
-from jax_encoder.inversion import schedules, terms
+from jax_encoder.inversion import presets, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.io import codes, images
 
@@ -39,7 +41,10 @@ def photo(tmp_path_factory):
 
 
 def encode(photo, output, monkeypatch, **options):
-    monkeypatch.setattr(jobs, "override", lambda *_: CONFIG)
+    def changed(preset, **_):
+        return dataclasses.replace(preset, config=CONFIG, coarse=())
+
+    monkeypatch.setattr(presets.Preset, "changed", changed)
     job = jobs.Job(paths=[photo], output=output, has_reports=False, **options)
     (row,) = encoding.run(job)
     return row

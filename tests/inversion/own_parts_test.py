@@ -75,10 +75,10 @@ def test_they_work_together():
     )
     config = ProjectorConfig(
         space="halves",
-        num_steps=30,
+        num_steps=60,
         terms=[terms.Pixel(), Brightness(), Shrinkage()],
         optimizer=_clipped,
-        schedule=optax.cosine_decay_schedule(0.1, 30),
+        schedule=optax.cosine_decay_schedule(0.1, 60),
     )
     z = jax.random.normal(jax.random.key(1), (2, GENERATOR.z_dim))
     targets = generator.synthesis(starts.from_z(models, "w+", z))
