@@ -23,6 +23,9 @@ class StandIn:
         x = x.reshape(x.shape[0], -1)
         return x / x.shape[1] ** 0.5
 
+    def __call__(self, a, b):
+        return self.distance(self.features(a), self.features(b))
+
     def distance(self, features_a, features_b):
         return jnp.sum(jnp.square(features_a - features_b), axis=1)
 
