@@ -14,6 +14,7 @@ from experiments.demo_set import demo_assets
 from jax_encoder import io
 from jax_encoder.avatars import faces, regression, rendered
 from jax_encoder.io import bundles, files
+from jax_encoder.metrics import pairs
 from jax_encoder.nn import base
 from jax_encoder.training import evaluation
 
@@ -128,14 +129,14 @@ def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
 
 def _agreement(generator: base.Generator, key: jax.Array, num: int = 256) -> float:
     """PSNR in dB of samples against the renderings of what their z names."""
-    squares = []
+    found = []
     for index, drawn in enumerate(evaluation.samples(generator, key, num=num)):
         shape = (len(drawn), generator.config.z_dim)
         z = jax.random.normal(jax.random.fold_in(key, index), shape)
         people = jax.jit(regression.people)(z)
         truth = faces.render(people, generator.config.resolution)
-        squares.append(jnp.mean(jnp.square(drawn - truth), axis=(1, 2, 3)))
-    return float(np.mean(10.0 * np.log10(4.0 / np.concatenate(squares))))
+        found.append(pairs.psnr(jnp.asarray(drawn), truth))
+    return float(np.mean(np.concatenate(found)))
 
 
 def _numbers(assets: pathlib.Path, num: int) -> str:

@@ -260,16 +260,13 @@ def earlier_run(
     Returns:
       The settings, or None without a readable journal; and the rows by name.
     """
-    settings, records = None, {}
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        content = (pathlib.Path(output) / DIRECTORY / "pictures.jsonl").read_bytes()
-        for line in content.splitlines():
-            entry = json.loads(line)
-            if settings is None:
-                settings = dict(entry["settings"])
-            else:
-                records[entry["name"]] = entry
-    return settings, records
+    path = pathlib.Path(output) / DIRECTORY / "pictures.jsonl"
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None, {}
+    settings, rows, _ = saved_files.read_list(content, path)
+    return settings, {row["name"]: row for row in rows}
 
 
 def remove_results(output: str | os.PathLike) -> int:
@@ -283,12 +280,10 @@ def remove_results(output: str | os.PathLike) -> int:
     """
     root = pathlib.Path(output)
     _, records = earlier_run(root)
-    inside = root.resolve()
     for name in records:
-        if not (root / name).resolve().is_relative_to(inside):
-            continue  # A journal chooses no files outside of its directory.
-        for extension in _RESULTS:
-            (root / f"{name}{extension}").unlink(missing_ok=True)
+        with contextlib.suppress(ValueError):  # It chooses no files elsewhere.
+            for extension in _RESULTS:
+                files.inside(root, f"{name}{extension}").unlink(missing_ok=True)
     for directory in root.glob(f"{DIRECTORY}*"):
         shutil.rmtree(directory, ignore_errors=True)
     return len(records)

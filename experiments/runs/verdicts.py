@@ -23,7 +23,7 @@ import numpy as np
 
 from experiments.runs import engines
 from jax_encoder.io import caches, files, loading
-from jax_encoder.latents import styles
+from jax_encoder.latents import sampling
 
 GOOD, FAIR = 1.5, 3.0
 NUM_PICTURES = 16
@@ -116,18 +116,13 @@ def own_pictures(
     """
     config = generator.config
     z = jax.random.normal(jax.random.key(_SEED), (num, config.z_dim))
-    labels = None if label is None else jnp.broadcast_to(label, (num, label.shape[1]))
-    drawn = [
-        _draw(generator, z[k : k + 1], None if labels is None else labels[:1])
-        for k in range(num)
-    ]
+    drawn = [_draw(generator, z[k : k + 1], label) for k in range(num)]
     return np.concatenate([np.asarray(one) for one in drawn])
 
 
 @jax.jit
-def _draw(generator, z, labels):
-    w = generator.mapping(z) if labels is None else generator.mapping(z, labels)
-    ws = styles.of_mapping(w, generator.config.num_ws)
+def _draw(generator, z, label):
+    ws = sampling.map_to_ws(generator, z, label)
     return jnp.clip(generator.synthesis(ws), -1.0, 1.0)
 
 

@@ -20,6 +20,7 @@ from jax_encoder.training import (
     encoder_presets,
     encoders,
     pairs,
+    replication,
     sources,
 )
 
@@ -194,7 +195,7 @@ def _stage(
         metric=metric,
         seed=job.seed,
     )
-    state, networks, sharding = encoders.distribute(state, networks)
+    state, networks, sharding = replication.distribute(state, networks)
 
     def step(state, done):
         batch = jax.device_put(setting.source(done, config.batch_size), sharding)

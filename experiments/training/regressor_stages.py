@@ -17,7 +17,13 @@ from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, face_attributes, faces
 from jax_encoder.io import files, images
 from jax_encoder.nn import regressors as networks_lib
-from jax_encoder.training import code_folders, encoders, optimizers, pairs, regressors
+from jax_encoder.training import (
+    code_folders,
+    optimizers,
+    pairs,
+    regressors,
+    replication,
+)
 
 TASKS = ("image_to_latent", "descriptor_to_w", "descriptor_to_z", "head", "landmarks")
 BACKBONES = ("resnet50", "small")
@@ -77,7 +83,7 @@ def run(job: Job) -> dict[str, float]:
     )
     mapped = setting.generator if job.task == "descriptor_to_z" else None
     state, networks = regressors.init(network, config, mapped)
-    state, networks, sharding = encoders.distribute(state, networks)
+    state, networks, sharding = replication.distribute(state, networks)
 
     def step(state, done):
         drawn = jax.device_put(setting.draw(done, config.batch_size), sharding)

@@ -20,7 +20,15 @@ from jax_encoder.avatars import faces, mapping_lessons, regression, rendered
 from jax_encoder.io import bundles, files, finite
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
-from jax_encoder.training import checkpoints, evaluation, fakes, gan, presets, sources
+from jax_encoder.training import (
+    checkpoints,
+    evaluation,
+    fakes,
+    gan,
+    presets,
+    replication,
+    sources,
+)
 
 _NUM_SHOWN = 64
 
@@ -170,7 +178,7 @@ def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Genera
     config = preset.training
     root = job.output / "adversarial"
     state, networks = gan.init(generator, discriminator, config)
-    state, networks, sharding = gan.distribute(state, networks)
+    state, networks, sharding = replication.distribute(state, networks)
     if checkpoints.steps(root / "checkpoints"):
         state = checkpoints.restore(root / "checkpoints", state)
     lesson = _lessons(job, generator, config, key, sharding)

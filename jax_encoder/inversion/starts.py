@@ -35,7 +35,7 @@ def mean(models: Models, space: str, num: int) -> jax.Array:
       ValueError: the space is Z, where the mean of w has no counterpart.
     """
     w = jnp.broadcast_to(models.statistics.w_avg, (num, models.generator.config.w_dim))
-    return from_ws(models, space, styles.of_mapping(w, models.generator.config.num_ws))
+    return from_ws(models, space, styles.broadcast(w, models.generator.config.num_ws))
 
 
 def zeros(models: Models, space: str, num: int) -> jax.Array:

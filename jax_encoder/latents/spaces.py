@@ -153,7 +153,7 @@ class W(Space):
     def to_ws(self, values, generator, statistics, labels=None):
         """Broadcasts w to every layer, unless there is a row for each."""
         w = self.to_w(values, statistics)
-        return w if self.is_layered else styles.of_mapping(w, generator.config.num_ws)
+        return w if self.is_layered else styles.broadcast(w, generator.config.num_ws)
 
     def from_ws(self, ws, statistics):
         """Returns the rows, or their mean."""

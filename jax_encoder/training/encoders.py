@@ -8,7 +8,7 @@ unlocked one after the other and judged (e4e), or several looks at the reconstru
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import jax
@@ -226,32 +226,6 @@ def _check(encoder, generator, config: EncoderConfig, networks) -> None:
             "`num_refinements` above 1 need an encoder of six channels, which sees the"
             f" reconstruction: this one takes {encoder.config.in_channels}."
         )
-
-
-def distribute(
-    state: S, networks: N, devices: Sequence[Any] | None = None
-) -> tuple[S, N, jax.sharding.NamedSharding]:
-    """Copies a training to several devices; batches will be spread over them.
-
-    Args:
-      state: where the training stands, of encoders or of regressors.
-      networks: of the training.
-      devices: which to use; default: all. Their number divides the batch size.
-
-    Returns:
-      the state and the networks, on all devices, and the sharding of batches.
-    """
-    devices = jax.devices() if devices is None else list(devices)
-    mesh = jax.make_mesh(
-        (len(devices),),
-        ("data",),
-        axis_types=(jax.sharding.AxisType.Auto,),
-        devices=devices,
-    )
-    partition = jax.sharding.PartitionSpec
-    everywhere = jax.sharding.NamedSharding(mesh, partition())
-    state, networks = jax.device_put((state, networks), everywhere)
-    return state, networks, jax.sharding.NamedSharding(mesh, partition("data"))
 
 
 @functools.partial(jax.jit, static_argnames="config", donate_argnames="state")

@@ -9,8 +9,6 @@ derived from the training's key and the step, so that a resumed training repeats
 
 import dataclasses
 import functools
-from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -194,33 +192,6 @@ def init(
         discriminator_rest=d_rest,
     )
     return state, networks
-
-
-def distribute(
-    state: GanState, networks: Networks, devices: Sequence[Any] | None = None
-) -> tuple[GanState, Networks, jax.sharding.NamedSharding]:
-    """Copies a training to several devices; batches will be spread over them.
-
-    Args:
-      state: where the training stands.
-      networks: the architectures.
-      devices: which to use; default: all. Their number divides the batch size.
-
-    Returns:
-      the state and the architectures, on all devices, and the sharding of batches that
-      `train_step` takes.
-    """
-    devices = jax.devices() if devices is None else list(devices)
-    mesh = jax.make_mesh(
-        (len(devices),),
-        ("data",),
-        axis_types=(jax.sharding.AxisType.Auto,),
-        devices=devices,
-    )
-    partition = jax.sharding.PartitionSpec
-    everywhere = jax.sharding.NamedSharding(mesh, partition())
-    state, networks = jax.device_put((state, networks), everywhere)
-    return state, networks, jax.sharding.NamedSharding(mesh, partition("data"))
 
 
 def averaged_generator(state: GanState, networks: Networks) -> stylegan2.Generator:

@@ -18,6 +18,7 @@ from jax_encoder.training import (
     latent_judge,
     optimizers,
     pairs,
+    replication,
 )
 
 CONFIG = encoders.EncoderConfig(
@@ -92,7 +93,7 @@ def weights(state):
 
 
 def main():
-    state, networks, sharding = encoders.distribute(*start())
+    state, networks, sharding = replication.distribute(*start())
     state, curve = run(state, networks, int(sys.argv[1]), sharding=sharding)
     np.savez(
         sys.argv[2],

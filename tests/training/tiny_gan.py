@@ -11,7 +11,7 @@ import numpy as np
 from flax import nnx
 
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
-from jax_encoder.training import gan
+from jax_encoder.training import gan, replication
 
 CONFIG = gan.GanConfig(
     batch_size=8,
@@ -60,7 +60,7 @@ def weights(state):
 
 
 def main():
-    state, networks, sharding = gan.distribute(*start())
+    state, networks, sharding = replication.distribute(*start())
     state, curve = run(state, networks, int(sys.argv[1]), sharding)
     np.savez(
         sys.argv[2],
