@@ -32,6 +32,8 @@ ORDER = (
     "experiments.aligning",
     "experiments.runs",
     "experiments.editing",
+    "experiments.curating",
+    "experiments.drawing",
     "experiments.training",
     "experiments.demo_set",
     "experiments.benchmarking",
