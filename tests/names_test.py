@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ("jax_encoder", "converters", "experiments")
 # Commands are named for the person who types them, and nothing imports them.
-COMMANDS = {path for path in (ROOT / "experiments").glob("*.py")}
+COMMANDS = set((ROOT / "experiments").glob("*.py"))
 FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 
 
