@@ -13,7 +13,7 @@ import time
 
 from absl import flags
 
-from experiments.corpus import layout, reports
+from experiments.corpus import corpus_reports, layout
 from experiments.launch import command_line, flag_types
 from jax_encoder.io import loading
 
@@ -34,15 +34,15 @@ def main(argv):
         corpus = layout.read(_CORPUS.value)
     except loading.LoadError as error:
         raise command_line.UsageError(f"No corpus: {error}.") from error
-    known: dict[int, reports.Counted] = {}
+    known: dict[int, corpus_reports.Counted] = {}
     while True:
-        status = reports.Status.of(corpus, known)
+        status = corpus_reports.CorpusStatus.of(corpus, known)
         print(
             json.dumps(status.to_json()) if _JSON.value else status.text(), flush=True
         )
         if _PROMETHEUS.value:
             path = pathlib.Path(_PROMETHEUS.value)
-            reports.write_metrics(corpus, status, path)
+            corpus_reports.write_metrics(corpus, status, path)
         if status.is_complete or not _WATCH.value:
             is_good = status.is_complete and not status.num_failed
             return int(not is_good)

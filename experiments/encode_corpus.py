@@ -21,16 +21,20 @@ those once more. Exit code: 0 all done, 1 some pictures failed or something is m
 
 import sys
 
+from absl import flags
+
 from experiments.corpus import (
+    corpus_flags,
+    corpus_reports,
     entry,
-    flags,
     layout,
     local,
     planning,
     ray_launch,
-    reports,
 )
 from experiments.launch import command_line, signals
+
+flags.adopt_module_key_flags(corpus_flags)
 
 
 def main(argv):
@@ -38,7 +42,7 @@ def main(argv):
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     signals.name_remedy("; the same command goes on from where it stopped")
-    plan = flags.plan()
+    plan = corpus_flags.plan()
     if plan.is_dry:
         print(planning.describe(plan))
         return 0
@@ -53,15 +57,15 @@ def main(argv):
         ray_launch.run(plan, corpus, sys.argv[1:])
     else:
         repeated = entry.retried(corpus) if plan.is_retry else None
-        watch = reports.Watch(corpus)
+        watch = corpus_reports.Watch(corpus)
         local.run(corpus, sys.argv[1:], plan.num_workers, repeated, watch)
     layout.sweep(corpus)
-    status = reports.Status.of(corpus)
-    reports.write_metrics(corpus, status)
+    status = corpus_reports.CorpusStatus.of(corpus)
+    corpus_reports.write_metrics(corpus, status)
     print(status.sentence())
     is_own_part = plan.share is not None
     return int(status.num_failed > 0 or not (status.is_complete or is_own_part))
 
 
 if __name__ == "__main__":
-    command_line.run(main, flags.GROUPS)
+    command_line.run(main, corpus_flags.GROUPS)

@@ -10,14 +10,21 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import flags as absl_flags
+from absl import flags
 
-from experiments.corpus import claims, flags, layout, leases, networks, workers
+from experiments.corpus import (
+    claims,
+    corpus_flags,
+    layout,
+    leases,
+    network_session,
+    workers,
+)
 from experiments.launch import command_line, signals
 from experiments.runs import settings as settings_lib
 
 
-def prepare(plan: flags.Plan) -> layout.Corpus:
+def prepare(plan: corpus_flags.CorpusPlan) -> layout.Corpus:
     """Makes or opens the corpus of a plan.
 
     Args:
@@ -46,7 +53,7 @@ def prepare(plan: flags.Plan) -> layout.Corpus:
         raise command_line.UsageError(str(error)) from error
 
 
-def verify(corpus: layout.Corpus, plan: flags.Plan) -> None:
+def verify(corpus: layout.Corpus, plan: corpus_flags.CorpusPlan) -> None:
     """Removes finished shards that are damaged, so that they are done again.
 
     Args:
@@ -67,7 +74,7 @@ def retried(corpus: layout.Corpus) -> dict[int, tuple]:
     return claims.signs(corpus, layout.with_failures(corpus))
 
 
-def run_static(plan: flags.Plan, corpus: layout.Corpus) -> None:
+def run_static(plan: corpus_flags.CorpusPlan, corpus: layout.Corpus) -> None:
     """Does this worker's share of the shards, in this process."""
     assert plan.share is not None
     numbers = layout.with_failures(corpus) if plan.is_retry else corpus.todo()
@@ -78,7 +85,7 @@ def run_static(plan: flags.Plan, corpus: layout.Corpus) -> None:
 
 
 def run_leased(
-    plan: flags.Plan,
+    plan: corpus_flags.CorpusPlan,
     corpus: layout.Corpus,
     name: str = "",
     repeated: dict[int, tuple] | None = None,
@@ -100,24 +107,26 @@ def run_leased(
         worker.run(claims.Leased(corpus, held, retried=repeated, is_alone=is_alone))
 
 
-def _worker(plan: flags.Plan, corpus: layout.Corpus, name: str) -> workers.Worker:
+def _worker(
+    plan: corpus_flags.CorpusPlan, corpus: layout.Corpus, name: str
+) -> workers.Worker:
     return workers.Worker(
         corpus=corpus,
-        session=networks.make(plan, corpus),
+        session=network_session.make(plan, corpus),
         log=workers.Log(corpus.root / layout.LOGS / f"{name}.jsonl", name),
         is_retry=plan.is_retry,
     )
 
 
-def parse(arguments: Sequence[str]) -> flags.Plan:
+def parse(arguments: Sequence[str]) -> corpus_flags.CorpusPlan:
     """The plan of a command line, in a process that has none of its own.
 
     Args:
       arguments: of `encode_corpus`, without the program's name.
     """
-    absl_flags.FLAGS.unparse_flags()
-    absl_flags.FLAGS(["encode_corpus", *arguments])
-    return flags.plan()
+    flags.FLAGS.unparse_flags()
+    flags.FLAGS(["encode_corpus", *arguments])
+    return corpus_flags.plan()
 
 
 def child(
@@ -136,7 +145,7 @@ def child(
     choose_device(slot)
 
     def main(_: Sequence[str]) -> None:
-        plan = flags.plan()
+        plan = corpus_flags.plan()
         corpus = layout.read(plan.output)
         run_leased(plan, corpus, name, repeated, lambda: os.getppid() != leader)
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.corpus import contents, sources
+from experiments.corpus import corpus_sources, picture_bytes
 from experiments.launch import command_line
 from experiments.stores import tables
 from jax_encoder.io import files, loading
@@ -40,7 +40,7 @@ class Manifest:
         """The number of pictures in a shard."""
         return _opened(self.path).metadata.row_group(shard).num_rows
 
-    def shard(self, index: int) -> list[contents.Entry]:
+    def shard(self, index: int) -> list[picture_bytes.Entry]:
         """The pictures of a shard.
 
         Args:
@@ -56,7 +56,7 @@ class Manifest:
         except (tables.arrow().ArrowException, OSError) as error:
             raise loading.LoadError(self.path, f"damaged ({error})") from error
         rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
-        return [contents.Entry(first + k, *row) for k, row in enumerate(rows)]
+        return [picture_bytes.Entry(first + k, *row) for k, row in enumerate(rows)]
 
 
 @functools.lru_cache(maxsize=4)
@@ -99,7 +99,7 @@ def write(
 
     Args:
       path: the file.
-      where: what to list, each of `sources.find`.
+      where: what to list, each of `corpus_sources.find`.
       shard_size: pictures per shard.
       hashes: read every picture now and keep its SHA-256; else it is hashed when it is
         encoded.
@@ -112,19 +112,19 @@ def write(
       Failure: something cannot be listed.
       WriteError: the disk is full or read-only.
     """
-    found = [source for place in where for source in sources.find(place)]
+    found = [source for place in where for source in corpus_sources.find(place)]
     if not found:
         raise command_line.UsageError(
             f"No pictures in {', '.join(where)}; name a folder, a list, a Parquet file,"
             " tars or a pattern in quotes."
         )
-    entries = zip(found, sources.identify(found), strict=True)
+    entries = zip(found, corpus_sources.identify(found), strict=True)
     return write_entries(path, entries, shard_size, hashes=hashes)
 
 
 def write_entries(
     path: str | os.PathLike[str],
-    entries: Iterable[tuple[sources.Source, str]],
+    entries: Iterable[tuple[corpus_sources.PictureSource, str]],
     shard_size: int,
     *,
     hashes: bool = False,
@@ -166,10 +166,10 @@ def _rows(part, schema: Any, hashes: bool) -> Any:
     return tables.arrow().table(columns, schema=schema)
 
 
-def _hash(source: sources.Source) -> str:
+def _hash(source: corpus_sources.PictureSource) -> str:
     """The SHA-256 of a picture; "" where it cannot be read, which encoding will say."""
-    entry = contents.Entry(0, "", source.uri, source.size, source.place)
+    entry = picture_bytes.Entry(0, "", source.uri, source.size, source.place)
     try:
-        return hashlib.sha256(contents.read(entry)).hexdigest()
+        return hashlib.sha256(picture_bytes.read(entry)).hexdigest()
     except (OSError, ValueError, command_line.Failure):
         return ""

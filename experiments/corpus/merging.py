@@ -44,7 +44,7 @@ def _write_rows(path: pathlib.Path, source: stores.Store, *, has_codes: bool) ->
     about = {
         k: v for k, v in source.about.items() if k not in ("layout", "shard", "format")
     }
-    kept = tables.Layout(**{**vars(layout), "has_codes": has_codes})
+    kept = tables.RowLayout(**{**vars(layout), "has_codes": has_codes})
     schema = kept.schema(about)
     seen: set[str] = set()
     options = {"compression": "zstd", "write_page_checksum": True}
@@ -74,7 +74,7 @@ def _tables(source: stores.Store, *, has_codes: bool) -> Iterator[Any]:
     if source.layout.has_codes or not has_codes:
         yield from source.batches()
         return
-    layout = tables.Layout(**{**vars(source.layout), "has_codes": True})
+    layout = tables.RowLayout(**{**vars(source.layout), "has_codes": True})
     for rows, values, index in source.codes():
         ws = dict(zip(index.tolist(), values, strict=True))
         yield rows.append_column("ws", tables.code_column(ws, len(rows), layout))

@@ -9,14 +9,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from experiments.corpus import contents, flags, layout, manifest, networks, sessions
+from experiments.corpus import (
+    corpus_flags,
+    layout,
+    manifest,
+    network_session,
+    picture_bytes,
+    sessions,
+)
 from experiments.corpus import shards as shards_lib
 from jax_encoder.io import progress
 
 _SECONDS = 30.0
 
 
-def describe(plan: flags.Plan) -> str:
+def describe(plan: corpus_flags.CorpusPlan) -> str:
     """Lists the pictures, encodes some of a shard, and tells what all would take.
 
     Args:
@@ -35,7 +42,7 @@ def describe(plan: flags.Plan) -> str:
         corpus = layout.Corpus(root=root, settings={}, about={}, manifest=found)
         sizes = [e.size for k in range(found.num_shards) for e in found.shard(k)]
         known = [size for size in sizes if size >= 0]
-        session = networks.make(plan, corpus)
+        session = network_session.make(plan, corpus)
         num, seconds = _measure(corpus, session)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     kind = session.layout
@@ -58,7 +65,7 @@ def describe(plan: flags.Plan) -> str:
     return "\n".join(lines)
 
 
-def _manifest(plan: flags.Plan, root: pathlib.Path) -> manifest.Manifest:
+def _manifest(plan: corpus_flags.CorpusPlan, root: pathlib.Path) -> manifest.Manifest:
     """The manifest of the corpus, or of one that is listed for this."""
     own = plan.output / manifest.FILE
     if own.is_file():
@@ -73,7 +80,7 @@ def _measure(corpus: layout.Corpus, session: sessions.Session) -> tuple[int, flo
 
     The first batch, which compiles, does not count where there is a second one.
     """
-    load = functools.partial(contents.load, **session.target)
+    load = functools.partial(picture_bytes.load, **session.target)
     shard = shards_lib.Shard(number=0, entries=corpus.manifest.shard(0))
     marks: list[tuple[int, float]] = []
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

@@ -22,7 +22,7 @@ def _actor(ray: Any, options: dict[str, Any]) -> Any:
     """The class of actors; its body is the only place that imports JAX."""
 
     @ray.remote(**options)
-    class Encoder:
+    class RayEncoder:
         def __init__(self, arguments: Sequence[str]):
             os.environ.pop("JAX_PLATFORMS", None)
             if platforms := os.environ.get("JAX_PLATFORMS_OF_ACTORS"):
@@ -34,7 +34,7 @@ def _actor(ray: Any, options: dict[str, Any]) -> Any:
         def encode(self, shard: int) -> int:
             return self._worker(shard)
 
-    return Encoder
+    return RayEncoder
 
 
 def _options() -> dict[str, Any]:

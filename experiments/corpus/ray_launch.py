@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from experiments.corpus import entry, flags, layout
+from experiments.corpus import corpus_flags, entry, layout
 from experiments.launch import command_line, signals
 
 
-def run(plan: flags.Plan, corpus: layout.Corpus, arguments: Sequence[str]) -> None:
+def run(
+    plan: corpus_flags.CorpusPlan, corpus: layout.Corpus, arguments: Sequence[str]
+) -> None:
     """Runs the driver and waits for it.
 
     Args:

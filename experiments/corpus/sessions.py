@@ -37,7 +37,7 @@ class Session(Protocol):
     """What `shards.encode` needs of whoever computes."""
 
     @property
-    def layout(self) -> tables.Layout:
+    def layout(self) -> tables.RowLayout:
         """Of the rows."""
         ...
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments.corpus import contents, layout, sessions
+from experiments.corpus import layout, picture_bytes, sessions
 from experiments.launch import signals
 from experiments.stores import stores, tables, zarr_codes
 from jax_encoder import __version__
 from jax_encoder.io import files, images, loading
 
-Load = Callable[[contents.Entry], contents.Loaded]
+Load = Callable[[picture_bytes.Entry], picture_bytes.Loaded]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -39,7 +39,7 @@ class Shard:
     """
 
     number: int
-    entries: Sequence[contents.Entry]
+    entries: Sequence[picture_bytes.Entry]
     rows: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
     ws: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
     images: dict[int, bytes] = dataclasses.field(default_factory=dict)
@@ -61,7 +61,7 @@ class Shard:
 
 def read_ahead(
     shard: Shard, load: Load, pool: concurrent.futures.Executor, num: int
-) -> Iterator[tuple[int, contents.Loaded]]:
+) -> Iterator[tuple[int, picture_bytes.Loaded]]:
     """Reads the pictures of a shard in threads; begins at once.
 
     Args:
@@ -80,7 +80,7 @@ def read_ahead(
         for place in itertools.islice(left, count):
             ahead.append((place, pool.submit(load, shard.entries[place])))
 
-    def drain() -> Iterator[tuple[int, contents.Loaded]]:
+    def drain() -> Iterator[tuple[int, picture_bytes.Loaded]]:
         while ahead:
             place, future = ahead.pop(0)
             yield place, future.result()
@@ -92,7 +92,7 @@ def read_ahead(
 
 def encode(
     shard: Shard,
-    loaded: Iterable[tuple[int, contents.Loaded]],
+    loaded: Iterable[tuple[int, picture_bytes.Loaded]],
     session: sessions.Session,
     config: str,
     *,
@@ -107,7 +107,7 @@ def encode(
       config: hash of the settings, for the rows.
       before_last: called once all pictures are read and the last batch is at hand.
     """
-    batch: list[tuple[int, contents.Loaded]] = []
+    batch: list[tuple[int, picture_bytes.Loaded]] = []
     left = len(shard.missing())
     try:
         for place, picture in loaded:
@@ -126,7 +126,7 @@ def encode(
         return
 
 
-def _row(picture: contents.Loaded, session: sessions.Session, config: str) -> dict:
+def _row(picture: picture_bytes.Loaded, session: sessions.Session, config: str) -> dict:
     """A row before anything was computed: a failed one."""
     entry = picture.entry
     return {
@@ -147,7 +147,7 @@ def _row(picture: contents.Loaded, session: sessions.Session, config: str) -> di
 
 def _encode_batch(
     shard: Shard,
-    batch: Sequence[tuple[int, contents.Loaded]],
+    batch: Sequence[tuple[int, picture_bytes.Loaded]],
     session: sessions.Session,
     config: str,
 ) -> None:
@@ -268,7 +268,7 @@ def _write_tar(shard: Shard, corpus: layout.Corpus) -> None:
 
 
 def begin(
-    corpus: layout.Corpus, number: int, kind: tables.Layout, *, is_retry: bool
+    corpus: layout.Corpus, number: int, kind: tables.RowLayout, *, is_retry: bool
 ) -> Shard:
     """A shard with the rows that are known already.
 
@@ -293,7 +293,9 @@ def begin(
     return shard
 
 
-def _adopt(shard: Shard, corpus, path, kind: tables.Layout, *, is_retry: bool) -> None:
+def _adopt(
+    shard: Shard, corpus, path, kind: tables.RowLayout, *, is_retry: bool
+) -> None:
     """Takes over rows that were written before."""
     num, about = tables.describe(path)
     if about.get("config") != corpus.config:
@@ -313,7 +315,7 @@ def _adopt(shard: Shard, corpus, path, kind: tables.Layout, *, is_retry: bool) -
         _adopt_images(shard, corpus)
 
 
-def _codes_of(corpus, rows, accounts, kind: tables.Layout) -> dict[int, np.ndarray]:
+def _codes_of(corpus, rows, accounts, kind: tables.RowLayout) -> dict[int, np.ndarray]:
     if kind.has_codes:
         values, index = tables.codes(rows, kind)
     else:

@@ -5,7 +5,7 @@ from experiments.stores import stores, tables, zarr_codes
 from jax_encoder.io import files
 
 
-def make(corpus: layout.Corpus, kind: tables.Layout) -> None:
+def make(corpus: layout.Corpus, kind: tables.RowLayout) -> None:
     """Makes the folders, and the array of codes where the store has one.
 
     Args:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.corpus import claims as claims_lib
-from experiments.corpus import contents, layout, sessions, shards, stores_setup
+from experiments.corpus import layout, picture_bytes, sessions, shards, stores_setup
 from experiments.launch import signals
 
 NUM_READERS = 4
@@ -120,7 +120,7 @@ class Worker:
         shard = shards.begin(
             self.corpus, number, self.session.layout, is_retry=self.is_retry
         )
-        load = self.load or functools.partial(contents.load, **self.session.target)
+        load = self.load or functools.partial(picture_bytes.load, **self.session.target)
         ahead = 2 * self.session.batch_size + NUM_READERS
         return shard, shards.read_ahead(shard, load, readers, ahead)
 

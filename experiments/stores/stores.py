@@ -37,7 +37,7 @@ class Store:
 
     root: pathlib.Path
     files: tuple[pathlib.Path, ...]
-    layout: tables.Layout
+    layout: tables.RowLayout
     about: dict[str, Any]
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
@@ -111,5 +111,5 @@ def read(path: str | os.PathLike[str]) -> Store:
     if not files:
         raise loading.LoadError(path, "no store of codes: no shard is finished")
     _, about = tables.describe(files[0])
-    layout = tables.Layout.from_json(about["layout"])
+    layout = tables.RowLayout.from_json(about["layout"])
     return Store(root=root, files=tuple(files), layout=layout, about=about)

@@ -1,7 +1,7 @@
 """Rows of encoded pictures as Arrow tables, and Parquet files that appear whole.
 
-A file says of itself what its rows are (`Layout`, configuration, generator); its pages
-carry checksums, so that a flipped bit is an error and not a wrong code.
+A file says of itself what its rows are (`RowLayout`, configuration, generator); its
+pages carry checksums, so that a flipped bit is an error and not a wrong code.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ def arrow() -> Any:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layout:
+class RowLayout:
     """What a row holds besides the picture's account.
 
     Attributes:
@@ -60,7 +60,7 @@ class Layout:
     has_codes: bool = True
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "Layout":
+    def from_json(cls, fields: Mapping[str, Any]) -> "RowLayout":
         """The layout that `dataclasses.asdict` and JSON made `fields` of."""
         as_tuples: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()
@@ -100,7 +100,7 @@ def _seal(content: Mapping[str, Any], schema: Any) -> str:
 def table(
     rows: Sequence[Mapping[str, Any]],
     ws: Mapping[int, np.ndarray],
-    layout: Layout,
+    layout: RowLayout,
     about: Mapping[str, Any],
 ) -> Any:
     """Makes a table.
@@ -126,7 +126,7 @@ def table(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def code_column(ws: Mapping[int, np.ndarray], num: int, layout: Layout) -> Any:
+def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> Any:
     """The column of codes.
 
     Args:
@@ -245,7 +245,7 @@ def _opened(path: str | os.PathLike[str], work: Any) -> Any:
         raise loading.LoadError(path, f"damaged ({reason})") from error
 
 
-def codes(rows: Any, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+def codes(rows: Any, layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
     """The codes of a table.
 
     Args:

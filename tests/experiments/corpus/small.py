@@ -1,6 +1,6 @@
 """A small corpus on disk, without pictures."""
 
-from experiments.corpus import layout, manifest, sources, stores_setup, workers
+from experiments.corpus import layout, stores_setup, workers
 from tests.experiments.corpus import stub
 
 
@@ -28,6 +28,3 @@ def worker(corpus, session=None, name="w", **options):
     return workers.Worker(
         corpus=corpus, session=session, log=workers.Log(path, name), **options
     )
-
-
-__all__ = ["make", "manifest", "sources", "worker"]

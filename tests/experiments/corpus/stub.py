@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
-from experiments.corpus import contents, sessions
+from experiments.corpus import picture_bytes, sessions
 from experiments.stores import tables
 
-LAYOUT = tables.Layout(num_ws=3, w_dim=8, measures=("psnr",))
+LAYOUT = tables.RowLayout(num_ws=3, w_dim=8, measures=("psnr",))
 
 
 class StubSession:
@@ -47,8 +47,10 @@ _TARGET = np.zeros((2, 2, 3), np.float32)
 def load(entry, failing=()):
     """A picture without a file; those in `failing` cannot be read."""
     if entry.id in failing:
-        return contents.Loaded(entry, None, reason="no such file; check the source")
-    return contents.Loaded(entry, _TARGET, num_bytes=1, sha256="0" * 64)
+        return picture_bytes.Loaded(
+            entry, None, reason="no such file; check the source"
+        )
+    return picture_bytes.Loaded(entry, _TARGET, num_bytes=1, sha256="0" * 64)
 
 
 def failing(*ids):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.corpus import claims, layout, leases, reports
+from experiments.corpus import claims, corpus_reports, layout, leases
 from experiments.launch import signals
 from experiments.runs import settings as settings_lib
 from experiments.stores import stores, tables
@@ -58,7 +58,7 @@ def test_a_failed_picture_is_a_row_and_can_be_retried_alone(tmp_path):
     corpus = small.make(tmp_path / "c")
     load = stub.failing("p003", "p019")
     small.worker(corpus, load=load).run(claims.Listed(corpus.todo()))
-    status = reports.Status.of(corpus)
+    status = corpus_reports.CorpusStatus.of(corpus)
     assert status.is_complete
     assert dict(status.reasons) == {"no such file; check the source": 2}
     assert "2 of them failed" in status.sentence()
@@ -69,7 +69,7 @@ def test_a_failed_picture_is_a_row_and_can_be_retried_alone(tmp_path):
     worker.run(claims.Listed(layout.with_failures(corpus)))
     assert session.encoded == ["p003"]
     assert _ids(corpus) == [f"p{k:03d}" for k in range(20)]
-    assert reports.Status.of(corpus).num_failed == 1
+    assert corpus_reports.CorpusStatus.of(corpus).num_failed == 1
     small.worker(corpus, is_retry=True).run(claims.Listed([2]))
     whole = small.make(tmp_path / "whole")
     small.worker(whole).run(claims.Listed(whole.todo()))
@@ -175,7 +175,7 @@ def test_a_full_disk_is_a_sentence_and_costs_one_shard(tmp_path, monkeypatch):
 
 
 def test_zarr_holds_what_parquet_holds(tmp_path):
-    kind = tables.Layout(num_ws=3, w_dim=8, measures=("psnr",), has_codes=False)
+    kind = tables.RowLayout(num_ws=3, w_dim=8, measures=("psnr",), has_codes=False)
     plain = small.make(tmp_path / "plain", num=40, shard_size=16)
     zarr = small.make(tmp_path / "zarr", num=40, shard_size=16, kind=kind)
     load = stub.failing("p002")
@@ -196,9 +196,9 @@ def test_logs_and_metrics_tell_what_was_done(tmp_path):
     events = [json.loads(line) for line in lines]
     assert [e["event"] for e in events] == ["start", "shard", "shard", "end"]
     assert sum(e.get("pictures", 0) for e in events) == 16
-    status = reports.Status.of(corpus)
+    status = corpus_reports.CorpusStatus.of(corpus)
     assert "1 of 3 shards are missing" in status.sentence()
-    reports.write_metrics(corpus, status)
-    text = (corpus.root / reports.METRICS).read_text()
+    corpus_reports.write_metrics(corpus, status)
+    text = (corpus.root / corpus_reports.METRICS).read_text()
     assert "jax_encoder_corpus_pictures_done{" in text
     assert text.count("# TYPE") == 7

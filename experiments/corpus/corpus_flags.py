@@ -94,7 +94,7 @@ GROUPS = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
+class CorpusPlan:
     """What was asked for.
 
     Attributes:
@@ -123,7 +123,7 @@ class Plan:
     engine: str
     share: tuple[int, int] | None
     num_workers: int
-    job: jobs.Job
+    job: jobs.InversionJob
     settings: Mapping[str, Any]
     store: str
     codes_dtype: str
@@ -138,7 +138,7 @@ class Plan:
     ray_address: str | None
 
 
-def plan() -> Plan:
+def plan() -> CorpusPlan:
     """The flags as a plan.
 
     Raises:
@@ -166,7 +166,7 @@ def plan() -> Plan:
     if engine not in ("local", "ray"):
         command_line.refuse([_WORKERS], f"the engine {engine} is one process")
     scorer = _scorer(job)
-    return Plan(
+    return CorpusPlan(
         images=tuple(_IMAGES.value),
         output=output,
         engine=engine,
@@ -207,13 +207,13 @@ def _default_workers() -> int:
     return len(devices) or max(1, len(os.sched_getaffinity(0)) // 2)
 
 
-def _scorer(job: jobs.Job) -> str | None:
+def _scorer(job: jobs.InversionJob) -> str | None:
     if _SCORER.value != "demo":
         return _SCORER.value or None
     return str(resources.DEMO_NETWORKS["vgg"])
 
 
-def _settings(job: jobs.Job, scorer: str | None) -> dict[str, Any]:
+def _settings(job: jobs.InversionJob, scorer: str | None) -> dict[str, Any]:
     """JSON values on which the rows depend; computed without touching a device."""
     try:
         preset = presets.get(job.preset).changed(**job.overrides)

@@ -52,7 +52,7 @@ def _count(path: pathlib.Path) -> Counted:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Status:
+class CorpusStatus:
     """The state of a corpus.
 
     Attributes:
@@ -82,7 +82,7 @@ class Status:
     @classmethod
     def of(
         cls, corpus: layout.Corpus, known: dict[int, Counted] | None = None
-    ) -> "Status":
+    ) -> "CorpusStatus":
         """Looks at the folder.
 
         Args:
@@ -177,7 +177,7 @@ def _rate(counted: list[Counted]) -> float:
 
 
 def write_metrics(
-    corpus: layout.Corpus, status: Status, path: pathlib.Path | None = None
+    corpus: layout.Corpus, status: CorpusStatus, path: pathlib.Path | None = None
 ) -> None:
     """Writes the state for Prometheus's collector of text files.
 
@@ -226,7 +226,7 @@ class Watch:
         if time.monotonic() - self._last < _SECONDS_BETWEEN:
             return
         self._last = time.monotonic()
-        status = Status.of(self._corpus, self._known)
+        status = CorpusStatus.of(self._corpus, self._known)
         if self._bar is None:
             self._shown = status.num_done
             self._bar = progress.Progress(

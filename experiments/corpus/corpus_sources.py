@@ -20,7 +20,7 @@ _MAGIC = "*?["
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Source:
+class PictureSource:
     """Where a picture's bytes lie.
 
     Attributes:
@@ -58,7 +58,7 @@ def is_remote(uri: str) -> bool:
     return "://" in uri
 
 
-def find(where: str) -> Iterator[Source]:
+def find(where: str) -> Iterator[PictureSource]:
     """Lists pictures.
 
     Args:
@@ -77,12 +77,12 @@ def find(where: str) -> Iterator[Source]:
         for uri, size in _matches(where):
             yield from _one(uri, size)
     elif _is_folder(where):
-        yield from (Source(uri, size) for uri, size in _tree(where))
+        yield from (PictureSource(uri, size) for uri, size in _tree(where))
     else:
         yield from _one(where, None)
 
 
-def _one(uri: str, size: int | None) -> Iterator[Source]:
+def _one(uri: str, size: int | None) -> Iterator[PictureSource]:
     """The pictures of one file."""
     extension = os.path.splitext(uri)[1].lower()
     try:
@@ -98,7 +98,7 @@ def _one(uri: str, size: int | None) -> Iterator[Source]:
                 " it, or pack a plain .tar."
             )
         else:
-            yield Source(uri, _size(uri) if size is None else size)
+            yield PictureSource(uri, _size(uri) if size is None else size)
     except (OSError, tarfile.TarError) as error:
         raise command_line.Failure(f"{uri}: cannot be read ({error}).") from error
 
@@ -161,7 +161,7 @@ def open_binary(uri: str) -> Any:
     return system.open(path, "rb")
 
 
-def _list(uri: str) -> Iterator[Source]:
+def _list(uri: str) -> Iterator[PictureSource]:
     """The lines of a list; addresses without a root lie beside it."""
     folder = uri.rpartition("/")[0]
     with open_binary(uri) as file:
@@ -172,16 +172,16 @@ def _list(uri: str) -> Iterator[Source]:
                 continue
             if not (is_remote(where) or where.startswith("/") or not folder):
                 where = f"{folder}/{where}"
-            yield Source(where, name=name.strip())
+            yield PictureSource(where, name=name.strip())
 
 
-def _tar(uri: str) -> Iterator[Source]:
+def _tar(uri: str) -> Iterator[PictureSource]:
     """The pictures of a tar, by their places in it."""
     with open_binary(uri) as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for member in archive:
             if member.isreg() and _is_picture(member.name):
                 name = os.path.splitext(member.name)[0]
-                yield Source(uri, member.size, member.offset_data, name)
+                yield PictureSource(uri, member.size, member.offset_data, name)
 
 
 _ADDRESSES = ("uri", "url", "path", "file", "file_name", "filename")
@@ -204,7 +204,7 @@ def _holds_bytes(schema: Any, name: str) -> bool:
     return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
-def _table(uri: str) -> Iterator[Source]:
+def _table(uri: str) -> Iterator[PictureSource]:
     """The rows of a table."""
     pa = tables.arrow()
     with open_binary(uri) as file:
@@ -227,7 +227,7 @@ def _table(uri: str) -> Iterator[Source]:
             ids = batch.column(named).to_pylist() if named else [""] * len(batch)
             if is_inline:
                 for k, name in enumerate(ids):
-                    yield Source(
+                    yield PictureSource(
                         uri, place=first + k, name=_row_name(uri, first + k, name)
                     )
             else:
@@ -236,7 +236,7 @@ def _table(uri: str) -> Iterator[Source]:
                 ):
                     is_whole = is_remote(where) or where.startswith("/") or not folder
                     place = where if is_whole else f"{folder}/{where}"
-                    yield Source(place, name=str(name or ""))
+                    yield PictureSource(place, name=str(name or ""))
             first += len(batch)
 
 
@@ -247,7 +247,7 @@ def _row_name(uri: str, row: int, name: Any) -> str:
     return f"{stem}/{row:08d}"
 
 
-def identify(found: list[Source]) -> list[str]:
+def identify(found: list[PictureSource]) -> list[str]:
     """Gives every picture a name of its own.
 
     `root/a/0001.png` is called "a/0001"; of those that differ in their extension only,
@@ -285,7 +285,7 @@ def identify(found: list[Source]) -> list[str]:
     return result
 
 
-def _common(found: list[Source]) -> str:
+def _common(found: list[PictureSource]) -> str:
     """The beginning, up to a slash, that all addresses share."""
     whole = [source.uri for source in found if not source.name]
     if not whole:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.corpus import sources
+from experiments.corpus import corpus_sources
 from experiments.launch import command_line
 from experiments.stores import tables
 from jax_encoder.io import folders, images, names
@@ -26,7 +26,7 @@ class Entry:
       id: the picture's name.
       uri: its file.
       size: in bytes when it was listed; -1 where nobody said.
-      place: of `sources.Source`.
+      place: of `corpus_sources.PictureSource`.
       sha256: of its content where that was hashed while listing, else "".
     """
 
@@ -119,8 +119,8 @@ def read(entry: Entry) -> bytes:
     is_row = entry.place >= 0 and entry.uri.lower().endswith(".parquet")
     if is_row:
         return _table(entry.uri).content(entry.place)
-    if sources.is_remote(entry.uri):
-        system, path = sources.filesystem(entry.uri)
+    if corpus_sources.is_remote(entry.uri):
+        system, path = corpus_sources.filesystem(entry.uri)
         if entry.place < 0:
             return system.cat_file(path)
         return system.cat_file(path, entry.place, entry.place + entry.size)
@@ -143,8 +143,8 @@ class _Table:
     """A Parquet file with pictures in it; its last row group is kept."""
 
     def __init__(self, uri: str):
-        self._file = tables.arrow().parquet.ParquetFile(sources.open_binary(uri))
-        self._column = sources.content_column(self._file.schema_arrow) or ""
+        self._file = tables.arrow().parquet.ParquetFile(corpus_sources.open_binary(uri))
+        self._column = corpus_sources.content_column(self._file.schema_arrow) or ""
         metadata = self._file.metadata
         sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.corpus import flags, layout, sessions
+from experiments.corpus import corpus_flags, layout, sessions
 from experiments.editing import readers
 from experiments.launch import command_line, signals
 from experiments.networks import resources
@@ -39,7 +39,7 @@ class NetworkSession:
     """
 
     engine: projector_engine.ProjectorEngine
-    layout: tables.Layout
+    layout: tables.RowLayout
     batch_size: int
     crop: str
     judge_by: verdicts.Table | None = None
@@ -96,7 +96,7 @@ class NetworkSession:
         return "" if self.judge_by is None else verdicts.judge(row, self.judge_by)
 
 
-def make(plan: flags.Plan, corpus: layout.Corpus) -> NetworkSession:
+def make(plan: corpus_flags.CorpusPlan, corpus: layout.Corpus) -> NetworkSession:
     """Loads networks and makes a session.
 
     Args:
@@ -120,7 +120,7 @@ def make(plan: flags.Plan, corpus: layout.Corpus) -> NetworkSession:
     batch_size = -(-job.options.batch_size // engine.multiple) * engine.multiple
     return NetworkSession(
         engine=engine,
-        layout=tables.Layout(
+        layout=tables.RowLayout(
             num_ws=config.num_ws,
             w_dim=config.w_dim,
             dtype=plan.codes_dtype,
@@ -136,7 +136,9 @@ def make(plan: flags.Plan, corpus: layout.Corpus) -> NetworkSession:
     )
 
 
-def _table(job: jobs.Job, corpus: layout.Corpus, engine) -> verdicts.Table | None:
+def _table(
+    job: jobs.InversionJob, corpus: layout.Corpus, engine
+) -> verdicts.Table | None:
     """What to judge by: of the first worker that came, for all others."""
     if job.verdicts == "none" or corpus.manifest.num < verdicts.NUM_PICTURES:
         return None

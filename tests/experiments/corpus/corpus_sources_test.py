@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from experiments.corpus import contents, manifest, sources
+from experiments.corpus import corpus_sources, manifest, picture_bytes
 from experiments.launch import command_line
 
 
@@ -42,7 +42,7 @@ def test_a_tree_is_searched_and_named_by_its_folders(photos, tmp_path):
     entries = _entries(photos, tmp_path)
     assert [e.id for e in entries] == ["a/1", "a/2", "b/1", "b/1_png", "c"]
     assert [e.position for e in entries] == list(range(5))
-    assert all(e.size == len(contents.read(e)) for e in entries)
+    assert all(e.size == len(picture_bytes.read(e)) for e in entries)
     assert len({e.sha256 for e in entries}) == 5
 
 
@@ -54,7 +54,7 @@ def test_a_pattern_takes_what_it_matches(photos, tmp_path):
 def test_a_list_names_pictures_beside_it(photos, tmp_path):
     (photos / "all.txt").write_text("# mine\na/1.png\nc.png\tanna\n\n")
     entries = _entries(photos / "all.txt", tmp_path)
-    assert [(e.id, contents.read(e)) for e in entries] == [
+    assert [(e.id, picture_bytes.read(e)) for e in entries] == [
         ("1", _png(0)),
         ("anna", _png(4)),
     ]
@@ -69,7 +69,7 @@ def test_a_tar_is_read_from_its_middle(photos, tmp_path):
             archive.addfile(member, io.BytesIO(content))
     entries = _entries(f"{tmp_path}/shard-*.tar", tmp_path)
     assert [e.id for e in entries] == ["000", "001"]
-    assert contents.read(entries[1]) == _png(7)
+    assert picture_bytes.read(entries[1]) == _png(7)
 
 
 @pytest.mark.parametrize("is_struct", [True, False])
@@ -80,14 +80,14 @@ def test_a_table_may_hold_the_pictures(tmp_path, is_struct):
     pyarrow.parquet.write_table(table, tmp_path / "t.parquet", row_group_size=2)
     entries = _entries(tmp_path / "t.parquet", tmp_path)
     assert [e.id for e in entries] == list("abcde")
-    assert [contents.read(e) for e in entries] == values
+    assert [picture_bytes.read(e) for e in entries] == values
 
 
 def test_a_table_may_hold_addresses(photos, tmp_path):
     table = pyarrow.table({"url": [str(photos / "c.png"), str(photos / "a/1.png")]})
     pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
     entries = _entries(tmp_path / "t.parquet", tmp_path)
-    assert [contents.read(e) for e in entries] == [_png(4), _png(0)]
+    assert [picture_bytes.read(e) for e in entries] == [_png(4), _png(0)]
 
 
 def test_addresses_of_fsspec_are_read_likewise(photos, tmp_path):
@@ -96,7 +96,7 @@ def test_addresses_of_fsspec_are_read_likewise(photos, tmp_path):
     try:
         entries = _entries("memory://corpus_photos", tmp_path)
         assert [e.id for e in entries] == ["a/1", "a/2", "b/1", "b/1_png", "c"]
-        assert contents.read(entries[0]) == _png(0)
+        assert picture_bytes.read(entries[0]) == _png(0)
         matched = _entries("memory://corpus_photos/*/*.jpg", tmp_path)
         assert [e.uri for e in matched] == [
             "memory:///corpus_photos/a/2.jpg",
@@ -111,9 +111,9 @@ def test_what_cannot_be_read_is_a_reason(photos, tmp_path):
     (first, second, *_) = _entries(photos, tmp_path)
     (photos / "a/1.png").write_bytes(b"no picture at all")
     (photos / "a/2.jpg").unlink()
-    assert "changed since it was listed" in contents.load(first, **options).reason
-    assert "no such file" in contents.load(second, **options).reason
-    whole = contents.load(_entries(photos, tmp_path)[-1], **options)
+    assert "changed since it was listed" in picture_bytes.load(first, **options).reason
+    assert "no such file" in picture_bytes.load(second, **options).reason
+    whole = picture_bytes.load(_entries(photos, tmp_path)[-1], **options)
     assert whole.target is not None
     assert whole.target.shape == (4, 4, 3)
 
@@ -124,11 +124,17 @@ def test_nothing_and_unknown_are_refused(tmp_path):
     with pytest.raises(command_line.Failure, match="cannot be read"):
         manifest.write(tmp_path / "m.parquet", ["none.png"], 3, hashes=False)
     with pytest.raises(command_line.Failure, match="compressed archive"):
-        list(sources.find("x.tar.gz"))
+        list(corpus_sources.find("x.tar.gz"))
 
 
 def test_ids_differ_whatever_the_names():
-    found = [sources.Source(f"/x/{name}") for name in ("a.png", "a.jpg", "b/../a.png")]
-    found += [sources.Source("/y/z", name="a"), sources.Source("/y/z", name="a_jpg")]
-    names = sources.identify(found)
+    found = [
+        corpus_sources.PictureSource(f"/x/{name}")
+        for name in ("a.png", "a.jpg", "b/../a.png")
+    ]
+    found += [
+        corpus_sources.PictureSource("/y/z", name="a"),
+        corpus_sources.PictureSource("/y/z", name="a_jpg"),
+    ]
+    names = corpus_sources.identify(found)
     assert len(set(names)) == len(names)
