@@ -16,7 +16,7 @@ from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
-GeneratorConfig = stylegan3_config.StyleGAN3Config
+StyleGAN3Config = stylegan3_config.StyleGAN3Config
 config_r = stylegan3_config.config_r
 
 
