@@ -183,7 +183,7 @@ class ProjectorConfig:
         if self.noise == "optimize" and not any(t.needs_noises for t in self.terms):
             added.append(term_lib.NoiseRegularizer())
         if self._has_features and not any(t.needs_features for t in self.terms):
-            added.append(term_lib.FeatureDistance())
+            added.append(term_lib.FeatureOffsetPrior())
         return (*self.terms, *added)
 
     @property

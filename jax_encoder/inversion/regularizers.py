@@ -130,7 +130,7 @@ def normalize_noise(noise: jax.Array, *, unbiased: bool = False) -> jax.Array:
     return noise * jnp.where(is_zero, 0.0, scale)
 
 
-def feature_distance(features: jax.Array) -> jax.Array:
+def feature_offset_prior(features: jax.Array) -> jax.Array:
     """Mean squared offset of a feature map (Barbershop, arXiv:2106.01505, Eq. 6).
 
     Args:

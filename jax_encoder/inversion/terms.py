@@ -353,7 +353,7 @@ class NoiseRegularizer(Term):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FeatureDistance(Term):
+class FeatureOffsetPrior(Term):
     """Keeps the feature map of space F near the one that W+ makes.
 
     Attributes:
@@ -370,7 +370,7 @@ class FeatureDistance(Term):
         """Returns the penalties `[N]`."""
         del networks, prepared
         assert rendering.features is not None
-        return regularizers.feature_distance(rendering.features)
+        return regularizers.feature_offset_prior(rendering.features)
 
 
 def _shrink(images: jax.Array, size: int | None) -> jax.Array:

@@ -23,7 +23,7 @@ from jax_encoder.latents import spaces, statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=16, z_dim=8, w_dim=8, channels=(8, 8, 8), num_mapping_layers=2
 )
 CONFIG = config_lib.ProjectorConfig(
@@ -40,7 +40,7 @@ NUM = 3
 
 @pytest.fixture(scope="module")
 def models():
-    generator = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))
     return state.Models(
         generator=generator,
         networks={"lpips": stand_in.random()},
@@ -83,7 +83,7 @@ def test_first_the_rows_move_then_the_map(path):
 def test_the_distance_from_the_start_is_part_of_the_objective(path, models):
     assert CONFIG.names == ("pixel", "lpips", "feature_offset")
     own = dataclasses.replace(
-        CONFIG, terms=(*CONFIG.terms, terms.FeatureDistance(weight=3.0))
+        CONFIG, terms=(*CONFIG.terms, terms.FeatureOffsetPrior(weight=3.0))
     )
     assert own.objective == own.terms
     problem = projector.prepare(models, jnp.zeros((1, 16, 16, 3)), CONFIG)
@@ -119,7 +119,7 @@ def test_the_result_is_rendered_again_from_its_code(models, targets):
 
 def test_spaces_and_terms_that_do_not_go_together_are_refused():
     with pytest.raises(ValueError, match='give space="f"'):
-        dataclasses.replace(CONFIG, space="w+", terms=(terms.FeatureDistance(),))
+        dataclasses.replace(CONFIG, space="w+", terms=(terms.FeatureOffsetPrior(),))
     with pytest.raises(ValueError, match="`feature_start` is a share"):
         dataclasses.replace(CONFIG, feature_start=1.5)
     with pytest.raises(ValueError, match="one row of w per layer"):

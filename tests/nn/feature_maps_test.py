@@ -6,28 +6,28 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jax_encoder.nn import feature_maps, stylegan2, stylegan3
+from jax_encoder.nn import feature_maps, stylegan2, stylegan3, stylegan3_config
 
 SIZES = {"z_dim": 4, "w_dim": 6, "num_mapping_layers": 1}
 
 
 def skip():
-    config = stylegan2.GeneratorConfig(resolution=16, channels=(8, 6, 4), **SIZES)
-    return stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    config = stylegan2.StyleGAN2Config(resolution=16, channels=(8, 6, 4), **SIZES)
+    return stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
 
 
 def residual():
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=16, channels=(8, 6, 4), architecture="resnet", **SIZES
     )
-    return stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
 
 
 def alias_free():
-    config = stylegan3.GeneratorConfig(
+    config = stylegan3_config.StyleGAN3Config(
         resolution=32, num_layers=6, channel_base=256, channel_max=8, **SIZES
     )
-    return stylegan3.Generator(config, rngs=nnx.Rngs(0))
+    return stylegan3.StyleGAN3Generator(config, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module", params=[skip, residual, alias_free])
