@@ -181,7 +181,7 @@ PRESETS = (
     # W+ at first, then what no code says in an offset of a feature map: for details.
     Preset(
         name="feature",
-        source="as Barbershop's FS, arXiv:2106.01505; measured: docs/inversion.md",
+        source="as FS of Barbershop, arXiv:2106.01505",
         config=dataclasses.replace(_SECOND_ORDER, space="f"),
         coarse=(
             Stage(share=0.2, resolution=64),
