@@ -11,8 +11,6 @@ from flax import nnx
 from jax_encoder.inversion import config as config_lib
 from jax_encoder.inversion import (
     driver,
-    inverter,
-    presets,
     projector,
     rendering,
     starts,
@@ -96,25 +94,19 @@ def test_a_saved_state_is_gone_on_with(models, targets, path):
         jax.tree.map(np.testing.assert_array_equal, resumed[-1], path[-1])
 
 
+@pytest.mark.slow
 def test_a_picture_alone_gets_the_same_bits(models, targets, path):
     alone = states(models, targets[1:2])[-1]
     np.testing.assert_array_equal(alone.best.values[0], path[-1].best.values[1])
     np.testing.assert_array_equal(alone.best.features[0], path[-1].best.features[1])
 
 
-def test_the_result_is_rendered_again_from_its_code(models, targets):
-    preset = presets.Preset(name="own", config=CONFIG)
-    inversion = inverter.Inverter(
-        models.generator, preset, models.networks, statistics=models.statistics
-    ).invert(targets)
-    assert inversion.features is not None
-    again = rendering.render(
-        models.generator,
-        jnp.asarray(inversion.ws),
-        features=jnp.asarray(inversion.features),
-    )
-    np.testing.assert_allclose(again, inversion.images, atol=1e-4)
-    assert inversion.first(1).features.shape == (1, 8, 8, 8)
+def test_the_result_is_rendered_again_from_its_code(models, path):
+    last = jax.tree.map(jnp.asarray, path[-1])
+    found = projector.finish(models, last, config=CONFIG)
+    assert found.features is not None
+    again = rendering.render(models.generator, found.ws, features=found.features)
+    np.testing.assert_allclose(again, found.images, atol=1e-4)
 
 
 def test_spaces_and_terms_that_do_not_go_together_are_refused():
