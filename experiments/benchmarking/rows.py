@@ -19,7 +19,7 @@ Programs = dict[Case, list[tuple[workloads.Part, timing.Compiled]]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class TimingOptions:
     """How to measure.
 
     Attributes:
@@ -40,7 +40,7 @@ class Options:
 
 def measure(
     case: Case,
-    options: Options,
+    options: TimingOptions,
     *,
     peaks: Mapping[str, Mapping[str, float]] | None = None,
     reference: Reference | None = None,
