@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 import converters
-from converters.formats import lpips as lpips_format
+from converters.formats import lpips_layouts
 from converters.readers import contents
 from jax_encoder.inversion import rendering
 from jax_encoder.io import loading
@@ -86,7 +86,7 @@ def _lpips(golden: pathlib.Path) -> Check:
     folder = golden / "net_lpips"
     recipe = _module(golden / "recipe.py")
     heads = contents.read(folder / "lpips_lin_vgg.pth").tree
-    network = lpips_format.join(recipe.state_dict(folder, "vgg_trunk"), heads)
+    network = lpips_layouts.join(recipe.state_dict(folder, "vgg_trunk"), heads)
     arrays = loading.read_arrays(folder / "io.npz")
     pair = [
         arrays[f"image{i}_u8"].transpose(0, 2, 3, 1).astype(np.float32) / 127.5 - 1
