@@ -34,7 +34,9 @@ SECTIONS = {
 }
 """Section -> the share of the time after which none of its steps begins."""
 
-_OPTIONS = rows.Options(num_repeats=5, num_steps=5, max_seconds=8.0, with_cache=False)
+_OPTIONS = rows.TimingOptions(
+    num_repeats=5, num_steps=5, max_seconds=8.0, with_cache=False
+)
 _THROUGHPUT_STEPS = (12, 24)
 
 
