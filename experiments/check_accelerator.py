@@ -44,7 +44,7 @@ def main(argv):
 
     seconds = 60.0 * _MINUTES.value
     golden = _GOLDEN.value or pathlib.Path(experiments.__path__[0], "../tests/golden")
-    plan = accelerator.Plan(
+    plan = accelerator.DevicePlan(
         size=_SIZE.value,
         golden=pathlib.Path(golden),
         nvidia=pathlib.Path(_NVIDIA.value).resolve() if _NVIDIA.value else None,
@@ -62,11 +62,11 @@ class _Report:
     """The files of a run, written anew before every step."""
 
     def __init__(self, directory: pathlib.Path):
-        from experiments.benchmarking import accelerator, reports
+        from experiments.benchmarking import accelerator, benchmark_reports
         from jax_encoder.io import files
 
         self._directory, self._running = files.make_directory(directory), ""
-        self._content = reports.describe() | {"outcome": "It was cut off."}
+        self._content = benchmark_reports.describe() | {"outcome": "It was cut off."}
         self._content["sections"] = {name: [] for name in accelerator.SECTIONS}
 
     def save(self, sections, running):

@@ -21,7 +21,7 @@ from experiments.benchmarking import (
     timing,
     workloads,
 )
-from jax_encoder.inversion import inverter
+from jax_encoder.inversion import inverter, presets
 
 SECTIONS = {
     "parity": 0.25,
@@ -41,7 +41,7 @@ _THROUGHPUT_STEPS = (12, 24)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
+class DevicePlan:
     """What to measure.
 
     Attributes:
@@ -76,7 +76,11 @@ class Plan:
 
     def case(self, **fields: Any) -> cases.Case:
         """Returns a case of this size; StyleGAN2's inversion unless said otherwise."""
-        defaults = {"workload": "inversion", "family": "stylegan2", "size": self.size}
+        defaults: dict[str, Any] = {
+            "workload": "inversion",
+            "family": "stylegan2",
+            "size": self.size,
+        }
         return cases.Case(**(defaults | fields))
 
     def others(self) -> list[cases.Case]:
@@ -105,7 +109,7 @@ class Step:
     run: Callable[[Mapping[str, Any]], dict[str, Any] | list[dict[str, Any]]]
 
 
-def steps(plan: Plan) -> Iterator[Step]:
+def steps(plan: DevicePlan) -> Iterator[Step]:
     """Yields all measurements in their order."""
     programs: rows.Programs = {}
     yield from _parity(plan)
@@ -120,7 +124,7 @@ def steps(plan: Plan) -> Iterator[Step]:
     yield Step(section="profile", name="profile", run=lambda _: _profile(plan))
 
 
-def _parity(plan: Plan) -> Iterator[Step]:
+def _parity(plan: DevicePlan) -> Iterator[Step]:
     check = functools.cache(lambda name: parity.check(name, plan.golden))
     for name, setting in itertools.product(parity.NAMES, parity.SETTINGS):
         if name == "lpips" and setting[0] != "float32":
@@ -133,7 +137,7 @@ def _parity(plan: Plan) -> Iterator[Step]:
         yield Step(section="parity", name=f"{name} {dtype} {precision}", run=run)
 
 
-def _peak(plan: Plan) -> dict[str, Any]:
+def _peak(plan: DevicePlan) -> dict[str, Any]:
     side = None if plan.size == "full" else 256
     num_bytes = None if plan.size == "full" else 1 << 20
     flops = {dtype: peaks.measure(dtype, side=side) for dtype in cases.DTYPES}
@@ -160,7 +164,7 @@ def _timed(
     return Step(section=section, name=f"{case.name} {who}".strip(), run=run)
 
 
-def _peers(plan: Plan, programs: rows.Programs) -> Iterator[Step]:
+def _peers(plan: DevicePlan, programs: rows.Programs) -> Iterator[Step]:
     """PyTorch's rows: beside ours in turn, in this process and on this device."""
     try:
         from experiments.benchmarking.peers import nvidia_checkout, torch_peers
@@ -191,30 +195,31 @@ def _missing(section: str, why: str) -> Step:
     return Step(section=section, name=section, run=lambda _: {"skipped": why})
 
 
-def _throughput(plan: Plan) -> dict[str, Any]:
+def _throughput(plan: DevicePlan) -> dict[str, Any]:
     """Pictures per hour of `default`, from inversions of two lengths."""
     side, batch = plan.sides[0], plan.batches[1]
     generator = networks.generator("stylegan2", side, plan.size)
+    preset = presets.get("default")
     whole = inverter.Inverter(
         generator,
+        preset,
         networks={"lpips": networks.distance(plan.size)},
         batch_size=batch,
     )
     targets = np.tanh(np.random.default_rng(0).normal(size=(batch, side, side, 3)))
     seconds = {}
     for num in _THROUGHPUT_STEPS:
-        preset = whole.preset.changed(num_steps=num)
-        one = dataclasses.replace(whole, preset=preset)
+        one = dataclasses.replace(whole, preset=preset.changed(num_steps=num))
         one.invert(targets.astype(np.float32))  # Compiles.
         start = time.perf_counter()
         one.invert(targets.astype(np.float32))
         seconds[num] = time.perf_counter() - start
     few, many = _THROUGHPUT_STEPS
     slope = max(seconds[many] - seconds[few], 1e-9) / (many - few)
-    total = whole.preset.config.num_steps
+    total = preset.config.num_steps
     whole_run = seconds[few] + slope * (total - few)
     return {
-        "preset": whole.preset.name,
+        "preset": preset.name,
         "resolution": side,
         "batch": batch,
         "evaluations": total,
@@ -224,7 +229,7 @@ def _throughput(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _profile(plan: Plan) -> list[dict[str, Any]]:
+def _profile(plan: DevicePlan) -> list[dict[str, Any]]:
     case = plan.case(resolution=plan.sides[0])
     (part,) = workloads.build(case, num_steps=2)
     program = timing.compile_program(part.fn, part.args, with_cache=False)

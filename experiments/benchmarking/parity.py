@@ -8,7 +8,7 @@ may round the factors (TF32, bfloat16 passes), which shows here as a larger erro
 import dataclasses
 import importlib.util
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -111,7 +111,7 @@ def _module(path: pathlib.Path) -> Any:
     return module
 
 
-def measure(checked: Check, dtype: str, precision: str, limit: float) -> Mapping:
+def measure(checked: Check, dtype: str, precision: str, limit: float) -> dict[str, Any]:
     """Computes a network and compares it.
 
     Args:
