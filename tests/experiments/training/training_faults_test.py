@@ -43,7 +43,9 @@ def note(job, log, step, weight):
 @pytest.fixture
 def log(job, monkeypatch):
     monkeypatch.setattr(
-        training_stages.evaluation, "samples", lambda *_, **__: [np.zeros((8, 4, 4, 3))]
+        training_stages.generator_evaluation,
+        "samples",
+        lambda *_, **__: [np.zeros((8, 4, 4, 3))],
     )
     return training_log.TrainingLog(job.output / "adversarial")
 
