@@ -236,7 +236,8 @@ def report(
         "skipped": list(job.skipped),
     }
     reports.write_summary(job.output, rows, about)
-    title = f"{job.preset}, {engine.details['space'].upper()}, {engine.num_steps} steps"
+    effort = f"{engine.num_steps} steps" if engine.num_steps else "one pass"
+    title = f"{job.preset}, {engine.details['space'].upper()}, {effort}"
 
     def fit(image):
         target = images.fit(image, engine.resolution, job.options.crop)
@@ -246,6 +247,7 @@ def report(
     reporting.attempt(
         "contact_sheet.png", reports.write_contact_sheet, job.output, rows, fit, title
     )
-    reporting.attempt(
-        "loss_curves.png", reports.write_loss_curves, job.output, rows, title
-    )
+    if engine.num_steps:
+        reporting.attempt(
+            "loss_curves.png", reports.write_loss_curves, job.output, rows, title
+        )

@@ -178,12 +178,12 @@ PRESETS = (
         source="measured: BUILD.md, `python -m experiments.compare_presets`",
         config=dataclasses.replace(_SECOND_ORDER, space="w_n+"),
     ),
-    # The encoder's codes: the one step sees nothing better than where it starts.
+    # The encoder's codes, as they are.
     Preset(
         name="encoder",
         source="learnt starts: jax_encoder/assets/avatars_encoder/README.md",
         start="encoder",
-        config=ProjectorConfig(space="w+", num_steps=1, terms=(terms.Pixel(),)),
+        config=ProjectorConfig(space="w+", num_steps=0, terms=(terms.Pixel(),)),
     ),
     # 30 evaluations from there; the card of the demo's encoder has what they gain.
     Preset(
