@@ -19,7 +19,7 @@ import pathlib
 import jax
 from absl import flags
 
-from experiments.benchmarking import cases, peaks, plain, reports, rows
+from experiments.benchmarking import benchmark_reports, cases, peaks, plain, rows
 from experiments.launch import command_line, flag_types
 from jax_encoder.io import files
 from jax_encoder.ops import backends
@@ -74,7 +74,7 @@ def main(argv):
     _check_without()
     reference = rows.load_reference(_REFERENCE.value) if _REFERENCE.value else None
     others = _read(_COMPARE.value) if _COMPARE.value else None
-    options = rows.Options(
+    options = rows.TimingOptions(
         num_repeats=_REPEATS.value,
         num_steps=_STEPS.value,
         max_seconds=_MAX_SECONDS.value,
@@ -91,8 +91,8 @@ def main(argv):
             measured.append(row)
             print(f"{case.name}: {row['seconds']:.4g} s", flush=True)
     if others:
-        measured = reports.compare(measured, others)
-    print(reports.table(measured))
+        measured = benchmark_reports.compare(measured, others)
+    print(benchmark_reports.table(measured))
     if _OUTPUT_DIR.value:
         _write(pathlib.Path(_OUTPUT_DIR.value), measured, peak)
     return 0
@@ -147,7 +147,7 @@ def _read(path: str) -> list[dict]:
 
 def _write(directory: pathlib.Path, measured, peak) -> None:
     report = {
-        **reports.describe(),
+        **benchmark_reports.describe(),
         "formulations": _FORMULATIONS.value,
         "reference": _REFERENCE.value,
         "without": _WITHOUT.value,
@@ -158,7 +158,7 @@ def _write(directory: pathlib.Path, measured, peak) -> None:
     files.make_directory(directory)
     files.write_json(directory / "benchmark.json", report)
     for axis in ("resolution", "batch"):
-        reports.plot(measured, directory / f"benchmark_{axis}.png", axis)
+        benchmark_reports.plot(measured, directory / f"benchmark_{axis}.png", axis)
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def main(argv):
     path = path_length.PathLengthConfig(
         space=_SPACE.value, sampling=_SAMPLING.value, crop=_CROP.value
     )
-    options = evaluation.Options(
+    options = evaluation.EvaluationOptions(
         images=_IMAGES.value,
         references=_REFERENCES.value,
         resolution=_RESOLUTION.value,

@@ -20,11 +20,11 @@ import sys
 
 from absl import flags
 
-from experiments.editing import finding, finding_task
+from experiments.editing import direction_finding, finding_task
 from experiments.launch import command_line, flag_types
-from experiments.networks import sampling
+from experiments.networks import seed_pictures
 
-_METHOD = flags.DEFINE_enum("method", "regression", finding.METHODS, "How.")
+_METHOD = flags.DEFINE_enum("method", "regression", direction_finding.METHODS, "How.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "directions", "Where to write.")
 _GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint.")
 _SCORER = flags.DEFINE_string("scorer", None, "Bundle or checkpoint that scores.")
@@ -74,8 +74,8 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     if bool(_SCORES.value) and not _CODES.value:
         raise command_line.UsageError("--scores needs the --codes that were scored.")
-    layers = sampling.parse_numbers(_LAYERS.value) if _LAYERS.value else None
-    task = finding_task.Task(
+    layers = seed_pictures.parse_numbers(_LAYERS.value) if _LAYERS.value else None
+    task = finding_task.FindingTask(
         method=_METHOD.value,
         generator=_GENERATOR.value,
         scorer=_SCORER.value,

@@ -59,7 +59,7 @@ _SET = flags.DEFINE_multi_string(
     [],
     "An option of the training, such as --set=batch_size=4, --set=weights.lpips=0.5,"
     " --set=optimizer.name=adam, --set=progressive_start=20000, --set=dtype=bfloat16;"
-    " see `EncoderConfig` in jax_encoder/training/encoders.py.",
+    " see `EncoderConfig` in jax_encoder/training/encoder_training.py.",
 )
 
 
@@ -78,8 +78,8 @@ def main(argv):
     return 0
 
 
-def _job() -> encoder_stages.Job:
-    return encoder_stages.Job(
+def _job() -> encoder_stages.EncoderJob:
+    return encoder_stages.EncoderJob(
         output=pathlib.Path(_OUTPUT_DIR.value),
         preset=_PRESET.value,
         backbone=_BACKBONE.value,

@@ -20,11 +20,13 @@ from absl import flags
 from experiments.launch import command_line, flag_types, signals
 from experiments.training import training_measures, training_stages
 from jax_encoder.io import files, locks
-from jax_encoder.training import gan, presets
+from jax_encoder.training import gan, gan_presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _DATA = flags.DEFINE_string("data", "faces", '"faces" (rendered), or a folder.')
-_PRESET = flags.DEFINE_enum("preset", "auto", presets.NAMES, "Published configuration.")
+_PRESET = flags.DEFINE_enum(
+    "preset", "auto", gan_presets.NAMES, "Published configuration."
+)
 _RESOLUTION = flag_types.define_integer(
     "resolution", 64, "Side, a power of two.", 8, 2048
 )
@@ -111,7 +113,7 @@ def main(argv):
         "augmentation": _AUGMENTATION.value,
         "dtype": _DTYPE.value,
     }
-    job = training_stages.Job(
+    job = training_stages.GANJob(
         output=pathlib.Path(_OUTPUT_DIR.value),
         data=_DATA.value,
         preset=_PRESET.value,
@@ -126,7 +128,7 @@ def main(argv):
         log_every=_LOG_EVERY.value,
         measure_every=_MEASURE_EVERY.value,
         num_fid=_NUM_FID.value,
-        networks=training_measures.Networks(
+        networks=training_measures.MeasuringNetworks(
             inception=_INCEPTION.value, vgg=_VGG.value, lpips=_LPIPS.value
         ),
         seed=_SEED.value,

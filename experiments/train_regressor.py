@@ -23,7 +23,7 @@ from absl import flags
 from experiments.launch import command_line, flag_types, signals
 from experiments.training import regressor_stages
 from jax_encoder.io import files, locks
-from jax_encoder.training import optimizers, regressors
+from jax_encoder.training import regressor_training, weight_optimizers
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _TASK = flags.DEFINE_enum(
@@ -39,11 +39,13 @@ _ATTRIBUTES = flags.DEFINE_list("attributes", [], "Of rendered faces, by name.")
 _IDENTITY = flags.DEFINE_string(
     "identity", None, "The network that makes descriptors. Default: the demo's."
 )
-_LOSS = flags.DEFINE_enum("loss", None, regressors.LOSSES, "Default: as published.")
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", optimizers.NAMES, "Name.")
+_LOSS = flags.DEFINE_enum(
+    "loss", None, regressor_training.LOSSES, "Default: as published."
+)
+_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", weight_optimizers.NAMES, "Name.")
 _RATE = flag_types.define_number("learning_rate", 1e-3, "The largest.")
 _SCHEDULE = flags.DEFINE_enum(
-    "schedule", "one_cycle", optimizers.SCHEDULES, "Of the learning rate."
+    "schedule", "one_cycle", weight_optimizers.SCHEDULES, "Of the learning rate."
 )
 _NUM_STEPS = flag_types.define_integer("num_steps", 30_000, "Steps.", 1)
 _BATCH_SIZE = flag_types.define_integer("batch_size", 32, "Examples per step.", 1)
@@ -66,7 +68,7 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     signals.name_remedy("; the same command goes on from where it stopped")
     try:
-        job = regressor_stages.Job(
+        job = regressor_stages.RegressorJob(
             output=pathlib.Path(_OUTPUT_DIR.value),
             task=_TASK.value,
             backbone=_BACKBONE.value,
@@ -76,7 +78,7 @@ def main(argv):
             attributes=tuple(_ATTRIBUTES.value),
             identity=_IDENTITY.value,
             loss=_LOSS.value,
-            optimizer=optimizers.OptimizerConfig(
+            optimizer=weight_optimizers.OptimizerConfig(
                 name=_OPTIMIZER.value,
                 learning_rate=_RATE.value,
                 schedule=_SCHEDULE.value,

@@ -36,7 +36,7 @@ _COLOR = flags.DEFINE_enum(
 )
 
 
-def settings() -> photographs.Settings | None:
+def settings() -> photographs.AlignmentSettings | None:
     """The flags as settings; None without --align.
 
     Raises:
@@ -56,7 +56,7 @@ def settings() -> photographs.Settings | None:
         raise command_line.UsageError(
             f"--face is largest, all or a number from 0, got {face!r}."
         )
-    return photographs.Settings(
+    return photographs.AlignmentSettings(
         method=_ALIGN.value,
         landmarks=_LANDMARKS.value,
         face=face,
@@ -64,7 +64,7 @@ def settings() -> photographs.Settings | None:
     )
 
 
-def paste_options() -> pasting.Options:
+def paste_options() -> pasting.PastingOptions:
     """How renderings are pasted back."""
     mask = masks.Mask(shape=_MASK.value)
-    return pasting.Options(mask=mask, color=_COLOR.value)
+    return pasting.PastingOptions(mask=mask, color=_COLOR.value)

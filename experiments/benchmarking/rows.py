@@ -16,7 +16,7 @@ Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class TimingOptions:
     """How to measure.
 
     Attributes:
@@ -37,7 +37,7 @@ class Options:
 
 def measure(
     case: Case,
-    options: Options,
+    options: TimingOptions,
     *,
     peaks: Mapping[str, Mapping[str, float]] | None = None,
     reference: Reference | None = None,

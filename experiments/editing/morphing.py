@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from experiments.editing import editing_run, pasting
+from experiments.editing import edit_pasting, editing_run
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import interpolation
 from jax_encoder.io import contact_sheet, films, images
@@ -63,7 +63,7 @@ class Morph:
         bare = dataclasses.replace(codes[0], arrays={}, difference=None)
         for picture in self.renderer.pictures(self.renderer.ws(bare, path), bare):
             shown = (
-                pasting.paste(bare, picture, self.photographs)
+                edit_pasting.paste(bare, picture, self.photographs)
                 if (self.paste_back)
                 else picture
             )

@@ -24,7 +24,7 @@ _EXTENSIONS = (".npz", ".npy", ".png")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class BatchOptions:
     """How to run.
 
     Attributes:
@@ -60,7 +60,7 @@ def invert(
     paths: Sequence[pathlib.Path],
     output: pathlib.Path,
     engine: engines.Engine,
-    options: Options,
+    options: BatchOptions,
     reporter: progress.Progress | None = None,
     *,
     named: Mapping[pathlib.Path, str] | None = None,
@@ -333,7 +333,7 @@ class _Run:
             self.reporter.say(f"There will be no films: {error}")
 
     def _write(
-        self, picture: _Picture, index, outcome: engines.Outcome, losses, seconds
+        self, picture: _Picture, index, outcome: engines.EngineOutcome, losses, seconds
     ):
         """Writes one picture's files and its row."""
         if not np.isfinite(outcome.ws[index]).all():

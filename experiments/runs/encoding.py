@@ -35,7 +35,7 @@ ALIGNED = "aligned"
 """The folder, in a run's own, of the pictures that were aligned for it."""
 
 
-def run(job: jobs.Job) -> list[dict[str, Any]]:
+def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
     """Inverts the pictures and writes codes, reconstructions, films and reports.
 
     Args:
@@ -83,7 +83,7 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
     return rows
 
 
-def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
+def make_engine(job: jobs.InversionJob) -> projector_engine.ProjectorEngine:
     """Loads everything that a job names.
 
     Args:
@@ -118,7 +118,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
         else None,
         chunk=job.chunk,
     )
-    task = starting.Task(
+    task = starting.StartingTask(
         models=engine.batch.models,
         config=preset.config,
         seed=job.seed,
@@ -151,11 +151,11 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
     )
 
 
-def _alignment_settings(job: jobs.Job) -> dict[str, Any]:
+def _alignment_settings(job: jobs.InversionJob) -> dict[str, Any]:
     return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
 
 
-def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
+def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
     """The perceptual networks of a preset, and the one that measures the results."""
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
@@ -169,10 +169,10 @@ def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
-def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
+def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotographs:
     """The pictures to invert, and where they lie in their photographs."""
     if job.alignment is None:
-        return photographs.Outcome(
+        return photographs.AlignedPhotographs(
             pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
         )
     if any(path.parent.resolve() == job.output.resolve() for path in job.paths):
@@ -203,7 +203,7 @@ def _solver(
 
 
 def _aligned_names(
-    job: jobs.Job, outcome: photographs.Outcome
+    job: jobs.InversionJob, outcome: photographs.AlignedPhotographs
 ) -> dict[pathlib.Path, str]:
     """The names of aligned pictures; photographs without a face keep their own."""
     aligned = [path for path in outcome.pictures if path not in job.names]
@@ -212,8 +212,8 @@ def _aligned_names(
 
 
 def _refused(
-    job: jobs.Job,
-    outcome: photographs.Outcome,
+    job: jobs.InversionJob,
+    outcome: photographs.AlignedPhotographs,
     engine: projector_engine.ProjectorEngine,
 ) -> dict[str, str]:
     """Pictures without a face, or without a code to start from where each needs one."""
@@ -222,7 +222,7 @@ def _refused(
         for path, reason in outcome.refused.items()
         if path in outcome.pictures
     }
-    if isinstance(engine.start, starting.Codes):
+    if isinstance(engine.start, starting.StartingCodes):
         own = [job.names[path] for path in outcome.pictures]
         refused |= engine.start.refused([name for name in own if name not in refused])
     return refused
@@ -234,7 +234,7 @@ def _as_flags(text: str) -> str:
 
 
 def report(
-    job: jobs.Job,
+    job: jobs.InversionJob,
     engine: engines.Engine,
     rows: Sequence[Mapping[str, Any]],
     seconds: float,

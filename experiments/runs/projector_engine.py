@@ -115,7 +115,7 @@ class ProjectorEngine:
 
     def finish(
         self, targets: np.ndarray, state: batch_inverter.InverterState, num: int
-    ) -> engines.Outcome:
+    ) -> engines.EngineOutcome:
         """The codes, reconstructions and measures."""
         found = self.inverter.finish(targets, state, labels=self.label).first(num)
         attachments = {}
@@ -131,7 +131,7 @@ class ProjectorEngine:
         if found.colors is not None:
             arrays["colors"] = found.colors
         arrays |= {f"noise_{i:02d}": x for i, x in enumerate(found.noises)}
-        return engines.Outcome(
+        return engines.EngineOutcome(
             ws=found.ws,
             images=found.images,
             measures=found.measures,

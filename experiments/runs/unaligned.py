@@ -87,7 +87,7 @@ def make(
       ValueError: the generator has no transform.
     """
     generator = engine.inverter.models.generator
-    if not isinstance(generator, stylegan3.Generator):
+    if not isinstance(generator, stylegan3.StyleGAN3Generator):
         raise ValueError(
             "`unaligned`: only StyleGAN3 can move its own picture, and this is"
             f" {generator.config.family}; leave it out, and the photographs are aligned"

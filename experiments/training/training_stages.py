@@ -16,16 +16,16 @@ from experiments.networks import resources
 from experiments.runs import settings
 from experiments.training import training_log, training_measures
 from jax_encoder import io
-from jax_encoder.avatars import faces, mapping_lessons, regression, rendered
+from jax_encoder.avatars import face_rendering, mapping_lessons, regression, rendered
 from jax_encoder.io import bundles, files, finite
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import (
     checkpoints,
-    evaluation,
     fakes,
     gan,
-    presets,
+    gan_presets,
+    generator_evaluation,
     replication,
     sources,
 )
@@ -34,7 +34,7 @@ _NUM_SHOWN = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class GANJob:
     """What to train; see the flags of `experiments.train_gan`."""
 
     output: pathlib.Path
@@ -51,11 +51,13 @@ class Job:
     log_every: int = 50
     measure_every: int | None = None
     num_fid: int = 2000
-    networks: training_measures.Networks = training_measures.Networks()
+    networks: training_measures.MeasuringNetworks = (
+        training_measures.MeasuringNetworks()
+    )
     seed: int = 0
 
 
-def run(job: Job) -> stylegan2.Generator:
+def run(job: GANJob) -> stylegan2.StyleGAN2Generator:
     """Runs the stages that are not done, and writes the bundle `generator`.
 
     Raises:
@@ -65,7 +67,9 @@ def run(job: Job) -> stylegan2.Generator:
       ValueError: settings that make no sense.
     """
     _claim(job)
-    preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
+    preset = gan_presets.preset(
+        job.preset, job.resolution, num_devices=jax.device_count()
+    )
     channels = {"image_channels": job.image_channels}
     preset = dataclasses.replace(
         preset,
@@ -75,7 +79,7 @@ def run(job: Job) -> stylegan2.Generator:
     )
     key = jax.random.key(job.seed)
     source = _source(job, key)
-    judge = training_measures.Judge(
+    judge = training_measures.GeneratorMeasures(
         job.networks, source, job.resolution, num=job.num_fid
     )
     generator = _initial(job, preset)
@@ -92,11 +96,13 @@ def run(job: Job) -> stylegan2.Generator:
     return generator
 
 
-def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
+def _initial(
+    job: GANJob, preset: gan_presets.GANPreset
+) -> stylegan2.StyleGAN2Generator:
     if job.start is None:
-        return stylegan2.Generator(preset.generator, rngs=nnx.Rngs(job.seed))
+        return stylegan2.StyleGAN2Generator(preset.generator, rngs=nnx.Rngs(job.seed))
     generator = resources.load(job.start, "generator").network
-    if not isinstance(generator, stylegan2.Generator):
+    if not isinstance(generator, stylegan2.StyleGAN2Generator):
         raise ValueError(f"{job.start} is no StyleGAN2 generator.")
     if generator.config.resolution != job.resolution:
         raise ValueError(
@@ -111,7 +117,7 @@ def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
     return generator
 
 
-def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
+def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generator:
     """Teaches the mapping, then the synthesis coarse to fine."""
     config = regression.RegressionConfig(
         batch_size=preset.training.batch_size,
@@ -150,7 +156,7 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
             generator.config.z_dim,
             config.mixing_probability,
         )
-        targets = faces.render(attributes, job.resolution)
+        targets = face_rendering.render(attributes, job.resolution)
         side = _side(done / config.num_steps, job.resolution)
         state, loss = step(
             state, generator, z, cutoff, targets, config=config, resolution=side
@@ -171,8 +177,10 @@ def _side(progress: float, resolution: int) -> int:
     return max(resolution // 2, 8) if progress < 0.3 else resolution
 
 
-def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Generator:
-    discriminator = stylegan2_discriminator.Discriminator(
+def _adversarial(
+    job, generator, preset, key, source, judge
+) -> stylegan2.StyleGAN2Generator:
+    discriminator = stylegan2_discriminator.StyleGAN2Discriminator(
         preset.discriminator, rngs=nnx.Rngs(job.seed + 1)
     )
     config = preset.training
@@ -199,7 +207,7 @@ def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Genera
 
 
 def _lessons(
-    job, generator, config: gan.GanConfig, key, sharding
+    job, generator, config: gan.GANConfig, key, sharding
 ) -> Callable[[int], fakes.Lesson | None]:
     """Returns what draws the lesson of a step, or None where none is given."""
     shape = (config.batch_size, generator.config.z_dim)
@@ -211,7 +219,7 @@ def _lessons(
         if not config.lesson_weight or step < config.head_start:
             return None
         z = jax.random.normal(jax.random.fold_in(lesson_key, step), shape)
-        targets = faces.render(people(z), job.resolution)
+        targets = face_rendering.render(people(z), job.resolution)
         return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
 
     return lesson
@@ -240,7 +248,7 @@ def _note(job, log, judge, state, generator, num_steps) -> None:
         if is_saved:
             # Checked before anything is drawn from it.
             _check_weights(log, state, done)
-            pictures = evaluation.samples(
+            pictures = generator_evaluation.samples(
                 generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
             )
             log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
@@ -288,14 +296,14 @@ def _measure(log, judge, generator, step: int) -> None:
     print(log.measures(step, shown), flush=True)
 
 
-def _is_measured(job: Job, done: int, is_last: bool) -> bool:
+def _is_measured(job: GANJob, done: int, is_last: bool) -> bool:
     every = job.measure_every
     if every is None:
         every = 4 * job.checkpoint_every
     return bool(job.num_fid and every) and (done % every == 0 or is_last)
 
 
-def _source(job: Job, key: jax.Array) -> sources.Source:
+def _source(job: GANJob, key: jax.Array) -> sources.Source:
     if job.data == "faces":
         return rendered.source(jax.random.fold_in(key, 17), job.resolution)
     say = functools.partial(print, file=sys.stderr, flush=True)
@@ -304,7 +312,7 @@ def _source(job: Job, key: jax.Array) -> sources.Source:
     )
 
 
-def _claim(job: Job) -> None:
+def _claim(job: GANJob) -> None:
     """Notes the settings in the directory, or compares them with those noted there."""
     free = ("output", "num_steps", "checkpoint_every", "log_every", "measure_every")
     now = {k: v for k, v in dataclasses.asdict(job).items() if k not in free}
@@ -313,7 +321,7 @@ def _claim(job: Job) -> None:
     settings.claim(job.output, now, "a training")
 
 
-def _provenance(job: Job) -> dict[str, Any]:
+def _provenance(job: GANJob) -> dict[str, Any]:
     made = dataclasses.asdict(job)
     for name in ("output", "networks", "measure_every", "num_fid"):
         made.pop(name)

@@ -151,7 +151,7 @@ class BatchInverter:
             )
 
     @functools.cached_property
-    def _pools(self) -> dict[str, starts.Pool]:
+    def _pools(self) -> dict[str, starts.SeedPool]:
         return {}
 
     def iterate(

@@ -21,7 +21,7 @@ Noise = noise_maps.Noise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class StyleGAN2Config:
     """The architecture of a StyleGAN2 generator.
 
     Attributes:
@@ -103,7 +103,7 @@ class GeneratorConfig:
         return self.architecture == "skip" or resolution == self.resolution
 
 
-class SynthesisLayer(nnx.Module):
+class StyleGAN2SynthesisLayer(nnx.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU (Figure 2d).
 
     Attributes:
@@ -119,7 +119,7 @@ class SynthesisLayer(nnx.Module):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: StyleGAN2Config,
         num_in: int,
         num_out: int,
         resolution: int,
@@ -161,10 +161,10 @@ class SynthesisLayer(nnx.Module):
         )
 
 
-class ToRGB(nnx.Module):
+class StyleGAN2ToRGB(nnx.Module):
     """Modulated 1x1 convolution to RGB, without demodulation."""
 
-    def __init__(self, config: GeneratorConfig, num_in: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, num_in: int, *, rngs: nnx.Rngs):
         shape = (1, 1, num_in, config.image_channels)
         self.affine = layers.FullyConnected(
             config.w_dim, num_in, bias_init=1.0, rngs=rngs
@@ -182,7 +182,7 @@ class ToRGB(nnx.Module):
         return activation.bias_act(y, self.bias[...], clamp=self.clamp)
 
 
-class SynthesisBlock(nnx.Module):
+class StyleGAN2SynthesisBlock(nnx.Module):
     """The layers of one resolution.
 
     Attributes:
@@ -193,7 +193,7 @@ class SynthesisBlock(nnx.Module):
       skip: the residual connection; architecture "resnet" only.
     """
 
-    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, resolution: int, *, rngs: nnx.Rngs):
         index = config.resolutions.index(resolution)
         num_in, num_out = config.channels[max(index - 1, 0)], config.channels[index]
         self.is_first = resolution == 4
@@ -203,14 +203,14 @@ class SynthesisBlock(nnx.Module):
         if self.is_first:
             self.const = nnx.Param(rngs.params.normal((4, 4, num_out)))
         else:
-            self.conv0 = SynthesisLayer(
+            self.conv0 = StyleGAN2SynthesisLayer(
                 config, num_in, num_out, resolution, up=True, rngs=rngs
             )
-        self.conv1 = SynthesisLayer(
+        self.conv1 = StyleGAN2SynthesisLayer(
             config, num_out, num_out, resolution, up=False, rngs=rngs
         )
         if self.has_torgb:
-            self.torgb = ToRGB(config, num_out, rngs=rngs)
+            self.torgb = StyleGAN2ToRGB(config, num_out, rngs=rngs)
         if self.has_skip:
             self.skip = layers.Conv2d(
                 num_in, num_out, 1, use_bias=False, up=True, taps=config.taps, rngs=rngs
@@ -257,13 +257,13 @@ class SynthesisBlock(nnx.Module):
         return x, image
 
 
-class SynthesisNetwork(nnx.Module):
+class StyleGAN2SynthesisNetwork(nnx.Module):
     """`ws -> images`."""
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, *, rngs: nnx.Rngs):
         self.config = config
         for resolution in config.resolutions:
-            block = SynthesisBlock(config, resolution, rngs=rngs)
+            block = StyleGAN2SynthesisBlock(config, resolution, rngs=rngs)
             setattr(self, f"b{resolution}", block)
 
     def __call__(
@@ -350,7 +350,7 @@ class SynthesisNetwork(nnx.Module):
             yield resolution, x, image
 
 
-class Generator(nnx.Module):
+class StyleGAN2Generator(nnx.Module):
     """A StyleGAN2 generator: mapping, synthesis and the mean latent.
 
     Attributes:
@@ -360,11 +360,11 @@ class Generator(nnx.Module):
       w_avg: `[w_dim]`, the mean of w.
     """
 
-    config_class = GeneratorConfig
+    config_class = StyleGAN2Config
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, *, rngs: nnx.Rngs):
         self.config = config
-        self.mapping = mapping.MappingNetwork(
+        self.mapping = mapping.StyleGAN2MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
             w_dim=config.w_dim,
@@ -374,5 +374,5 @@ class Generator(nnx.Module):
             hidden_dim=config.hidden_dim,
             rngs=rngs,
         )
-        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.synthesis = StyleGAN2SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros((config.w_dim,)))

@@ -16,11 +16,11 @@ from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
-GeneratorConfig = stylegan3_config.GeneratorConfig
+GeneratorConfig = stylegan3_config.StyleGAN3Config
 config_r = stylegan3_config.config_r
 
 
-class SynthesisInput(nnx.Module):
+class StyleGAN3SynthesisInput(nnx.Module):
     """Fourier features that w rotates and translates (Section 3.2, Appendix F).
 
     Attributes:
@@ -105,7 +105,7 @@ class SynthesisInput(nnx.Module):
         return moved[:, :, :2], self.phases[...][None] + moved[:, :, 2]
 
 
-class SynthesisLayer(nnx.Module):
+class StyleGAN3SynthesisLayer(nnx.Module):
     """Modulated convolution, then bias and filtered leaky ReLU (Figure 4b).
 
     Attributes:
@@ -211,7 +211,7 @@ def unit_scale(kernel: jax.Array) -> jax.Array:
     return jax.lax.rsqrt(jnp.ones((1, len(squares))) @ squares / len(squares))
 
 
-class SynthesisNetwork(nnx.Module):
+class StyleGAN3SynthesisNetwork(nnx.Module):
     """`ws -> images`.
 
     Attributes:
@@ -221,9 +221,9 @@ class SynthesisNetwork(nnx.Module):
 
     def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
         self.config = config
-        self.input = SynthesisInput(config, rngs=rngs)
+        self.input = StyleGAN3SynthesisInput(config, rngs=rngs)
         for spec in config.layers:
-            setattr(self, spec.name, SynthesisLayer(config, spec, rngs=rngs))
+            setattr(self, spec.name, StyleGAN3SynthesisLayer(config, spec, rngs=rngs))
 
     def __call__(
         self,
@@ -294,7 +294,7 @@ class SynthesisNetwork(nnx.Module):
             yield spec.name, x
 
 
-class Generator(nnx.Module):
+class StyleGAN3Generator(nnx.Module):
     """A StyleGAN3 generator: mapping, synthesis and the mean latent.
 
     Attributes:
@@ -308,7 +308,7 @@ class Generator(nnx.Module):
 
     def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
         self.config = config
-        self.mapping = mapping.MappingNetwork(
+        self.mapping = mapping.StyleGAN2MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
             w_dim=config.w_dim,
@@ -316,11 +316,11 @@ class Generator(nnx.Module):
             lr_multiplier=config.lr_multiplier,
             rngs=rngs,
         )
-        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.synthesis = StyleGAN3SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros((config.w_dim,)))
 
 
-def moved(generator: Generator, transform: jax.Array) -> Generator:
+def moved(generator: StyleGAN3Generator, transform: jax.Array) -> StyleGAN3Generator:
     """Returns a copy of a generator whose pictures are moved.
 
     Args:

@@ -55,7 +55,7 @@ class LayerSpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class StyleGAN3Config:
     """The architecture of a StyleGAN3 generator; defaults are configuration T.
 
     Attributes:
@@ -170,7 +170,7 @@ class GeneratorConfig:
         return tuple(_layer(self, index) for index in range(self.num_layers + 1))
 
 
-def config_r(resolution: int, **options) -> GeneratorConfig:
+def config_r(resolution: int, **options) -> StyleGAN3Config:
     """Configuration R, rotation equivariant: 1x1 kernels, radial filters, wide.
 
     Args:
@@ -179,7 +179,7 @@ def config_r(resolution: int, **options) -> GeneratorConfig:
     """
     wide = {"channel_base": 65536, "channel_max": 1024}
     kind = {"conv_kernel": 1, "use_radial_filters": True}
-    return GeneratorConfig(resolution=resolution, **{**wide, **kind, **options})
+    return StyleGAN3Config(resolution=resolution, **{**wide, **kind, **options})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,7 @@ class _Bands:
     channels: np.ndarray
 
 
-def _bands(config: GeneratorConfig) -> _Bands:
+def _bands(config: StyleGAN3Config) -> _Bands:
     """Geometric progressions of cutoff and stopband (Appendix C.2, Figure 4)."""
     steps = np.arange(config.num_layers + 1)
     steps = np.minimum(steps / (config.num_layers - config.num_critical), 1)
@@ -219,7 +219,7 @@ def _bands(config: GeneratorConfig) -> _Bands:
     )
 
 
-def _layer(config: GeneratorConfig, index: int) -> LayerSpec:
+def _layer(config: StyleGAN3Config, index: int) -> LayerSpec:
     bands = config._bands
     before = max(index - 1, 0)
     is_torgb = index == config.num_layers

@@ -45,7 +45,7 @@ def encode(photo, output, monkeypatch, **options):
         return dataclasses.replace(preset, config=CONFIG, coarse=())
 
     monkeypatch.setattr(presets.Preset, "changed", changed)
-    job = jobs.Job(paths=[photo], output=output, has_reports=False, **options)
+    job = jobs.InversionJob(paths=[photo], output=output, has_reports=False, **options)
     (row,) = encoding.run(job)
     return row
 

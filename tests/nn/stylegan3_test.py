@@ -22,7 +22,7 @@ CONFIG = stylegan3.GeneratorConfig(
 
 @pytest.fixture(scope="module")
 def generator():
-    module = stylegan3.Generator(CONFIG, rngs=nnx.Rngs(0))
+    module = stylegan3.StyleGAN3Generator(CONFIG, rngs=nnx.Rngs(0))
     weight = module.synthesis.input.affine.weight
     weight[...] = 0.3 * jax.random.normal(jax.random.key(1), weight.shape)
     return module

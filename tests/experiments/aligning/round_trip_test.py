@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from jax_encoder.alignment import frames, masks
-from jax_encoder.avatars import face_attributes, face_landmarks, faces
+from jax_encoder.avatars import face_attributes, face_landmarks, face_rendering
 from jax_encoder.io import codes, images
 from tests.alignment import synthetic
 
@@ -39,7 +39,7 @@ def photograph(picture, place, seed):
 def write_photographs(folder, num):
     """Photographs `<i>.png`, `points.json`, and the places of the renderings."""
     people = face_attributes.sample(jax.random.key(2024), num)
-    pictures = np.asarray(faces.render(people, 64))
+    pictures = np.asarray(face_rendering.render(people, 64))
     points = np.asarray(face_landmarks.points(people), np.float64) * 0.5 + 0.5
     rng = np.random.default_rng(0)
     (folder / "photos").mkdir()

@@ -47,7 +47,7 @@ def quiet(num=5):
 
 def invert(photos, output, engine=None, **options):
     paths = images.find(photos)
-    options = batches.Options(**{"batch_size": 2, **options})
+    options = batches.BatchOptions(**{"batch_size": 2, **options})
     return batches.invert(paths, output, engine or ToyEngine(), options, quiet())
 
 

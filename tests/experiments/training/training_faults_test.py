@@ -18,7 +18,7 @@ from jax_encoder.training import checkpoints, sources
 
 @pytest.fixture
 def job(tmp_path):
-    return training_stages.Job(
+    return training_stages.GANJob(
         output=tmp_path / "out", num_steps=9, checkpoint_every=1, num_fid=0
     )
 

@@ -1,7 +1,7 @@
 """StyleGAN1 generators out of arrays under our names and in our axis order.
 
 Both formats are first renamed to this layout. The architecture is read from names and
-shapes; what they cannot tell is in `Settings`.
+shapes; what they cannot tell is in `StyleGAN1Settings`.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, names
+from converters.formats import assign, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan1
 
@@ -22,7 +22,7 @@ Arrays = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class StyleGAN1Settings:
     """What the arrays do not tell.
 
     Attributes:
@@ -38,7 +38,9 @@ class Settings:
     has_tanh: bool = False
 
 
-def generator(arrays: Arrays, settings: Settings) -> stylegan1.Generator:
+def generator(
+    arrays: Arrays, settings: StyleGAN1Settings
+) -> stylegan1.StyleGAN1Generator:
     """Makes a generator.
 
     Args:
@@ -57,25 +59,29 @@ def generator(arrays: Arrays, settings: Settings) -> stylegan1.Generator:
         ours["w_avg"] = np.zeros(config.w_dim, np.float32)
     if not any(name.endswith(".noise_weight") for name in ours):
         ours |= _no_noise(config)
-    module = assign.build(lambda: stylegan1.Generator(config, rngs=nnx.Rngs(0)), ours)
+    module = assign.build(
+        lambda: stylegan1.StyleGAN1Generator(config, rngs=nnx.Rngs(0)), ours
+    )
     if config.w_avg_source == "estimated":
         module.w_avg[...] = jnp.asarray(statistics.estimate(module).w_avg)
     return module
 
 
-def generator_config(arrays: Arrays, settings: Settings) -> stylegan1.GeneratorConfig:
+def generator_config(
+    arrays: Arrays, settings: StyleGAN1Settings
+) -> stylegan1.StyleGAN1Config:
     """Reads the architecture off the arrays.
 
     Raises:
       ConversionError: they are no StyleGAN1 generator.
     """
-    num_layers = names.count(arrays, "synthesis.layer{}.bias")
+    num_layers = entry_names.count(arrays, "synthesis.layer{}.bias")
     if not 4 <= num_layers <= _MAX_LAYERS or num_layers % 2:
         raise errors.ConversionError(
             f"no StyleGAN1 generator: {num_layers} synthesis layers; an even number"
             f" from 4 to {_MAX_LAYERS} was expected"
         )
-    num_mapping = names.count(arrays, "mapping.dense{}.weight")
+    num_mapping = entry_names.count(arrays, "mapping.dense{}.weight")
     if not num_mapping:
         raise errors.ConversionError("missing", entry="mapping.dense0.weight")
     z_dim, hidden_dim = _shape(arrays, "mapping.dense0.weight", 2)
@@ -92,7 +98,7 @@ def generator_config(arrays: Arrays, settings: Settings) -> stylegan1.GeneratorC
         for k in range(2, num_layers, 2)
     ]
     last = f"synthesis.output{num_layers // 2 - 1}.weight"
-    return stylegan1.GeneratorConfig(
+    return stylegan1.StyleGAN1Config(
         resolution=4 << (num_layers // 2 - 1),
         z_dim=z_dim,
         w_dim=w_dim,
@@ -116,7 +122,7 @@ def _mean_row(w_avg: np.ndarray, w_dim: int) -> np.ndarray:
     return w_avg
 
 
-def _no_noise(config: stylegan1.GeneratorConfig) -> dict[str, np.ndarray]:
+def _no_noise(config: stylegan1.StyleGAN1Config) -> dict[str, np.ndarray]:
     """The noise of a generator that was trained without."""
     arrays = {}
     for k, shape in enumerate(config.noise_shapes):
@@ -130,6 +136,6 @@ def _shape(arrays: Arrays, name: str, rank: int) -> tuple[int, ...]:
     if name not in arrays:
         raise errors.ConversionError("missing", entry=name)
     try:
-        return names.check_rank(arrays[name], rank).shape
+        return entry_names.check_rank(arrays[name], rank).shape
     except errors.ConversionError as error:
         raise error.within("", name) from None

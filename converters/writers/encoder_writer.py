@@ -8,10 +8,10 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import names
+from converters.formats import entry_names
 from converters.writers import export, torch_writer
 from jax_encoder.io import files
-from jax_encoder.nn import inverter, style_encoder, stylegan2
+from jax_encoder.nn import encoder_decoder, style_encoder, stylegan2
 
 _IRSE_RULES = (
     (r"^conv\.", "input_layer.0."),
@@ -45,7 +45,9 @@ _TYPES = {
 }
 
 
-def whole(network: inverter.Inverter, path: str | os.PathLike[str]) -> None:
+def whole(
+    network: encoder_decoder.EncoderDecoder, path: str | os.PathLike[str]
+) -> None:
     """Writes a `.pt`: `{"state_dict", "latent_avg", "opts"}`.
 
     The state dict holds `encoder.*` and `decoder.*`, as those programs load them with
@@ -59,12 +61,12 @@ def whole(network: inverter.Inverter, path: str | os.PathLike[str]) -> None:
     Raises:
       ConversionError: those programs have no such encoder or generator.
     """
-    if not isinstance(network, inverter.Inverter):
+    if not isinstance(network, encoder_decoder.EncoderDecoder):
         raise errors.ConversionError(
             f"only encoders with their generator can be written, got {type(network)};"
-            " put them together by `jax_encoder.nn.inverter.join`"
+            " put them together by `jax_encoder.nn.encoder_decoder.join`"
         )
-    if not isinstance(network.decoder, stylegan2.Generator):
+    if not isinstance(network.decoder, stylegan2.StyleGAN2Generator):
         raise errors.ConversionError("pSp, e4e and ReStyle need a StyleGAN2 generator")
     state = encoder_state(network.encoder)
     found = {f"encoder.{name}": value for name, value in state.items()}
@@ -98,9 +100,9 @@ def encoder_state(encoder: Any) -> dict[str, np.ndarray]:
         name = _their_name(".".join(map(str, parts)), encoder.config)
         value = np.asarray(variable[...], np.float32)
         if value.ndim == 4:
-            value = names.oihw(value)
+            value = entry_names.oihw(value)
         elif value.ndim == 2:
-            value = names.dense(value)
+            value = entry_names.dense(value)
         found[name] = np.array(value, order="C")
         if name.endswith(".running_var"):  # How often it was moved: nobody knows.
             counter = name.replace(".running_var", ".num_batches_tracked")
@@ -119,15 +121,15 @@ def _their_name(name: str, config: style_encoder.StyleEncoderConfig) -> str:
     if head != "backbone":
         return name
     if config.backbone == "irse50":
-        return names.rename(rest, _IRSE_RULES)
+        return entry_names.rename(rest, _IRSE_RULES)
     block = re.match(r"layer(\d+)_(\d+)\.", rest)
     if block:
         index = sum(config.depths[: int(block[1]) - 1]) + int(block[2])
         rest = f"body.{index}.{rest[block.end() :]}"
-    return names.rename(rest, _RESNET_RULES)
+    return entry_names.rename(rest, _RESNET_RULES)
 
 
-def _options(config: inverter.InverterConfig) -> dict[str, Any]:
+def _options(config: encoder_decoder.EncoderDecoderConfig) -> dict[str, Any]:
     encoder = config.encoder
     assert isinstance(encoder, style_encoder.StyleEncoderConfig)
     is_restyle = encoder.in_channels == 6

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 
 GOOD = np.zeros((2, 4, 5, 3), np.float32)
 

@@ -7,7 +7,7 @@ import pytest
 import converters
 from converters.readers import contents
 from jax_encoder import io
-from jax_encoder.nn import inverter, stylegan2
+from jax_encoder.nn import encoder_decoder, stylegan2
 from jax_encoder.nn import latent_discriminator as discriminators
 
 WIDTHS = (16, 32, 48, 64)
@@ -89,7 +89,7 @@ def images():
 def test_e4e_file_maps_pictures_to_ws_of_its_generator(decoder_state, images, tmp_path):
     tree = _file(decoder_state, "Encoder4Editing", start_from_latent_avg=True)
     network = converters.convert(tree)
-    assert isinstance(network, inverter.Inverter)
+    assert isinstance(network, encoder_decoder.EncoderDecoder)
     assert network.config.encoder.is_progressive
     ws = jax.jit(lambda network, x: network(x))(network, images)
     assert ws.shape == (2, NUM_WS, network.config.decoder.w_dim)
@@ -142,7 +142,9 @@ def test_parts_of_a_file(decoder_state):
         "mlp.2.bias": np.zeros(1, np.float32),
     }
     assert not converters.convert(tree, part="encoder").config.is_progressive
-    assert isinstance(converters.convert(tree, part="G_ema"), stylegan2.Generator)
+    assert isinstance(
+        converters.convert(tree, part="G_ema"), stylegan2.StyleGAN2Generator
+    )
     judge = converters.convert(tree, part="latent_discriminator")
     assert isinstance(judge, discriminators.LatentDiscriminator)
     # Without a mean latent the generator's own is used, which is estimated.

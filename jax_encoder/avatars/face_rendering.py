@@ -56,7 +56,7 @@ def render(
     return jnp.stack(planes, axis=-1)
 
 
-def _render_one(face: face_geometry.Face, resolution: int) -> shapes.Canvas:
+def _render_one(face: face_geometry.FaceGeometry, resolution: int) -> shapes.Canvas:
     x, y = shapes.grid(resolution)
     pixel = 2.0 / resolution
     canvas = face_layers.background(face, x, y)

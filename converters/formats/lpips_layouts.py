@@ -8,7 +8,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, vgg, views
+from converters.formats import assign, entry_names, layouts, vgg_layouts, views
 from converters.readers import contents
 from jax_encoder.nn import lpips
 
@@ -48,13 +48,15 @@ def join(trunk_tree: Any, heads_tree: Any | None = None) -> lpips.LPIPS:
       ConversionError: a tree is something else, or the two do not belong together.
     """
     trunk_tree, heads_tree = views.plain(trunk_tree), views.plain(heads_tree)
-    trunk = vgg.trunk_name(trunk_tree)
+    trunk = vgg_layouts.trunk_name(trunk_tree)
     if trunk is None:
         raise errors.ConversionError(
             "the trunk must be VGG16, AlexNet or SqueezeNet 1.1 of torchvision"
             " (entries like 'features.0.weight')"
         )
-    arrays = {f"trunk.{k}": v for k, v in vgg.features(trunk_tree, trunk).items()}
+    arrays = {
+        f"trunk.{k}": v for k, v in vgg_layouts.features(trunk_tree, trunk).items()
+    }
     if heads_tree is not None:
         if heads_name(heads_tree) != trunk:
             raise errors.ConversionError(
@@ -68,9 +70,9 @@ def join(trunk_tree: Any, heads_tree: Any | None = None) -> lpips.LPIPS:
 
 def heads_name(tree: Any) -> str | None:
     """The trunk that a tree of heads is for: "vgg", "alex" or "squeeze"; or None."""
-    if not names.is_state_dict(tree):
+    if not entry_names.is_state_dict(tree):
         return None
-    number = names.count(tree, "lin{}.model.1.weight")
+    number = entry_names.count(tree, "lin{}.model.1.weight")
     widths = tuple(tree[f"lin{index}.model.1.weight"].size for index in range(number))
     known = {lpips.LPIPSConfig(trunk=t).widths: t for t in ("vgg", *lpips.WIDTHS)}
     return known.get(widths)
@@ -109,7 +111,7 @@ def _parts_of_whole(tree: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     (`net.slice2.5.weight`); pSp's and e4e's counts on (`net.layers.5.weight`) and has
     `lin.0.1.weight`. Some versions list the heads twice (`lins.0...`).
     """
-    trunk, heads = names.Entries(), names.Entries()
+    trunk, heads = entry_names.Entries(), entry_names.Entries()
     for name, value in tree.items():
         if match := re.fullmatch(r"net\.(?:slice\d+|layers)\.(\d{1,2}\..+)", name):
             trunk[f"features.{match[1]}"] = value
@@ -121,7 +123,7 @@ def _parts_of_whole(tree: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _is_whole(tree: Any) -> bool:
-    return names.is_state_dict(tree) and any(
+    return entry_names.is_state_dict(tree) and any(
         {f"net.{first}.weight", head} <= tree.keys()
         for first in ("slice1.0", "layers.0")
         for head in ("lin0.model.1.weight", "lin.0.1.weight")
@@ -133,20 +135,20 @@ def _missing_of_whole(tree: Any) -> str:
 
 
 KINDS = (
-    base.Kind(
+    layouts.Kind(
         name="lpips",
         description="LPIPS heads, which a trunk makes a distance of (load_lpips)",
         recognize=lambda tree: not _is_whole(tree) and heads_name(tree) is not None,
-        missing=base.needs(("lin0.model.1.weight",)),
+        missing=layouts.needs(("lin0.model.1.weight",)),
         parts=lambda tree: ("heads",),
-        build=base.whole(_build_heads),
+        build=layouts.whole(_build_heads),
     ),
-    base.Kind(
+    layouts.Kind(
         name="lpips_whole",
         description="LPIPS, trunk and heads (the state dict of the whole module)",
         recognize=_is_whole,
         missing=_missing_of_whole,
         parts=lambda tree: ("lpips",),
-        build=base.whole(lambda tree: join(*_parts_of_whole(tree))),
+        build=layouts.whole(lambda tree: join(*_parts_of_whole(tree))),
     ),
 )

@@ -15,7 +15,7 @@ from flax import nnx
 
 from jax_encoder.latents import sampling
 from jax_encoder.ops import activation
-from jax_encoder.training import batch_norms, ema, optimizers
+from jax_encoder.training import batch_norms, ema, weight_optimizers
 
 LOSSES = ("log_cosh", "mse", "cosine", "cross_entropy")
 
@@ -36,7 +36,7 @@ class RegressorConfig:
 
     batch_size: int = 32
     loss: str = "log_cosh"
-    optimizer: optimizers.OptimizerConfig = optimizers.OptimizerConfig()
+    optimizer: weight_optimizers.OptimizerConfig = weight_optimizers.OptimizerConfig()
     ema_half_life: float | None = None
     norm: str = "batch"
 
@@ -73,7 +73,7 @@ class RegressorState:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Networks:
+class RegressorNetworks:
     """The architecture, and the generator where z is predicted and must be mapped."""
 
     graphdef: nnx.GraphDef
@@ -81,13 +81,13 @@ class Networks:
 
 
 jax.tree_util.register_dataclass(
-    Networks, data_fields=["generator"], meta_fields=["graphdef"]
+    RegressorNetworks, data_fields=["generator"], meta_fields=["graphdef"]
 )
 
 
 def init(
     network: Any, config: RegressorConfig, generator: Any = None
-) -> tuple[RegressorState, Networks]:
+) -> tuple[RegressorState, RegressorNetworks]:
     """Starts from a network's weights.
 
     Args:
@@ -101,17 +101,17 @@ def init(
         params=params,
         buffers=buffers,
         average=jax.tree.map(jnp.copy, params),
-        opt_state=optimizers.make(config.optimizer).init(params),
+        opt_state=weight_optimizers.make(config.optimizer).init(params),
         step=jnp.zeros((), jnp.int32),
         is_sound=jnp.ones((), bool),
     )
-    return state, Networks(graphdef=graphdef, generator=generator)
+    return state, RegressorNetworks(graphdef=graphdef, generator=generator)
 
 
 @functools.partial(jax.jit, static_argnames="config", donate_argnames="state")
 def train_step(
     state: RegressorState,
-    networks: Networks,
+    networks: RegressorNetworks,
     inputs: jax.Array,
     targets: jax.Array,
     *,
@@ -140,7 +140,7 @@ def train_step(
     (value, buffers), gradient = jax.value_and_grad(objective, has_aux=True)(
         state.params
     )
-    updates, opt_state = optimizers.make(config.optimizer).update(
+    updates, opt_state = weight_optimizers.make(config.optimizer).update(
         gradient, state.opt_state, state.params
     )
     params: Any = optax.apply_updates(state.params, updates)
@@ -163,7 +163,7 @@ def train_step(
     return state, {f"loss/{config.loss}": value, "gradient": norm}
 
 
-def regressor(state: RegressorState, networks: Networks) -> Any:
+def regressor(state: RegressorState, networks: RegressorNetworks) -> Any:
     """Returns the network that the training has arrived at."""
     network = nnx.merge(networks.graphdef, state.average, state.buffers)
     return nnx.clone(network)

@@ -9,12 +9,12 @@ import pytest
 from flax import nnx
 
 import converters
-from converters.writers import encoders, export
-from jax_encoder.nn import inverter, small_encoder, style_encoder, stylegan2
+from converters.writers import encoder_writer, export
+from jax_encoder.nn import encoder_decoder, small_encoder, style_encoder, stylegan2
 from tests.golden import recipe
 
 FIXTURES = ("net_e4e_n10", "net_psp_n8", "net_restyle_resnet_n4")
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(512, 512), num_mapping_layers=2
 )
 ENCODER = style_encoder.StyleEncoderConfig(
@@ -26,7 +26,7 @@ ENCODER = style_encoder.StyleEncoderConfig(
 def test_the_state_dict_is_the_published_one(golden, name):
     state = recipe.state_dict(golden / name)
     kind = {"e4e": "e4e", "psp": "psp"}.get(name.split("_")[1], "restyle_psp")
-    found = encoders.encoder_state(converters.convert(state, kind=kind))
+    found = encoder_writer.encoder_state(converters.convert(state, kind=kind))
     found = {f"encoder.{key}": value for key, value in found.items()}
     assert found.keys() == state.keys()
     for key, value in state.items():
@@ -40,8 +40,8 @@ def _pair(**changes):
 
     def make():
         encoder = style_encoder.StyleEncoder(config, rngs=nnx.Rngs(0))
-        generator = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(1))
-        return inverter.join(encoder, generator, num_steps=3)
+        generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(1))
+        return encoder_decoder.join(encoder, generator, num_steps=3)
 
     network = nnx.eval_shape(make)
     rng = np.random.default_rng(0)
@@ -72,7 +72,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_whole_file_comes_back(case, tmp_path):
     network = _pair(**CASES[case])
-    encoders.whole(network, tmp_path / "x.pt")
+    encoder_writer.whole(network, tmp_path / "x.pt")
     again = converters.load(tmp_path / "x.pt")
     assert again.config.encoder == network.config.encoder
     steps = 3 if "in_channels" in CASES[case] else 1
@@ -89,9 +89,9 @@ def test_a_whole_file_comes_back(case, tmp_path):
 def test_torch_reads_it(tmp_path):
     torch = pytest.importorskip("torch")
     network = _pair()
-    encoders.whole(network, tmp_path / "x.pt")
+    encoder_writer.whole(network, tmp_path / "x.pt")
     tree = torch.load(tmp_path / "x.pt", weights_only=True)
-    state, wanted = tree["state_dict"], encoders.encoder_state(network.encoder)
+    state, wanted = tree["state_dict"], encoder_writer.encoder_state(network.encoder)
     decoder = export.rosinality_state(network.decoder)
     assert len(state) == len(wanted) + len(decoder)
     for key, value in wanted.items():
@@ -108,7 +108,7 @@ def test_what_they_do_not_have_is_refused(tmp_path):
     config = small_encoder.SmallEncoderConfig(num_ws=4, w_dim=8, input_size=(16, 16))
     small = small_encoder.SmallEncoder(config, rngs=nnx.Rngs(0))
     with pytest.raises(converters.ConversionError, match="have no such encoder"):
-        encoders.encoder_state(small)
+        encoder_writer.encoder_state(small)
     with pytest.raises(converters.ConversionError, match="inverter.join"):
-        encoders.whole(small, tmp_path / "x.pt")
+        encoder_writer.whole(small, tmp_path / "x.pt")
     assert not list(tmp_path.iterdir())

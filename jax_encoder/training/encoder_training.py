@@ -22,10 +22,10 @@ from jax_encoder.training import (
     ema,
     encoder_losses,
     encoder_objective,
-    latent_judge,
-    optimizers,
+    latent_adversary,
+    weight_optimizers,
 )
-from jax_encoder.training.encoder_objective import Batch, Networks
+from jax_encoder.training.encoder_objective import Batch, EncoderNetworks
 
 S = TypeVar("S")
 N = TypeVar("N")
@@ -55,14 +55,16 @@ class EncoderConfig:
     batch_size: int = 8
     num_accumulated: int = 1
     weights: encoder_losses.LossWeights = encoder_losses.LossWeights()
-    optimizer: optimizers.OptimizerConfig = optimizers.OptimizerConfig(
+    optimizer: weight_optimizers.OptimizerConfig = weight_optimizers.OptimizerConfig(
         name="ranger", learning_rate=1e-4
     )
     loss_size: int = 256
     num_refinements: int = 1
     progressive_start: int | None = None
     progressive_interval: int = 2_000
-    judge: latent_judge.JudgeConfig = latent_judge.JudgeConfig()
+    judge: latent_adversary.LatentAdversaryConfig = (
+        latent_adversary.LatentAdversaryConfig()
+    )
     ema_half_life: float | None = None
     norm: str = "frozen"
     dtype: str = "float32"
@@ -112,7 +114,7 @@ class EncoderState:
     buffers: nnx.State
     average: nnx.State
     opt_state: optax.OptState
-    judge: latent_judge.JudgeState | None
+    judge: latent_adversary.LatentAdversaryState | None
     step: jax.Array
     is_sound: jax.Array
 
@@ -155,7 +157,7 @@ def init(
     networks: dict[str, Any] | None = None,
     metric: jax.Array | None = None,
     seed: int = 0,
-) -> tuple[EncoderState, Networks]:
+) -> tuple[EncoderState, EncoderNetworks]:
     """Starts a training.
 
     Args:
@@ -191,12 +193,12 @@ def init(
         params=params,
         buffers=buffers,
         average=jax.tree.map(jnp.copy, params),
-        opt_state=optimizers.make(config.optimizer).init(params),
-        judge=latent_judge.init(judge, config.judge) if is_judged else None,
+        opt_state=weight_optimizers.make(config.optimizer).init(params),
+        judge=latent_adversary.init(judge, config.judge) if is_judged else None,
         step=jnp.zeros((), jnp.int32),
         is_sound=jnp.ones((), bool),
     )
-    return state, Networks(
+    return state, EncoderNetworks(
         encoder=graphdef,
         judge=nnx.graphdef(judge),
         generator=generator,
@@ -231,7 +233,7 @@ def _check(encoder, generator, config: EncoderConfig, networks) -> None:
 @functools.partial(jax.jit, static_argnames="config", donate_argnames="state")
 def train_step(
     state: EncoderState,
-    networks: Networks,
+    networks: EncoderNetworks,
     batch: Batch,
     key: jax.Array,
     *,
@@ -252,7 +254,7 @@ def train_step(
     key = jax.random.fold_in(key, state.step)
     stage = config.stage(state.step, networks.num_ws)
     found = encoder_objective.gradients(state, networks, batch, stage, config)
-    updates, opt_state = optimizers.make(config.optimizer).update(
+    updates, opt_state = weight_optimizers.make(config.optimizer).update(
         found.gradient, state.opt_state, state.params
     )
     params: Any = optax.apply_updates(state.params, updates)
@@ -278,12 +280,14 @@ def train_step(
     return state, report
 
 
-def _judge(judge, networks: Networks, ws, stage, key, step, config: EncoderConfig):
+def _judge(
+    judge, networks: EncoderNetworks, ws, stage, key, step, config: EncoderConfig
+):
     z_key, row_key, pool_key = jax.random.split(key, 3)
     z = jax.random.normal(z_key, (len(ws), networks.generator.config.z_dim))
     real = networks.generator.mapping(z)
-    fake = latent_judge.pick_rows(ws, stage, row_key)
-    return latent_judge.step(
+    fake = latent_adversary.pick_rows(ws, stage, row_key)
+    return latent_adversary.step(
         judge, networks.judge, real, fake, pool_key, step, config.judge
     )
 
@@ -300,7 +304,7 @@ def _average(state: EncoderState, params, config: EncoderConfig):
     return ema.update(state.average, params, factor)
 
 
-def encoder(state: EncoderState, networks: Networks) -> Any:
+def encoder(state: EncoderState, networks: EncoderNetworks) -> Any:
     """Returns the encoder that the training has arrived at.
 
     A `SmallEncoder` that sees pictures alone gives whole codes from then on; others

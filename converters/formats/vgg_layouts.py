@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names
+from converters.formats import assign, entry_names, layouts
 from jax_encoder.nn import alexnet, squeezenet, vgg
 
 State = Mapping[str, np.ndarray]
@@ -47,7 +47,7 @@ _CLASSIFIER = r"classifier\..*"
 
 def trunk_name(tree: Any) -> str | None:
     """Which of "vgg", "alex" and "squeeze" a torchvision state dict is, or None."""
-    if not names.is_state_dict(tree):
+    if not entry_names.is_state_dict(tree):
         return None
     if "features.3.squeeze.weight" in tree:
         return "squeeze"
@@ -106,7 +106,7 @@ def _named(
     tree: State, numbered: Mapping[int, str], network: str
 ) -> dict[str, np.ndarray]:
     arrays = {}
-    for name, array in names.without(tree, _CLASSIFIER).items():
+    for name, array in entry_names.without(tree, _CLASSIFIER).items():
         prefix, _, rest = name.partition(".")
         index, _, rest = rest.partition(".")
         if prefix != "features" or not index.isdigit() or int(index) not in numbered:
@@ -125,7 +125,7 @@ def _numbered(trunk: str) -> dict[int, str]:
 
 
 def _convolution(array: np.ndarray) -> np.ndarray:
-    return names.hwio(array) if array.ndim == 4 else array
+    return entry_names.hwio(array) if array.ndim == 4 else array
 
 
 def _build_torchvision(tree: Any) -> vgg.VGG:
@@ -146,7 +146,7 @@ def _build_torchvision(tree: Any) -> vgg.VGG:
     state = _fold(tree, numbered) if has_norms else tree
     arrays = _named(state, numbered, name)
     dense = {"classifier.0": "fc6", "classifier.3": "fc7", "classifier.6": "fc8"}
-    for rest, array in names.under(tree, "classifier.").items():
+    for rest, array in entry_names.under(tree, "classifier.").items():
         layer, _, leaf = f"classifier.{rest}".rpartition(".")
         if layer not in dense:
             raise errors.ConversionError(f"{name} has no layer {layer!r}", entry=layer)
@@ -156,7 +156,7 @@ def _build_torchvision(tree: Any) -> vgg.VGG:
 
 def _fold(tree: State, numbered: Mapping[int, str]) -> dict[str, np.ndarray]:
     """The state dict with every batch normalization inside the layer before it."""
-    state = names.Entries(
+    state = entry_names.Entries(
         (name, value)
         for name, value in tree.items()
         if not re.fullmatch(r"features\.\d+\..*(running|num_batches).*", name)
@@ -166,7 +166,8 @@ def _fold(tree: State, numbered: Mapping[int, str]) -> dict[str, np.ndarray]:
         parts = ("weight", "bias", "running_mean", "running_var")
         gain, shift, mean, variance = (
             np.asarray(
-                names.check_rank(names.Entries(tree)[f"{norm}.{part}"], 1), float
+                entry_names.check_rank(entry_names.Entries(tree)[f"{norm}.{part}"], 1),
+                float,
             )
             for part in parts
         )
@@ -184,8 +185,8 @@ def _dense(layer: str, array: np.ndarray) -> np.ndarray:
     if array.ndim != 2:
         return array
     if layer == "fc6":
-        return names.dense_from_chw(array, 512, 7, 7)
-    return names.dense(array)
+        return entry_names.dense_from_chw(array, 512, 7, 7)
+    return entry_names.dense(array)
 
 
 def _build_vgg_face(tree: Any) -> vgg.VGG:
@@ -212,30 +213,30 @@ def _build_squeezenet(tree: Any) -> squeezenet.SqueezeNet:
 
 def _is_vgg_face(tree: Any) -> bool:
     return (
-        names.is_state_dict(tree)
+        entry_names.is_state_dict(tree)
         and {"conv1_1.weight", "conv3_1.weight", "conv5_3.bias"} <= tree.keys()
     )
 
 
 def _kind(
     name: str, description: str, part: str, recognize, marks: tuple[str, ...], build
-) -> base.Kind:
-    return base.Kind(
+) -> layouts.Kind:
+    return layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=base.needs(marks),
+        missing=layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=base.whole(build),
+        build=layouts.whole(build),
     )
 
 
-def _vgg_kind(name: str) -> base.Kind:
+def _vgg_kind(name: str) -> layouts.Kind:
     depths, has_norms = _VGGS[name]
     title = name.removesuffix("_bn").upper() + " with batch normalization" * has_norms
 
     def recognize(tree: Any) -> bool:
-        return names.is_state_dict(tree) and vgg_name(tree) == name
+        return entry_names.is_state_dict(tree) and vgg_name(tree) == name
 
     last = _indices(depths, has_norms)[-1]
     marks = ("features.0.weight", f"features.{last}.weight")

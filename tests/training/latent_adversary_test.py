@@ -2,23 +2,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.training import latent_judge
+from jax_encoder.training import latent_adversary
 
 
 def _empty(size, w_dim=2):
-    return latent_judge.Pool(w=jnp.zeros((size, w_dim)), count=jnp.zeros((), jnp.int32))
+    return latent_adversary.LatentPool(
+        w=jnp.zeros((size, w_dim)), count=jnp.zeros((), jnp.int32)
+    )
 
 
 def test_a_pool_hands_back_what_it_remembers_until_it_is_full():
     w = jnp.arange(6.0).reshape(3, 2)
-    pool, given = latent_judge.query(_empty(3), w, jax.random.key(0))
+    pool, given = latent_adversary.query(_empty(3), w, jax.random.key(0))
     np.testing.assert_array_equal(given, w)
     np.testing.assert_array_equal(pool.w, w)
     assert pool.count == 3
 
 
 def test_a_full_pool_loses_and_doubles_nothing():
-    query = jax.jit(latent_judge.query)
+    query = jax.jit(latent_adversary.query)
     pool, seen = _empty(4), []
     for step in range(20):
         w = 100.0 * step + jnp.arange(6.0).reshape(3, 2)
@@ -37,12 +39,12 @@ def test_a_full_pool_loses_and_doubles_nothing():
 
 def test_no_pool_hands_back_the_new():
     w = jnp.ones((3, 2))
-    _, given = latent_judge.query(_empty(0), w, jax.random.key(0))
+    _, given = latent_adversary.query(_empty(0), w, jax.random.key(0))
     assert given is w
 
 
 def test_rows_are_picked_among_the_unlocked():
     ws = jnp.broadcast_to(jnp.arange(5.0)[None, :, None], (200, 5, 2))
-    rows = latent_judge.pick_rows(ws, 2, jax.random.key(0))
+    rows = latent_adversary.pick_rows(ws, 2, jax.random.key(0))
     assert rows.shape == (200, 2)
     assert set(np.unique(rows)) == {0.0, 1.0, 2.0}

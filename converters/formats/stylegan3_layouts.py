@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, nvidia, persistence
+from converters.formats import assign, entry_names, layouts, nvidia, persistence
 from converters.readers.records import Record
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan3, stylegan3_config
@@ -48,7 +48,7 @@ def _recognize(tree: Any) -> bool:
     return synthesis is not None and "input" in persistence.submodules(synthesis)
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     del gaps  # the pickled modules tell everything
     found = nvidia.modules(tree)
     part = part or next(iter(found))
@@ -57,7 +57,7 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
     return generator(found[part])
 
 
-def generator(record: Record) -> stylegan3.Generator:
+def generator(record: Record) -> stylegan3.StyleGAN3Generator:
     """Makes a StyleGAN3 generator out of the pickled one.
 
     Raises:
@@ -71,11 +71,13 @@ def generator(record: Record) -> stylegan3.Generator:
 
 
 def _from_arrays(
-    arrays: Mapping[str, np.ndarray], config: stylegan3_config.GeneratorConfig
-) -> stylegan3.Generator:
+    arrays: Mapping[str, np.ndarray], config: stylegan3_config.StyleGAN3Config
+) -> stylegan3.StyleGAN3Generator:
     ours = {_our_name(k): _our_axes(k, v) for k, v in arrays.items()}
     ours.setdefault("w_avg", np.zeros(config.w_dim, np.float32))
-    module = assign.build(lambda: stylegan3.Generator(config, rngs=nnx.Rngs(0)), ours)
+    module = assign.build(
+        lambda: stylegan3.StyleGAN3Generator(config, rngs=nnx.Rngs(0)), ours
+    )
     if config.w_avg_source == "estimated":
         module.w_avg[...] = jnp.asarray(statistics.estimate(module).w_avg)
     return module
@@ -83,7 +85,7 @@ def _from_arrays(
 
 def generator_config(
     record: Record, w_avg_source: str = "file"
-) -> stylegan3_config.GeneratorConfig:
+) -> stylegan3_config.StyleGAN3Config:
     """Reads the architecture from the attributes of the pickled modules.
 
     Raises:
@@ -98,7 +100,7 @@ def generator_config(
         raise errors.ConversionError(
             f"a StyleGAN3 generator of {resolution} pixels and {num_layers} layers"
         )
-    return stylegan3_config.GeneratorConfig(
+    return stylegan3_config.StyleGAN3Config(
         resolution=resolution,
         z_dim=_integer(mapping, "z_dim"),
         c_dim=_integer(mapping, "c_dim"),
@@ -139,7 +141,7 @@ def _integer(record: Record, name: str) -> int:
     return value
 
 
-def _check_layers(config: stylegan3_config.GeneratorConfig, synthesis: Record) -> None:
+def _check_layers(config: stylegan3_config.StyleGAN3Config, synthesis: Record) -> None:
     """Holds every layer's geometry in the file against ours."""
     for spec in config.layers:
         layer = persistence.submodule(synthesis, spec.name)
@@ -181,7 +183,9 @@ def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
     if not name.endswith(".weight"):
         return value
     try:
-        return names.dense(value) if np.ndim(value) == 2 else names.hwio(value)
+        return (
+            entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
+        )
     except errors.ConversionError as error:
         raise error.within("", name) from None
 
@@ -191,21 +195,21 @@ _INPUT_MARKS = ("synthesis.input.freqs", "synthesis.input.affine.weight")
 _BARE_MARKS = tuple(mark.removeprefix("synthesis.") for mark in _INPUT_MARKS)
 
 
-def _build_state_dict(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build_state_dict(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     """Makes a generator out of a state dict, which tells little of the architecture."""
     del part  # there is one
-    state = names.texts(tree)
+    state = entry_names.texts(tree)
     if _BARE_MARKS[0] in state:
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:
         gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
-    config = _config_of_state_dict(names.Entries(state), gaps)
+    config = _config_of_state_dict(entry_names.Entries(state), gaps)
     return _from_arrays(state, config)
 
 
 def _config_of_state_dict(
-    state: names.Entries, gaps: base.Gaps
-) -> stylegan3_config.GeneratorConfig:
+    state: entry_names.Entries, gaps: layouts.Gaps
+) -> stylegan3_config.StyleGAN3Config:
     layers = sorted(
         tuple(map(int, m.groups())) for m in map(_LAYER.fullmatch, state) if m
     )
@@ -214,20 +218,20 @@ def _config_of_state_dict(
             f"no StyleGAN3 generator: layers of the numbers {layers[:20]}"
         )
     resolution, image_channels = layers[-1][1:]
-    w_dim = names.check_rank(state[_INPUT_MARKS[1]], 2).shape[1]
-    num_mapping = names.count(state, "mapping.fc{}.weight")
+    w_dim = entry_names.check_rank(state[_INPUT_MARKS[1]], 2).shape[1]
+    num_mapping = entry_names.count(state, "mapping.fc{}.weight")
     embed = state.get("mapping.embed.weight")
     z_dim = w_dim
     if num_mapping:
-        z_dim = names.check_rank(state["mapping.fc0.weight"], 2).shape[1]
+        z_dim = entry_names.check_rank(state["mapping.fc0.weight"], 2).shape[1]
         z_dim -= len(embed) if embed is not None else 0
     first = "synthesis.L{}_{}_{}.weight".format(*layers[0])
-    kernel = names.check_rank(state[first], 4).shape[-1]
+    kernel = entry_names.check_rank(state[first], 4).shape[-1]
     known = {
         "resolution": resolution,
         "z_dim": z_dim,
         "w_dim": w_dim,
-        "c_dim": names.check_rank(embed, 2).shape[1] if embed is not None else 0,
+        "c_dim": entry_names.check_rank(embed, 2).shape[1] if embed is not None else 0,
         "num_mapping_layers": num_mapping,
         "num_layers": len(layers) - 1,
         "image_channels": image_channels,
@@ -245,7 +249,7 @@ def _config_of_state_dict(
 
 def _with_layers(
     known: dict[str, Any], layers: list[tuple[int, ...]]
-) -> stylegan3_config.GeneratorConfig:
+) -> stylegan3_config.StyleGAN3Config:
     """The configuration whose layers have the sizes and widths in the file's names.
 
     Raises:
@@ -253,7 +257,7 @@ def _with_layers(
     """
     expected = [f"L{index}_{size}_{width}" for index, size, width in layers]
     for exponent in range(6, 20):
-        config = stylegan3_config.GeneratorConfig(**known, channel_base=1 << exponent)
+        config = stylegan3_config.StyleGAN3Config(**known, channel_base=1 << exponent)
         if [spec.name for spec in config.layers] == expected:
             return config
     raise errors.ConversionError(
@@ -264,20 +268,20 @@ def _with_layers(
 
 
 def _recognize_state_dict(tree: Any) -> bool:
-    return names.is_state_dict(tree) and any(
+    return entry_names.is_state_dict(tree) and any(
         all(mark in tree for mark in marks) for marks in (_INPUT_MARKS, _BARE_MARKS)
     )
 
 
-STATE_DICT_KIND = base.Kind(
+STATE_DICT_KIND = layouts.Kind(
     name="nvidia_stylegan3_state_dict",
     description="state dict of NVIDIA's StyleGAN3 generator",
     recognize=_recognize_state_dict,
-    missing=base.needs(_INPUT_MARKS, _BARE_MARKS),
+    missing=layouts.needs(_INPUT_MARKS, _BARE_MARKS),
     parts=lambda tree: ("G_ema",),
     build=_build_state_dict,
 )
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="nvidia_stylegan3",
     description="StyleGAN3 pickle, configuration T or R (NVIDIA)",
     recognize=_recognize,

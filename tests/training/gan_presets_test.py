@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 
-from jax_encoder.training import presets
+from jax_encoder.training import gan_presets
 
 
 def test_configuration_f_of_the_paper():
-    preset = presets.preset("stylegan2", 1024)
+    preset = gan_presets.preset("stylegan2", 1024)
     assert preset.generator.channels == (512,) * 5 + (256, 128, 64, 32)
     assert preset.generator.num_mapping_layers == 8
     assert preset.discriminator.group_size == 4
@@ -24,7 +24,7 @@ def test_configuration_f_of_the_paper():
     [(256, 1, 16, 0.8192, 64), (1024, 8, 32, 6.5536, 32), (64, 2, 64, 0.0128, 256)],
 )
 def test_auto_follows_its_rules(resolution, num_devices, batch, gamma, width):
-    preset = presets.preset("auto", resolution, num_devices=num_devices)
+    preset = gan_presets.preset("auto", resolution, num_devices=num_devices)
     assert preset.training.batch_size == batch
     assert preset.training.r1_gamma == pytest.approx(gamma)
     assert preset.generator.channels[-1] == width
@@ -33,16 +33,16 @@ def test_auto_follows_its_rules(resolution, num_devices, batch, gamma, width):
 
 
 def test_cifar_has_no_path_length_and_no_mixing():
-    preset = presets.preset("cifar", 32)
+    preset = gan_presets.preset("cifar", 32)
     assert preset.training.path_interval == 0
     assert preset.training.mixing_probability == 0.0
     assert preset.discriminator.architecture == "orig"
     assert preset.discriminator.group_size == 32
 
 
-@pytest.mark.parametrize("name", presets.NAMES)
+@pytest.mark.parametrize("name", gan_presets.NAMES)
 def test_every_preset_can_be_made_and_hashed(name):
-    preset = presets.preset(name, 64)
+    preset = gan_presets.preset(name, 64)
     assert preset.generator.resolution == preset.discriminator.resolution == 64
     for config in (preset.generator, preset.discriminator, preset.training):
         assert hash(config) == hash(dataclasses.replace(config))
@@ -50,4 +50,4 @@ def test_every_preset_can_be_made_and_hashed(name):
 
 def test_an_unknown_preset_is_refused():
     with pytest.raises(ValueError, match="paper256"):
-        presets.preset("paper", 64)
+        gan_presets.preset("paper", 64)

@@ -7,7 +7,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, torch_layers
+from converters.formats import assign, entry_names, layouts, torch_layers
 from jax_encoder.nn import regressors
 
 _TRUNK_RULES = (
@@ -20,8 +20,8 @@ _W_DIM = 512
 
 
 def _build_image_to_latent(tree: Any) -> regressors.ImageToLatent:
-    weight = names.check_rank(tree["dense1.weight"], 2)
-    channels = names.check_rank(tree["conv2d.weight"], 4).shape[0]
+    weight = entry_names.check_rank(tree["dense1.weight"], 2)
+    channels = entry_names.check_rank(tree["conv2d.weight"], 4).shape[0]
     side = torch_layers.side_of(weight.shape[1], channels)
     config = regressors.ImageToLatentConfig(
         num_ws=_rows(tree["dense2.weight"]),
@@ -31,21 +31,21 @@ def _build_image_to_latent(tree: Any) -> regressors.ImageToLatent:
         hidden_size=weight.shape[0],
     )
     arrays = torch_layers.translate(tree, _TRUNK_RULES)
-    arrays["dense1.weight"] = names.dense_from_chw(weight, channels, side, side)
+    arrays["dense1.weight"] = entry_names.dense_from_chw(weight, channels, side, side)
     return assign.build(
         lambda: regressors.ImageToLatent(config, rngs=nnx.Rngs(0)), arrays
     )
 
 
 def _rows(weight: np.ndarray) -> int:
-    outputs = names.check_rank(weight, 2).shape[0]
+    outputs = entry_names.check_rank(weight, 2).shape[0]
     if outputs % _W_DIM:
         raise errors.ConversionError(f"{outputs} outputs are no rows of {_W_DIM}")
     return outputs // _W_DIM
 
 
 def _build_descriptor_to_latent(tree: Any) -> regressors.DescriptorToLatent:
-    hidden, inputs = names.check_rank(tree["dense1.weight"], 2).shape
+    hidden, inputs = entry_names.check_rank(tree["dense1.weight"], 2).shape
     rows = _rows(tree["dense3.weight"])
     config = regressors.DescriptorToLatentConfig(
         num_inputs=inputs,
@@ -62,9 +62,10 @@ def _build_descriptor_to_latent(tree: Any) -> regressors.DescriptorToLatent:
 def _build_head(tree: Any) -> regressors.DescriptorHead:
     if "dense4.weight" in tree:
         tree = _pose_layers(tree)
-    number = names.count({**tree, "dense0.weight": 0}, "dense{}.weight")
+    number = entry_names.count({**tree, "dense0.weight": 0}, "dense{}.weight")
     sizes = [
-        names.check_rank(tree[f"dense{k}.weight"], 2).shape for k in range(1, number)
+        entry_names.check_rank(tree[f"dense{k}.weight"], 2).shape
+        for k in range(1, number)
     ]
     if not sizes:
         raise errors.ConversionError("missing", entry="dense1.weight")
@@ -87,26 +88,29 @@ def _pose_layers(tree: Any) -> dict[str, np.ndarray]:
 
     The second one is stored but its `forward` passes it by.
     """
-    used = names.without(tree, r"(dense2|bn2)\..*")
+    used = entry_names.without(tree, r"(dense2|bn2)\..*")
     return {re.sub(r"^dense4\.", "dense2.", name): v for name, v in used.items()}
 
 
 def _build_landmarks(tree: Any) -> regressors.ImageToLandmarks:
-    number = names.count({**tree, "conv0.weight": 0}, "conv{}.weight")
+    number = entry_names.count({**tree, "conv0.weight": 0}, "conv{}.weight")
     channels = tuple(
-        names.check_rank(tree[f"conv{k}.weight"], 4).shape[0] for k in range(1, number)
+        entry_names.check_rank(tree[f"conv{k}.weight"], 4).shape[0]
+        for k in range(1, number)
     )
-    weight = names.check_rank(tree["dense1.weight"], 2)
+    weight = entry_names.check_rank(tree["dense1.weight"], 2)
     side = torch_layers.side_of(weight.shape[1], channels[-1])
     config = regressors.ImageToLandmarksConfig(
         channels=channels,
         hidden_size=weight.shape[0],
-        num_outputs=names.check_rank(tree["dense2.weight"], 2).shape[0],
+        num_outputs=entry_names.check_rank(tree["dense2.weight"], 2).shape[0],
         input_size=side * 2 ** len(channels),
         has_norm="bn1.weight" in tree,
     )
     arrays = torch_layers.translate(tree)
-    arrays["dense1.weight"] = names.dense_from_chw(weight, channels[-1], side, side)
+    arrays["dense1.weight"] = entry_names.dense_from_chw(
+        weight, channels[-1], side, side
+    )
     return assign.build(
         lambda: regressors.ImageToLandmarks(config, rngs=nnx.Rngs(0)), arrays
     )
@@ -119,21 +123,21 @@ def _kind(
     marks: tuple[str, ...],
     build,
     absent: tuple[str, ...] = (),
-) -> base.Kind:
+) -> layouts.Kind:
     def recognize(tree: Any) -> bool:
         return (
-            names.is_state_dict(tree)
+            entry_names.is_state_dict(tree)
             and set(marks) <= tree.keys()
             and not set(absent) & tree.keys()
         )
 
-    return base.Kind(
+    return layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=base.needs(marks),
+        missing=layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=base.whole(build),
+        build=layouts.whole(build),
     )
 
 

@@ -19,25 +19,25 @@ from jax_encoder.nn import (
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import resize
 
-EncoderConfig = style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
-GeneratorConfig = (
-    stylegan2.GeneratorConfig
-    | stylegan1.GeneratorConfig
-    | stylegan3_config.GeneratorConfig
+AnyEncoderConfig = style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
+AnyGeneratorConfig = (
+    stylegan2.StyleGAN2Config
+    | stylegan1.StyleGAN1Config
+    | stylegan3_config.StyleGAN3Config
 )
 _ENCODERS: dict[str, Any] = {
     "style-encoder": style_encoder.StyleEncoder,
     "small-encoder": small_encoder.SmallEncoder,
 }
 _DECODERS: dict[str, Any] = {
-    "stylegan1": stylegan1.Generator,
-    "stylegan2": stylegan2.Generator,
-    "stylegan3": stylegan3.Generator,
+    "stylegan1": stylegan1.StyleGAN1Generator,
+    "stylegan2": stylegan2.StyleGAN2Generator,
+    "stylegan3": stylegan3.StyleGAN3Generator,
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class InverterConfig:
+class EncoderDecoderConfig:
     """An encoder and the generator it was trained with.
 
     Attributes:
@@ -48,8 +48,8 @@ class InverterConfig:
       family: "inverter".
     """
 
-    encoder: EncoderConfig
-    decoder: GeneratorConfig
+    encoder: AnyEncoderConfig
+    decoder: AnyGeneratorConfig
     num_steps: int = 5
     is_relative: bool = True
     family: str = "inverter"
@@ -71,7 +71,7 @@ class InverterConfig:
             raise ValueError(f"`num_steps` must be positive: got {self.num_steps}.")
 
 
-class Inverter(nnx.Module):
+class EncoderDecoder(nnx.Module):
     """pSp, e4e or ReStyle: encoder, generator and mean latent.
 
     Attributes:
@@ -81,9 +81,9 @@ class Inverter(nnx.Module):
       latent_avg: `[num_ws, w_dim]`, what the encoder's output is relative to.
     """
 
-    config_class = InverterConfig
+    config_class = EncoderDecoderConfig
 
-    def __init__(self, config: InverterConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: EncoderDecoderConfig, *, rngs: nnx.Rngs):
         self.config = config
         self.encoder = _ENCODERS[config.encoder.family](config.encoder, rngs=rngs)
         self.decoder = _DECODERS[config.decoder.family](config.decoder, rngs=rngs)
@@ -162,7 +162,7 @@ def join(
     *,
     num_steps: int = 1,
     latent_avg: jax.Array | None = None,
-) -> Inverter:
+) -> EncoderDecoder:
     """Puts an encoder and its generator together; weights are shared.
 
     Args:
@@ -174,10 +174,10 @@ def join(
     Returns:
       The pair.
     """
-    config = InverterConfig(
+    config = EncoderDecoderConfig(
         encoder=encoder.config, decoder=generator.config, num_steps=num_steps
     )
-    whole = nnx.eval_shape(lambda: Inverter(config, rngs=nnx.Rngs(0)))
+    whole = nnx.eval_shape(lambda: EncoderDecoder(config, rngs=nnx.Rngs(0)))
     whole.encoder, whole.decoder = encoder, generator
     shape = (config.decoder.num_ws, config.decoder.w_dim)
     if latent_avg is None:

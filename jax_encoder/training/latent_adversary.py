@@ -17,7 +17,7 @@ from jax_encoder.training import losses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JudgeConfig:
+class LatentAdversaryConfig:
     """Options of the discriminator's training.
 
     Attributes:
@@ -35,7 +35,7 @@ class JudgeConfig:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pool:
+class LatentPool:
     """Remembered w.
 
     Attributes:
@@ -49,7 +49,7 @@ class Pool:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JudgeState:
+class LatentAdversaryState:
     """What changes from one step to the next.
 
     Attributes:
@@ -60,18 +60,21 @@ class JudgeState:
 
     params: nnx.State
     opt_state: optax.OptState
-    real: Pool
-    fake: Pool
+    real: LatentPool
+    fake: LatentPool
 
 
 def init(
-    discriminator: latent_discriminator.LatentDiscriminator, config: JudgeConfig
-) -> JudgeState:
+    discriminator: latent_discriminator.LatentDiscriminator,
+    config: LatentAdversaryConfig,
+) -> LatentAdversaryState:
     """Starts from a discriminator's weights, with empty pools."""
     params = nnx.state(discriminator, nnx.Param)
     shape = (config.pool_size, discriminator.config.w_dim)
-    empty = [Pool(w=jnp.zeros(shape), count=jnp.zeros((), jnp.int32)) for _ in "rf"]
-    return JudgeState(
+    empty = [
+        LatentPool(w=jnp.zeros(shape), count=jnp.zeros((), jnp.int32)) for _ in "rf"
+    ]
+    return LatentAdversaryState(
         params=params,
         opt_state=optax.adam(config.learning_rate).init(params),
         real=empty[0],
@@ -79,7 +82,9 @@ def init(
     )
 
 
-def query(pool: Pool, w: jax.Array, key: jax.Array) -> tuple[Pool, jax.Array]:
+def query(
+    pool: LatentPool, w: jax.Array, key: jax.Array
+) -> tuple[LatentPool, jax.Array]:
     """Exchanges w with remembered ones.
 
     While the pool is not full, a w is remembered and handed back. Later, with
@@ -100,14 +105,14 @@ def query(pool: Pool, w: jax.Array, key: jax.Array) -> tuple[Pool, jax.Array]:
     slots = jax.random.randint(slot_key, (len(w),), 0, size)
     is_swapped = jax.random.bernoulli(swap_key, 0.5, (len(w),))
 
-    def exchange(pool: Pool, drawn):
+    def exchange(pool: LatentPool, drawn):
         new, slot, is_swapped = drawn
         is_full = pool.count >= size
         slot = jnp.where(is_full, slot, pool.count)
         given = jnp.where(is_full & is_swapped, pool.w[slot], new)
         kept = jnp.where(is_full & ~is_swapped, pool.w[slot], new)
         count = jnp.minimum(pool.count + 1, size)
-        return Pool(w=pool.w.at[slot].set(kept), count=count), given
+        return LatentPool(w=pool.w.at[slot].set(kept), count=count), given
 
     return jax.lax.scan(exchange, pool, (w, slots, is_swapped))
 
@@ -119,14 +124,14 @@ def pick_rows(ws: jax.Array, stage: jax.Array | int, key: jax.Array) -> jax.Arra
 
 
 def step(
-    state: JudgeState,
+    state: LatentAdversaryState,
     graphdef: nnx.GraphDef,
     real: jax.Array,
     fake: jax.Array,
     key: jax.Array,
     number: jax.Array,
-    config: JudgeConfig,
-) -> tuple[JudgeState, jax.Array]:
+    config: LatentAdversaryConfig,
+) -> tuple[LatentAdversaryState, jax.Array]:
     """Takes a step of the logistic loss, and of R1 where it is due.
 
     Args:
@@ -169,7 +174,9 @@ def r1_penalty(
     return jnp.mean(jnp.sum(jnp.square(gradient), axis=1))
 
 
-def _regularize(state, graphdef, real, config: JudgeConfig) -> JudgeState:
+def _regularize(
+    state, graphdef, real, config: LatentAdversaryConfig
+) -> LatentAdversaryState:
     weight = config.r1_gamma / 2 * config.r1_interval
 
     def objective(params):
@@ -178,7 +185,9 @@ def _regularize(state, graphdef, real, config: JudgeConfig) -> JudgeState:
     return _update(state, jax.grad(objective)(state.params), config)
 
 
-def _update(state: JudgeState, gradient, config: JudgeConfig) -> JudgeState:
+def _update(
+    state: LatentAdversaryState, gradient, config: LatentAdversaryConfig
+) -> LatentAdversaryState:
     adam = optax.adam(config.learning_rate)
     updates, opt_state = adam.update(gradient, state.opt_state)
     params = optax.apply_updates(state.params, updates)

@@ -7,14 +7,14 @@ import pytest
 from flax import nnx
 
 from jax_encoder.nn import regressors as networks_lib
-from jax_encoder.training import checkpoints, optimizers, regressors
+from jax_encoder.training import checkpoints, regressor_training, weight_optimizers
 from tests.training import tiny_encoder as tiny
 
 HEAD = networks_lib.DescriptorHeadConfig(num_inputs=4, hidden_sizes=(6,), num_outputs=2)
-CONFIG = regressors.RegressorConfig(
+CONFIG = regressor_training.RegressorConfig(
     batch_size=16,
     loss="mse",
-    optimizer=optimizers.OptimizerConfig(learning_rate=0.02, num_steps=60),
+    optimizer=weight_optimizers.OptimizerConfig(learning_rate=0.02, num_steps=60),
     ema_half_life=100.0,
 )
 
@@ -25,14 +25,18 @@ def _examples(step):
 
 
 def _start():
-    return regressors.init(networks_lib.DescriptorHead(HEAD, rngs=nnx.Rngs(0)), CONFIG)
+    return regressor_training.init(
+        networks_lib.DescriptorHead(HEAD, rngs=nnx.Rngs(0)), CONFIG
+    )
 
 
 def _run(state, networks, num_steps):
     curve = []
     for _ in range(num_steps):
         drawn = _examples(int(state.step))
-        state, report = regressors.train_step(state, networks, *drawn, config=CONFIG)
+        state, report = regressor_training.train_step(
+            state, networks, *drawn, config=CONFIG
+        )
         curve.append(float(report["loss/mse"]))
     return state, curve
 
@@ -41,9 +45,9 @@ def test_it_learns_and_its_statistics_follow():
     state, networks = _start()
     state, curve = _run(state, networks, 60)
     inputs, targets = _examples(1000)
-    network = regressors.regressor(state, networks)
-    error = regressors.loss(network(inputs), targets, "mse")
-    assert error < 0.5 * regressors.mean_loss(targets, "mse")
+    network = regressor_training.regressor(state, networks)
+    error = regressor_training.loss(network(inputs), targets, "mse")
+    assert error < 0.5 * regressor_training.mean_loss(targets, "mse")
     hidden = network.dense1(jnp.concatenate([_examples(k)[0] for k in range(60)]))
     mean = jnp.mean(hidden, axis=0)
     np.testing.assert_allclose(network.bn1.running_mean[...], mean, atol=0.6)
@@ -66,23 +70,26 @@ def test_stop_and_resume_equals_uninterrupted(tmp_path):
 def test_losses_are_what_they_are_called():
     a, b = jax.random.normal(jax.random.key(0), (2, 3, 4, 5))
     wanted = jnp.mean(jnp.log(jnp.cosh(a - b)))
-    np.testing.assert_allclose(regressors.loss(a, b, "log_cosh"), wanted, rtol=1e-5)
+    np.testing.assert_allclose(
+        regressor_training.loss(a, b, "log_cosh"), wanted, rtol=1e-5
+    )
     across = jnp.sum(a * b, axis=1)
     across = across / jnp.linalg.norm(a, axis=1) / jnp.linalg.norm(b, axis=1)
-    found = regressors.loss(a, b, "cosine")
+    found = regressor_training.loss(a, b, "cosine")
     np.testing.assert_allclose(found, -jnp.mean(across), rtol=1e-5)
     p, t = jnp.array([[0.25], [0.5]]), jnp.array([[1.0], [0.0]])
-    found = regressors.loss(p, t, "cross_entropy")
+    found = regressor_training.loss(p, t, "cross_entropy")
     np.testing.assert_allclose(found, np.log([4.0, 2.0]).mean(), rtol=1e-5)
-    assert np.isfinite(regressors.loss(1e4 * a, b, "log_cosh"))
-    np.testing.assert_allclose(regressors.mean_loss(t, "mse"), 0.25)
+    assert np.isfinite(regressor_training.loss(1e4 * a, b, "log_cosh"))
+    np.testing.assert_allclose(regressor_training.mean_loss(t, "mse"), 0.25)
 
 
 def test_z_is_normalized_and_mapped():
     generator = tiny.generator()
     z = jax.random.normal(jax.random.key(0), (3, 8))
     near, far = (
-        regressors.predict(lambda x, s=s: s * x, z, generator) for s in (1.0, 9.0)
+        regressor_training.predict(lambda x, s=s: s * x, z, generator)
+        for s in (1.0, 9.0)
     )
     np.testing.assert_allclose(near, far, atol=1e-4)
     assert near.shape == (3, generator.config.num_ws, 8)

@@ -5,24 +5,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_encoder.training import pairs
+from jax_encoder.training import encoder_sources
 from tests.training import tiny_encoder as tiny
 
 
 def test_samples_are_what_their_codes_render():
     generator = tiny.generator()
-    batch = pairs.sampled(generator, jax.random.key(0))(3, 4)
+    batch = encoder_sources.sampled(generator, jax.random.key(0))(3, 4)
     rendered = jnp.clip(generator.synthesis(batch.ws), -1, 1)
     np.testing.assert_allclose(batch.images, rendered, atol=1e-5)
-    again = pairs.sampled(generator, jax.random.key(0))(3, 4)
+    again = encoder_sources.sampled(generator, jax.random.key(0))(3, 4)
     jax.tree.map(np.testing.assert_array_equal, batch, again)
-    other = pairs.sampled(generator, jax.random.key(0))(4, 4)
+    other = encoder_sources.sampled(generator, jax.random.key(0))(4, 4)
     assert not np.array_equal(batch.images, other.images)
 
 
 def _flat(value, is_known):
     def draw(step, num):
-        return pairs.Batch(
+        return encoder_sources.Batch(
             images=jnp.full((num, 8, 8, 3), value),
             ws=jnp.zeros((num, 4, 8)),
             is_known=jnp.full(num, is_known),
@@ -32,19 +32,23 @@ def _flat(value, is_known):
 
 
 def test_a_mixture_keeps_its_shares():
-    source = pairs.mixed([(_flat(0.5, 0.0), 0.7), (_flat(-0.5, 1.0), 0.3)])
+    source = encoder_sources.mixed([(_flat(0.5, 0.0), 0.7), (_flat(-0.5, 1.0), 0.3)])
     batch = source(0, 10)
     np.testing.assert_array_equal(batch.is_known, [0.0] * 7 + [1.0] * 3)
     np.testing.assert_array_equal(batch.images[:, 0, 0, 0], [0.5] * 7 + [-0.5] * 3)
-    whole = pairs.mixed([(_flat(0.5, 0.0), 1.0), (_flat(-0.5, 1.0), 0.0)])(0, 10)
+    whole = encoder_sources.mixed([(_flat(0.5, 0.0), 1.0), (_flat(-0.5, 1.0), 0.0)])(
+        0, 10
+    )
     assert not whole.is_known.any()
     with pytest.raises(ValueError, match=r"add up to one: got \[0.5, 0.1\]"):
-        pairs.mixed([(_flat(0.0, 0.0), 0.5), (_flat(0.0, 0.0), 0.1)])
+        encoder_sources.mixed([(_flat(0.0, 0.0), 0.5), (_flat(0.0, 0.0), 0.1)])
 
 
 def test_pictures_have_no_codes():
     generator = tiny.generator()
-    source = pairs.pictures(lambda step, num: jnp.ones((num, 8, 8, 3)), generator)
+    source = encoder_sources.pictures(
+        lambda step, num: jnp.ones((num, 8, 8, 3)), generator
+    )
     batch = source(0, 3)
     assert batch.ws.shape == (3, generator.config.num_ws, 8)
     assert not batch.is_known.any()
@@ -52,7 +56,7 @@ def test_pictures_have_no_codes():
 
 def test_the_metric_predicts_how_pictures_change():
     generator = tiny.generator()
-    metric = pairs.code_metric(
+    metric = encoder_sources.code_metric(
         generator, jax.random.key(0), num=4096, batch_size=512, ridge=0.0
     )
     np.testing.assert_allclose(metric, metric.T, rtol=1e-4, atol=1e-9)

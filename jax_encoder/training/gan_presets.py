@@ -12,12 +12,12 @@ from jax_encoder.training import gan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Preset:
+class GANPreset:
     """Architectures and options that belong together."""
 
-    generator: stylegan2.GeneratorConfig
-    discriminator: stylegan2_discriminator.DiscriminatorConfig
-    training: gan.GanConfig
+    generator: stylegan2.StyleGAN2Config
+    discriminator: stylegan2_discriminator.StyleGAN2DiscriminatorConfig
+    training: gan.GANConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ _TABLE = {
 NAMES = (*_TABLE, "auto", "avatars")
 
 
-def preset(name: str, resolution: int, *, num_devices: int = 1) -> Preset:
+def preset(name: str, resolution: int, *, num_devices: int = 1) -> GANPreset:
     """Returns a configuration.
 
     Args:
@@ -108,21 +108,21 @@ def preset(name: str, resolution: int, *, num_devices: int = 1) -> Preset:
     sides = [2**k for k in range(2, resolution.bit_length())]
     channels = tuple(min(base // side, 512) for side in sides)
     is_cifar = name == "cifar"
-    return Preset(
-        generator=stylegan2.GeneratorConfig(
+    return GANPreset(
+        generator=stylegan2.StyleGAN2Config(
             resolution=resolution,
             channels=channels,
             num_mapping_layers=row.num_mapping_layers,
             architecture="orig" if is_cifar else "skip",
             w_avg_source="training",
         ),
-        discriminator=stylegan2_discriminator.DiscriminatorConfig(
+        discriminator=stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
             resolution=resolution,
             channels=channels,
             architecture="orig" if is_cifar else "resnet",
             group_size=row.group_size,
         ),
-        training=gan.GanConfig(
+        training=gan.GANConfig(
             batch_size=row.batch_size,
             learning_rate=row.learning_rate,
             r1_gamma=row.r1_gamma,
@@ -151,11 +151,11 @@ def _auto(resolution: int, num_devices: int) -> _Row:
     )
 
 
-def _avatars(resolution: int) -> Preset:
+def _avatars(resolution: int) -> GANPreset:
     widths = {4: 128, 8: 128, 16: 96, 32: 48, 64: 24, 128: 16}
     sides = [2**k for k in range(2, resolution.bit_length())]
-    return Preset(
-        generator=stylegan2.GeneratorConfig(
+    return GANPreset(
+        generator=stylegan2.StyleGAN2Config(
             resolution=resolution,
             z_dim=64,
             w_dim=128,
@@ -164,11 +164,11 @@ def _avatars(resolution: int) -> Preset:
             hidden_dim=256,
             w_avg_source="training",
         ),
-        discriminator=stylegan2_discriminator.DiscriminatorConfig(
+        discriminator=stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
             resolution=resolution,
             channels=tuple(min(widths.get(side, 8), 64) for side in sides),
         ),
-        training=gan.GanConfig(
+        training=gan.GANConfig(
             batch_size=16,
             r1_gamma=0.2,
             path_interval=8,

@@ -110,7 +110,7 @@ class Renderer:
             transform = code.transform
         except (ValueError, OSError) as error:
             raise command_line.Failure(str(error)) from error
-        is_movable = isinstance(network, stylegan3.Generator)
+        is_movable = isinstance(network, stylegan3.StyleGAN3Generator)
         if transform is None or not is_movable:
             return network
         return stylegan3.moved(network, transform)

@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names
+from converters.formats import assign, entry_names, layouts
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 
@@ -57,7 +57,9 @@ class DiscriminatorSettings:
     mapping_lr_multiplier: float = 0.01
 
 
-def generator(arrays: Arrays, settings: GeneratorSettings) -> stylegan2.Generator:
+def generator(
+    arrays: Arrays, settings: GeneratorSettings
+) -> stylegan2.StyleGAN2Generator:
     """Makes a generator.
 
     Args:
@@ -69,7 +71,7 @@ def generator(arrays: Arrays, settings: GeneratorSettings) -> stylegan2.Generato
     Raises:
       ConversionError: arrays are missing, unused or misshapen.
     """
-    arrays = names.without(arrays, r".*\.resample_filter")
+    arrays = entry_names.without(arrays, r".*\.resample_filter")
     config = generator_config(arrays, settings)
     ours = {_our_name(k): _our_axes(k, v) for k, v in arrays.items()}
     if config.w_avg_source == "estimated":
@@ -81,7 +83,9 @@ def generator(arrays: Arrays, settings: GeneratorSettings) -> stylegan2.Generato
                 plane = np.zeros((resolution, resolution), np.float32)
                 ours.setdefault(f"{prefix}.noise_const", plane)
                 ours[f"{prefix}.noise_strength"] = np.zeros((), np.float32)
-    module = assign.build(lambda: stylegan2.Generator(config, rngs=nnx.Rngs(0)), ours)
+    module = assign.build(
+        lambda: stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0)), ours
+    )
     if config.w_avg_source == "estimated":
         module.w_avg[...] = jax.numpy.asarray(statistics.estimate(module).w_avg)
     return module
@@ -89,7 +93,7 @@ def generator(arrays: Arrays, settings: GeneratorSettings) -> stylegan2.Generato
 
 def generator_config(
     arrays: Arrays, settings: GeneratorSettings
-) -> stylegan2.GeneratorConfig:
+) -> stylegan2.StyleGAN2Config:
     """Reads the architecture of a generator off its arrays.
 
     Raises:
@@ -97,7 +101,7 @@ def generator_config(
     """
     resolutions = _resolutions(arrays, r"synthesis\.b(\d+)\.conv1\.weight")
     rgb = f"synthesis.b{resolutions[-1]}.torgb.weight"
-    num_layers = names.count(arrays, "mapping.fc{}.weight")
+    num_layers = entry_names.count(arrays, "mapping.fc{}.weight")
     w_dim = _shape(arrays, "synthesis.b4.conv1.affine.weight", 2)[1]
     c_dim, embed_dim, z_dim = 0, None, w_dim
     if "mapping.embed.weight" in arrays:
@@ -105,7 +109,7 @@ def generator_config(
     if num_layers:
         z_dim = _shape(arrays, "mapping.fc0.weight", 2)[1] - (embed_dim or 0)
     hidden = _shape(arrays, "mapping.fc0.weight", 2)[0] if num_layers > 1 else w_dim
-    return stylegan2.GeneratorConfig(
+    return stylegan2.StyleGAN2Config(
         resolution=resolutions[-1],
         z_dim=z_dim,
         w_dim=w_dim,
@@ -133,7 +137,7 @@ def _generator_architecture(arrays: Arrays) -> str:
 
 def discriminator(
     arrays: Arrays, settings: DiscriminatorSettings
-) -> stylegan2_discriminator.Discriminator:
+) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a discriminator.
 
     Args:
@@ -143,19 +147,24 @@ def discriminator(
     Raises:
       ConversionError: arrays are missing, unused or misshapen.
     """
-    arrays = names.without(arrays, r".*\.resample_filter")
+    arrays = entry_names.without(arrays, r".*\.resample_filter")
     config = discriminator_config(arrays, settings)
     ours = {name: _our_axes(name, value) for name, value in arrays.items()}
     width = config.channels[0]
-    ours["b4.fc.weight"] = names.dense_from_chw(arrays["b4.fc.weight"], width, 4, 4)
+    ours["b4.fc.weight"] = entry_names.dense_from_chw(
+        arrays["b4.fc.weight"], width, 4, 4
+    )
     return assign.build(
-        lambda: stylegan2_discriminator.Discriminator(config, rngs=nnx.Rngs(0)), ours
+        lambda: stylegan2_discriminator.StyleGAN2Discriminator(
+            config, rngs=nnx.Rngs(0)
+        ),
+        ours,
     )
 
 
 def discriminator_config(
     arrays: Arrays, settings: DiscriminatorSettings
-) -> stylegan2_discriminator.DiscriminatorConfig:
+) -> stylegan2_discriminator.StyleGAN2DiscriminatorConfig:
     """Reads the architecture of a discriminator off its arrays.
 
     Raises:
@@ -173,7 +182,7 @@ def discriminator_config(
         _shape(arrays, "mapping.embed.weight", 2) if is_conditional else (0, 0)
     )
     inner = (_shape(arrays, f"b{r}.conv0.weight", 4)[0] for r in resolutions[1:])
-    return stylegan2_discriminator.DiscriminatorConfig(
+    return stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
         resolution=top,
         c_dim=c_dim,
         cmap_dim=cmap_dim,
@@ -183,13 +192,15 @@ def discriminator_config(
         taps=settings.taps,
         group_size=settings.group_size,
         num_group_channels=with_statistic - width,
-        num_mapping_layers=names.count(arrays, "mapping.fc{}.weight"),
+        num_mapping_layers=entry_names.count(arrays, "mapping.fc{}.weight"),
         mapping_lr_multiplier=settings.mapping_lr_multiplier,
         image_channels=_shape(arrays, f"b{top}.fromrgb.weight", 4)[1],
     )
 
 
-def taps(kernel: np.ndarray | None, gaps: base.Gaps | None = None) -> tuple[float, ...]:
+def taps(
+    kernel: np.ndarray | None, gaps: layouts.Gaps | None = None
+) -> tuple[float, ...]:
     """The one-dimensional filter of a stored resampling kernel.
 
     Args:
@@ -215,7 +226,7 @@ def taps(kernel: np.ndarray | None, gaps: base.Gaps | None = None) -> tuple[floa
     return tuple(float(tap) for tap in line)
 
 
-def noise(arrays: Arrays, gaps: base.Gaps) -> dict[str, np.ndarray]:
+def noise(arrays: Arrays, gaps: layouts.Gaps) -> dict[str, np.ndarray]:
     """Noise maps for files that have none, such as rosinality's before May 2020.
 
     Their own programs draw new ones whenever they load such a file; so do we, always
@@ -260,7 +271,7 @@ def _shape(arrays: Arrays, name: str, rank: int) -> tuple[int, ...]:
     if name not in arrays:
         raise errors.ConversionError("missing", entry=name)
     try:
-        return names.check_rank(arrays[name], rank).shape
+        return entry_names.check_rank(arrays[name], rank).shape
     except errors.ConversionError as error:
         raise error.within("", name) from None
 
@@ -272,9 +283,11 @@ def _our_name(name: str) -> str:
 def _our_axes(name: str, value: Any) -> np.ndarray:
     try:
         if name == "synthesis.b4.const":
-            return np.transpose(names.check_rank(value, 3), (1, 2, 0))
+            return np.transpose(entry_names.check_rank(value, 3), (1, 2, 0))
         if not name.endswith(".weight"):
             return value
-        return names.dense(value) if np.ndim(value) == 2 else names.hwio(value)
+        return (
+            entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
+        )
     except errors.ConversionError as error:
         raise error.within("", name) from None

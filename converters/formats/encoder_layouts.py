@@ -14,8 +14,8 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, rosinality, torch_layers
-from jax_encoder.nn import inverter, latent_discriminator, style_encoder
+from converters.formats import assign, entry_names, layouts, rosinality, torch_layers
+from jax_encoder.nn import encoder_decoder, latent_discriminator, style_encoder
 
 _HEADS_MARK = "encoder.styles.0.linear.weight"
 _SHARED_MARKS = ("encoder.linear.weight", "encoder.input_layer.0.weight")
@@ -56,13 +56,13 @@ def encoder(
     stem = tree["conv1.weight" if has_resnet else "input_layer.0.weight"]
     linear = "linear.weight" if num_ws else "styles.0.linear.weight"
     config = style_encoder.StyleEncoderConfig(
-        num_ws=num_ws or names.count(tree, "styles.{}.linear.weight"),
-        w_dim=names.check_rank(tree[linear], 2).shape[0],
+        num_ws=num_ws or entry_names.count(tree, "styles.{}.linear.weight"),
+        w_dim=entry_names.check_rank(tree[linear], 2).shape[0],
         backbone="resnet34" if has_resnet else "irse50",
         is_pyramid="latlayer1.weight" in tree,
         is_progressive=is_progressive,
         is_shared=num_ws is not None,
-        in_channels=names.check_rank(stem, 4).shape[1],
+        in_channels=entry_names.check_rank(stem, 4).shape[1],
         input_size=(input_height, 256),
         widths=widths,
         depths=depths,
@@ -87,14 +87,14 @@ def _encoder_name(name: str, depths: tuple[int, ...], has_resnet: bool) -> str:
     if head.startswith("latlayer") or head == "linear":
         return name
     if not has_resnet:
-        return f"backbone.{names.rename(name, torch_layers.IRSE_RULES)}"
+        return f"backbone.{entry_names.rename(name, torch_layers.IRSE_RULES)}"
     if head == "relu":
         return f"backbone.prelu.{rest}"
     if head == "body":
         index, _, tail = rest.partition(".")
         block = _stage_block(int(index), depths) if index.isdecimal() else index
         name = f"{block}.{tail}"
-    return f"backbone.{names.rename(name, torch_layers.DOWNSAMPLE_RULES)}"
+    return f"backbone.{entry_names.rename(name, torch_layers.DOWNSAMPLE_RULES)}"
 
 
 def _stage_block(index: int, depths: tuple[int, ...]) -> str:
@@ -122,8 +122,9 @@ def _state(tree: Any) -> dict[str, Any]:
     """The state dict, with the prefix that an encoder's own one lacks."""
     state = tree.get("state_dict", tree)
     if isinstance(state, dict) and not _has_known_encoder(state):
-        bare = names.Entries(
-            (f"encoder.{name}", value) for name, value in names.texts(state).items()
+        bare = entry_names.Entries(
+            (f"encoder.{name}", value)
+            for name, value in entry_names.texts(state).items()
         )
         if _has_known_encoder(bare):
             return bare
@@ -145,7 +146,9 @@ def _parts(tree: Any) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps, is_progressive: bool) -> Any:
+def _build(
+    tree: Any, part: str | None, gaps: layouts.Gaps, is_progressive: bool
+) -> Any:
     part = part or _parts(tree)[0]
     state = _state(tree)
     if part == "latent_discriminator":
@@ -157,7 +160,7 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps, is_progressive: bool) -
         return decoder
     is_car = "car" in _text(_option(tree, "dataset_type", ""))
     found = encoder(
-        names.under(state, "encoder."),
+        entry_names.under(state, "encoder."),
         is_progressive=is_progressive,
         input_height=192 if is_car else 256,
         num_ws=None if _HEADS_MARK in state else _rows(tree, decoder, gaps),
@@ -165,12 +168,12 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps, is_progressive: bool) -
     return found if decoder is None else _join(found, decoder, tree)
 
 
-def _decoder(tree: Any, state: Mapping[str, Any], gaps: base.Gaps) -> Any:
+def _decoder(tree: Any, state: Mapping[str, Any], gaps: layouts.Gaps) -> Any:
     latent_avg = tree.nearby("latent_avg")
-    return rosinality.generator(names.under(state, "decoder."), latent_avg, gaps)
+    return rosinality.generator(entry_names.under(state, "decoder."), latent_avg, gaps)
 
 
-def _rows(tree: Any, decoder: Any, gaps: base.Gaps) -> int:
+def _rows(tree: Any, decoder: Any, gaps: layouts.Gaps) -> int:
     """The rows of w that the W encoder repeats its w for."""
     if decoder is not None:
         return decoder.config.num_ws
@@ -184,15 +187,17 @@ def _rows(tree: Any, decoder: Any, gaps: base.Gaps) -> int:
     return gaps.fill("num_ws", 18)
 
 
-def _join(found: Any, decoder: Any, tree: Any) -> inverter.Inverter:
+def _join(found: Any, decoder: Any, tree: Any) -> encoder_decoder.EncoderDecoder:
     steps = int(_option(tree, "n_iters_per_batch", 5))
-    config = inverter.InverterConfig(
+    config = encoder_decoder.EncoderDecoderConfig(
         encoder=found.config,
         decoder=decoder.config,
         num_steps=steps if found.config.is_refining else 1,
         is_relative=bool(_option(tree, "start_from_latent_avg", True)),
     )
-    whole = nnx.eval_shape(lambda: inverter.Inverter(config, rngs=nnx.Rngs(0)))
+    whole = nnx.eval_shape(
+        lambda: encoder_decoder.EncoderDecoder(config, rngs=nnx.Rngs(0))
+    )
     whole.encoder, whole.decoder = found, decoder
     whole.latent_avg.set_value(_latent_avg(tree, decoder))
     return whole
@@ -217,7 +222,8 @@ def _build_discriminator(tree: Any) -> latent_discriminator.LatentDiscriminator:
     while f"mlp.{2 * number}.weight" in tree:
         number += 1
     config = latent_discriminator.LatentDiscriminatorConfig(
-        w_dim=names.check_rank(tree["mlp.0.weight"], 2).shape[1], num_layers=number
+        w_dim=entry_names.check_rank(tree["mlp.0.weight"], 2).shape[1],
+        num_layers=number,
     )
     renamed = {}
     for name, array in tree.items():
@@ -264,11 +270,11 @@ def _missing_shared(tree: Any) -> str:
 
 def _is_unknown(tree: Any) -> bool:
     state = _state(tree)
-    has_encoder = any(name.startswith("encoder.") for name in names.texts(state))
+    has_encoder = any(name.startswith("encoder.") for name in entry_names.texts(state))
     return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
 
 
-def _build_unknown(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build_unknown(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     if part != "G_ema":
         raise errors.ConversionError(
             "the encoder of this file is none that is known (pSp, e4e, ReStyle, the W"
@@ -279,8 +285,8 @@ def _build_unknown(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
 
 def _flavor(
     name: str, description: str, is_progressive: bool, is_refining: bool
-) -> base.Kind:
-    return base.Kind(
+) -> layouts.Kind:
+    return layouts.Kind(
         name=name,
         description=description,
         recognize=lambda tree: _recognize(tree, is_progressive, is_refining),
@@ -295,7 +301,7 @@ KINDS = (
     _flavor("e4e", "e4e: encoder, with or without its generator", True, False),
     _flavor("restyle_psp", "ReStyle on pSp", False, True),
     _flavor("restyle_e4e", "ReStyle on e4e", True, True),
-    base.Kind(
+    layouts.Kind(
         name="w_encoder",
         description="W encoder of e4e and HyperStyle: one w for all rows",
         recognize=_is_shared,
@@ -303,20 +309,22 @@ KINDS = (
         parts=_parts,
         build=lambda tree, part, gaps: _build(tree, part, gaps, False),
     ),
-    base.Kind(
+    layouts.Kind(
         name="unknown_encoder",
         description="an unknown encoder with a StyleGAN2 generator of rosinality",
         recognize=_is_unknown,
-        missing=base.needs((_DECODER_MARK,)),
+        missing=layouts.needs((_DECODER_MARK,)),
         parts=lambda tree: ("encoder", "G_ema"),
         build=_build_unknown,
     ),
-    base.Kind(
+    layouts.Kind(
         name="latent_discriminator",
         description="the discriminator of w of e4e",
-        recognize=lambda tree: names.is_state_dict(tree) and "mlp.0.weight" in tree,
-        missing=base.needs(("mlp.0.weight",)),
+        recognize=lambda tree: (
+            entry_names.is_state_dict(tree) and "mlp.0.weight" in tree
+        ),
+        missing=layouts.needs(("mlp.0.weight",)),
         parts=lambda tree: ("D",),
-        build=base.whole(_build_discriminator),
+        build=layouts.whole(_build_discriminator),
     ),
 )

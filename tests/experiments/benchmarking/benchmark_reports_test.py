@@ -2,7 +2,7 @@
 
 import jax
 
-from experiments.benchmarking import cases, peaks, reports, timing
+from experiments.benchmarking import benchmark_reports, cases, peaks, timing
 
 
 def _row(resolution, seconds, **more):
@@ -11,7 +11,9 @@ def _row(resolution, seconds, **more):
 
 
 def test_table_leaves_out_columns_nobody_has():
-    text = reports.table([_row(64, 0.5, flops_per_second=2e9), _row(128, 2.0)])
+    text = benchmark_reports.table(
+        [_row(64, 0.5, flops_per_second=2e9), _row(128, 2.0)]
+    )
     assert text.splitlines() == [
         "case                      s/step  GF/s",
         "vgg vgg16 64 x1 float32      0.5     2",
@@ -20,19 +22,19 @@ def test_table_leaves_out_columns_nobody_has():
 
 
 def test_compare_joins_rows_by_name():
-    rows = reports.compare([_row(64, 0.5), _row(128, 2.0)], [_row(64, 1.0)])
+    rows = benchmark_reports.compare([_row(64, 0.5), _row(128, 2.0)], [_row(64, 1.0)])
     assert [row.get("compare_ratio") for row in rows] == [2.0, None]
 
 
 def test_plots_need_two_points(tmp_path):
     rows = [_row(64, 0.5), _row(128, 2.0)]
-    assert reports.plot(rows, tmp_path / "a.png", "resolution")
+    assert benchmark_reports.plot(rows, tmp_path / "a.png", "resolution")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    assert not reports.plot(rows, tmp_path / "b.png", "batch")
+    assert not benchmark_reports.plot(rows, tmp_path / "b.png", "batch")
 
 
 def test_describes_machine_and_versions():
-    report = reports.describe()
+    report = benchmark_reports.describe()
     assert report["machine"]["backend"] == jax.default_backend()
     assert report["versions"]["jax"] == jax.__version__
 

@@ -14,9 +14,9 @@ import pytest
 from jax_encoder.training import (
     checkpoints,
     encoder_losses,
-    encoders,
-    optimizers,
-    pairs,
+    encoder_sources,
+    encoder_training,
+    weight_optimizers,
 )
 from tests.training import tiny_encoder as tiny
 
@@ -42,7 +42,7 @@ def test_the_training_moves_everything_that_it_should(trained):
         moved = [bool(np.any(a != b)) for a, b in zip(old, new, strict=True)]
         assert np.mean(moved) > 0.9, name
     assert not np.array_equal(*(tiny.weights(s) for s in (before, state)))
-    encoder = encoders.encoder(state, networks)
+    encoder = encoder_training.encoder(state, networks)
     np.testing.assert_array_equal(encoder.latent_avg[...], networks.latent_avg)
 
 
@@ -58,7 +58,7 @@ def test_stop_and_resume_equals_uninterrupted(trained, tmp_path):
         jax.tree.leaves(resumed), jax.tree.leaves(trained[0]), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
-    assert encoders.train_step._cache_size() == 1
+    assert encoder_training.train_step._cache_size() == 1
 
 
 def test_eight_devices_equal_one(trained, tmp_path):
@@ -66,7 +66,7 @@ def test_eight_devices_equal_one(trained, tmp_path):
     flags += " --xla_force_host_platform_device_count=8"
     environment = dict(os.environ, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
     environment["JAX_DEFAULT_MATMUL_PRECISION"] = "highest"
-    environment["PYTHONPATH"] = str(pathlib.Path(encoders.__file__).parents[2])
+    environment["PYTHONPATH"] = str(pathlib.Path(encoder_training.__file__).parents[2])
     output = tmp_path / "eight.npz"
     command = [sys.executable, PROGRAM, str(NUM_STEPS), output]
     subprocess.run(command, check=True, env=environment, timeout=500)
@@ -87,8 +87,10 @@ def _only(**weights):
 
 def _step(config, **changes):
     state, networks = tiny.start(config, **changes)
-    batch = pairs.sampled(networks.generator, jax.random.key(3))(0, config.batch_size)
-    return encoders.train_step(state, networks, batch, tiny.KEY, config=config)
+    batch = encoder_sources.sampled(networks.generator, jax.random.key(3))(
+        0, config.batch_size
+    )
+    return encoder_training.train_step(state, networks, batch, tiny.KEY, config=config)
 
 
 def test_accumulated_parts_equal_the_whole_batch():
@@ -113,7 +115,7 @@ def test_bfloat16_is_close_and_weights_stay_float32():
 @pytest.mark.slow
 def test_restyle_looks_several_times():
     config = dataclasses.replace(_only(l2=1.0), num_refinements=2)
-    config = encoders.changed(config, {"optimizer.name": "adam"})
+    config = encoder_training.changed(config, {"optimizer.name": "adam"})
     once, _ = _step(dataclasses.replace(config, num_refinements=1), in_channels=6)
     twice, report = _step(config, in_channels=6)
     assert np.isfinite(report["loss/l2"])
@@ -125,14 +127,16 @@ def test_restyle_looks_several_times():
 def test_nan_is_noticed(trained):
     del trained  # compiled the step
     state, networks = tiny.start()
-    batch = pairs.sampled(networks.generator, jax.random.key(3))(0, 8)
+    batch = encoder_sources.sampled(networks.generator, jax.random.key(3))(0, 8)
     broken = dataclasses.replace(batch, images=batch.images.at[2, 0, 0].set(jnp.nan))
-    state, report = encoders.train_step(
+    state, report = encoder_training.train_step(
         state, networks, broken, tiny.KEY, config=tiny.CONFIG
     )
     assert np.isnan(report["loss/total"])
     assert not bool(state.is_sound)
-    state, _ = encoders.train_step(state, networks, batch, tiny.KEY, config=tiny.CONFIG)
+    state, _ = encoder_training.train_step(
+        state, networks, batch, tiny.KEY, config=tiny.CONFIG
+    )
     assert not bool(state.is_sound)
 
 
@@ -141,21 +145,21 @@ def test_rows_are_unlocked_one_after_the_other():
     assert stages[:4] == [0] * 4
     assert stages[4:7] == [1] * 3
     assert stages[-1] == 5
-    published = encoders.EncoderConfig(progressive_start=20_000)
+    published = encoder_training.EncoderConfig(progressive_start=20_000)
     found = [int(published.stage(k, 18)) for k in (19_999, 20_000, 51_999, 52_000)]
     assert found == [0, 1, 16, 17]
-    assert encoders.EncoderConfig().stage(0, 18) == 17
+    assert encoder_training.EncoderConfig().stage(0, 18) == 17
 
 
 def test_options_are_changed_by_name():
-    config = encoders.changed(
-        encoders.EncoderConfig(), {"batch_size": 4, "weights.l2": 2.0}
+    config = encoder_training.changed(
+        encoder_training.EncoderConfig(), {"batch_size": 4, "weights.l2": 2.0}
     )
     assert (config.batch_size, config.weights.l2) == (4, 2.0)
-    assert encoders.for_steps(config, 7).optimizer.num_steps == 7
+    assert encoder_training.for_steps(config, 7).optimizer.num_steps == 7
     for name in ("size", "weights.l3", "weight.l2"):
         with pytest.raises(ValueError, match=f"no option '{name}'"):
-            encoders.changed(config, {name: 1})
+            encoder_training.changed(config, {name: 1})
 
 
 def test_what_does_not_fit_is_refused():
@@ -164,7 +168,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"gives codes of \(7, 8\), the generator"):
         tiny.start(num_ws=7)
     with pytest.raises(ValueError, match="multiple of `num_accumulated`: got 8 and 3"):
-        encoders.EncoderConfig(num_accumulated=3)
+        encoder_training.EncoderConfig(num_accumulated=3)
     with pytest.raises(ValueError, match='"float32" or "bfloat16"'):
-        encoders.EncoderConfig(dtype="float16")
-    assert optimizers.OptimizerConfig().name == "adam"
+        encoder_training.EncoderConfig(dtype="float16")
+    assert weight_optimizers.OptimizerConfig().name == "adam"

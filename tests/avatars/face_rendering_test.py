@@ -11,7 +11,7 @@ from jax_encoder.avatars import (
     face_attributes,
     face_geometry,
     face_parts,
-    faces,
+    face_rendering,
     shapes,
 )
 
@@ -22,7 +22,7 @@ BEARDED = {"beard": 1.0, "glasses": 1.0}
 
 def _render(rows):
     rows = jnp.concatenate([rows, face_attributes.default(NUM - len(rows))])
-    return np.asarray(faces.render(rows, 64))
+    return np.asarray(face_rendering.render(rows, 64))
 
 
 @functools.cache
@@ -158,7 +158,7 @@ def test_hidden_attributes_do_not_show():
 
 def test_resolutions_agree():
     people, pictures = _people()
-    large = np.asarray(faces.render(people, 128))
+    large = np.asarray(face_rendering.render(people, 128))
     small = large.reshape(NUM, 64, 2, 64, 2, 3).mean(axis=(2, 4))
     difference = np.abs(small - pictures)
     assert difference.mean() < 0.01
@@ -167,7 +167,7 @@ def test_resolutions_agree():
 
 def test_all_at_once_equals_one_by_one():
     people, pictures = _people()
-    drawn = faces.render(people[:3], 64, batch_size=3)
+    drawn = face_rendering.render(people[:3], 64, batch_size=3)
     np.testing.assert_allclose(drawn, pictures[:3], atol=1e-5)
 
 
@@ -190,6 +190,6 @@ def test_pictures_have_gradients():
 
 def test_errors():
     with pytest.raises(ValueError, match=r"attributes.shape=\(3, 2\)"):
-        faces.render(jnp.zeros((3, 2)))
+        face_rendering.render(jnp.zeros((3, 2)))
     with pytest.raises(ValueError, match="resolution"):
-        faces.render(face_attributes.default(), 0)
+        face_rendering.render(face_attributes.default(), 0)
