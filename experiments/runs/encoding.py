@@ -188,8 +188,10 @@ def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotog
 
 
 def _solver(
-    job: jobs.Job, engine: projector_engine.ProjectorEngine, outcome
-) -> tuple[engines.Engine, batches.Options]:
+    job: jobs.InversionJob,
+    engine: projector_engine.ProjectorEngine,
+    outcome: photographs.AlignedPhotographs,
+) -> tuple[engines.Engine, batches.BatchOptions]:
     """The engine, and how it runs: unaligned pictures one by one."""
     if job.alignment is None or not job.alignment.is_unaligned:
         return engine, job.options

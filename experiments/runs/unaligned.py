@@ -14,7 +14,7 @@ from experiments.runs import engines, projector_engine
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.nn import stylegan3
 
-State = tuple[np.ndarray, Any]
+MovedState = tuple[np.ndarray, Any]
 """The transform `[3, 3]` of the picture, and the state of the engine under it."""
 
 
@@ -44,29 +44,31 @@ class UnalignedEngine:
         inverter = dataclasses.replace(inverter, models=models)
         return dataclasses.replace(self.engine, inverter=inverter)
 
-    def init(self, targets: np.ndarray, names: Sequence[str]) -> State:
+    def init(self, targets: np.ndarray, names: Sequence[str]) -> MovedState:
         """The state before the first step, of one picture."""
         (name,) = names
         matrix = np.asarray(self.transforms[name], np.float32)
         return matrix, self._under(matrix).init(targets, names)
 
-    def template(self, targets: np.ndarray) -> State:
+    def template(self, targets: np.ndarray) -> MovedState:
         """A state of the same structure."""
         return np.eye(3, dtype=np.float32), self.engine.template(targets)
 
     def iterate(
-        self, targets: np.ndarray, state: State
-    ) -> Iterator[tuple[State, np.ndarray]]:
+        self, targets: np.ndarray, state: MovedState
+    ) -> Iterator[tuple[MovedState, np.ndarray]]:
         """Goes on from a state; after each chunk the state and losses `[steps, 1]`."""
         matrix, inner = state
         for advanced, losses in self._under(matrix).iterate(targets, inner):
             yield (matrix, advanced), losses
 
-    def render(self, targets: np.ndarray, state: State) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: MovedState) -> np.ndarray:
         """The picture of the kept values so far."""
         return self._under(state[0]).render(targets, state[1])
 
-    def finish(self, targets: np.ndarray, state: State, num: int) -> engines.Outcome:
+    def finish(
+        self, targets: np.ndarray, state: MovedState, num: int
+    ) -> engines.EngineOutcome:
         """The code, reconstruction and measures."""
         return self._under(state[0]).finish(targets, state[1], num)
 
