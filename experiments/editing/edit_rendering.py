@@ -12,7 +12,7 @@ import numpy as np
 from experiments.editing.code_sets import Code
 from experiments.launch import command_line
 from experiments.networks.resources import Source
-from jax_encoder.inversion import colors
+from jax_encoder.inversion import colors, rendering
 from jax_encoder.io import differences
 from jax_encoder.latents import styles
 from jax_encoder.nn import stylegan3
@@ -73,13 +73,17 @@ class Renderer:
         return values.astype(np.float32)
 
     def pictures(
-        self, ws: np.ndarray, code: Code | None = None
+        self,
+        ws: np.ndarray,
+        code: Code | None = None,
+        features: np.ndarray | None = None,
     ) -> Iterator[np.ndarray]:
         """Yields pictures `[H, W, C]` in [-1, 1].
 
         Args:
           ws: `[S, num_ws, w_dim]`.
-          code: whose noise maps, colors and tuned generator to use.
+          code: whose noise maps, colors, feature map and tuned generator to use.
+          features: `[S, H, W, C]` offsets of a feature map; default: the code's.
 
         Raises:
           Failure: the tuned generator was tuned from another one.
@@ -88,11 +92,16 @@ class Renderer:
         if code is not None:
             network, table = self.tuned(code), code.arrays.get("colors")
         kind, maps = (noise, []) if isinstance(noise, str) else ("maps", noise)
+        offsets = _offsets(features, code, len(ws))
         for start, batch in enumerate(self._padded(ws)):
-            pictures = _render(kind, network, batch, maps)
+            first = start * self.batch_size
+            own = None if offsets is None else offsets[first : first + len(batch)]
+            if own is not None:
+                (own,) = self._padded(own)
+            pictures = _render(kind, network, batch, maps, own)
             if table is not None:
                 pictures = _recolor(pictures, jnp.asarray(table)[None])
-            num = min(self.batch_size, len(ws) - start * self.batch_size)
+            num = min(self.batch_size, len(ws) - first)
             yield from np.asarray(jnp.clip(pictures, -1.0, 1.0))[:num]
 
     def tuned(self, code: Code) -> Any:
@@ -150,11 +159,17 @@ def _map(label, generator, z):
     )
 
 
+def _offsets(features, code: Code | None, num: int) -> np.ndarray | None:
+    """The offsets of a feature map, one for each of `num` pictures; None for none."""
+    if features is not None or code is None or code.features is None:
+        return features
+    return np.broadcast_to(code.features[None], (num, *code.features.shape))
+
+
 @functools.partial(jax.jit, static_argnums=0)
-def _render(kind, generator, ws, maps: Sequence[jax.Array]):
-    if not getattr(generator.config, "noise_shapes", ()):
-        return generator.synthesis(ws)
-    return generator.synthesis(ws, list(maps) if kind == "maps" else kind)
+def _render(kind, generator, ws, maps: Sequence[jax.Array], features):
+    noise = list(maps) if kind == "maps" else kind
+    return rendering.render(generator, ws, noise=noise, features=features)
 
 
 def _recolor(pictures, table):

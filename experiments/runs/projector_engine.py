@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.runs import engines, tuning
 from jax_encoder.inversion import batch_inverter, first_values, results
+from jax_encoder.io import codes
 
 Start = Callable[[Sequence[str]], first_values.Start]
 """From the names of the pictures of a batch to where they start."""
@@ -128,6 +129,8 @@ class ProjectorEngine:
         arrays: dict[str, Any] = {"best_step": found.best_step}
         if self.inverter.config.space not in ("w", "w+"):
             arrays["values"] = found.values
+        if found.features is not None:
+            arrays[codes.FEATURES] = found.features
         if found.colors is not None:
             arrays["colors"] = found.colors
         arrays |= {f"noise_{i:02d}": x for i, x in enumerate(found.noises)}

@@ -65,13 +65,11 @@ def iterate(
     if not config.num_steps:
         yield state, Curves.empty(len(targets), config.names)
     problem, current = None, None
-    previous = None
+    turns = config.turns(full)
     for first, count, resolution in config.plan(full, chunk):
-        is_new_stage = previous is not None and previous != resolution
-        previous = resolution
         if first < int(state.step):
             continue
-        if is_new_stage:
+        if first in turns:
             state = projector.restart(state, config)
         if current != resolution:
             shrunk = resize.box(targets, full // resolution)

@@ -190,6 +190,17 @@ PRESETS = (
         source="measured: BUILD.md, `python -m experiments.compare_presets`",
         config=dataclasses.replace(_SECOND_ORDER, space="w_n+"),
     ),
+    # W+ at first, then what no code says in an offset of a feature map: for details.
+    Preset(
+        name="feature",
+        source="as FS of Barbershop, arXiv:2106.01505",
+        config=dataclasses.replace(_SECOND_ORDER, space="f"),
+        coarse=(
+            Stage(share=0.2, resolution=64),
+            Stage(share=0.15, resolution=128),
+            Stage(share=0.1, resolution=256),
+        ),
+    ),
     # The encoder's codes, as they are.
     Preset(
         name="encoder",

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from jax_encoder.nn import checks
+from jax_encoder.nn import checks, feature_maps
 from jax_encoder.ops import filtered_lrelu
 
 _MAX_TAPS = 512
@@ -168,6 +168,24 @@ class StyleGAN3Config:
     def layers(self) -> tuple[LayerSpec, ...]:
         """The layers in order; the last one is ToRGB."""
         return tuple(_layer(self, index) for index in range(self.num_layers + 1))
+
+    @functools.cached_property
+    def feature_layers(self) -> tuple[feature_maps.FeatureLayer, ...]:
+        """The maps that can be changed, coarse to fine.
+
+        They are the last ones of every sampling rate, below that of the picture.
+        """
+        found: dict[int, feature_maps.FeatureLayer] = {}
+        for index, spec in enumerate(self.layers[: -1 - self.num_critical]):
+            side, size = int(spec.out_sampling_rate), spec.out_size
+            if side < self.resolution:
+                found[side] = feature_maps.FeatureLayer(
+                    side=side,
+                    shape=(size, size, spec.out_channels),
+                    num_rows=2 + index,
+                    stage=spec.name,
+                )
+        return tuple(found.values())
 
 
 def config_r(resolution: int, **options) -> StyleGAN3Config:
