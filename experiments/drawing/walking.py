@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.drawing import sweeps, walks
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from experiments.networks import resources
 from jax_encoder.io import files, films

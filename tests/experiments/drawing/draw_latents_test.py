@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.drawing import drawing_run, inversion_paths, walking, walks
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from experiments.networks import resources
 from jax_encoder.io import codes, images
