@@ -177,17 +177,17 @@ def load(name: str, bundle: pathlib.Path) -> Table | None:
     path = bundle / name
     if path.is_file():
         with contextlib.suppress(ValueError):
-            return _read(path)
-    return caches.recall("statistics", name, _read)
+            return read(path)
+    return caches.recall("statistics", name, read)
 
 
-def _read(path: pathlib.Path) -> Table:
+def read(path: pathlib.Path) -> Table:
     """Reads a table; a ValueError says that the file holds none."""
     content = loading.read_json(path)
     try:
         table = Table(**content)
         typical = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
-    except (TypeError, KeyError, AttributeError) as error:
+    except Exception as error:  # foreign JSON holds anything
         raise loading.LoadError(path, "no table of reconstructions") from error
     if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in typical):
         raise loading.LoadError(path, "its quantiles are no errors")

@@ -137,7 +137,7 @@ def _load(
     """The network, its digest ("" unless asked for) and the description."""
     root = pathlib.Path(directory).absolute()
     description = describe(root)
-    make = _constructor(root, description)
+    make = constructor(root, description)
     try:
         graphdef, abstract = nnx.split(nnx.eval_shape(make))
     except Exception as error:  # settings that no check foresaw
@@ -249,7 +249,12 @@ def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, An
     }
 
 
-def _constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
+def constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
+    """What makes the network that a description names, its settings checked.
+
+    Raises:
+      BundleError: no network of this library, or settings out of their range.
+    """
     name = description["network"]
     module_name, _, class_name = name.partition(":")
     # Only this library's own networks: a bundle must not choose code to run.
