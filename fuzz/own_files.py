@@ -26,6 +26,7 @@ _EXTREMES = (0.0, 1.0, -1.0, np.nan, np.inf, 1e30, 1e-30)
 _TABLE = {
     "num": 4,
     "quantiles": {"rmse": {"0.5": 0.1, "0.9": 0.2}, "lpips": {"0.5": 0.1, "0.9": 1}},
+    "chance": {"rmse": 1.0, "lpips": 1.0},
     "about": {"preset": "default"},
 }
 

@@ -29,7 +29,7 @@ from jax_encoder.io.descriptions import note as note
 from jax_encoder.nn import checks
 
 _ARRAYS = "arrays"
-_SEALED = (".npz", ".npy")
+_SEALED = (".npz", ".npy", ".json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,6 +227,7 @@ def seal(directory: str | os.PathLike[str]) -> None:
         if path.is_file()
         and path.relative_to(root).parts[0] != _ARRAYS
         and path.suffix in _SEALED
+        and path != root / descriptions.CONFIG
         and not path.name.startswith(".")
     )
     description = found.description | {
