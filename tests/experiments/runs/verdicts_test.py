@@ -1,3 +1,6 @@
+import json
+
+import jax
 import numpy as np
 import pytest
 
@@ -58,6 +61,8 @@ def test_tables_are_kept_in_the_bundle_or_the_cache(table, tmp_path):
     verdicts.save(table, name)
     assert verdicts.load(name, tmp_path) == table
     other = verdicts.tabulate({"psnr": np.full(3, 20.0)}, CHANCE)
+    bundle = {"format": 1, "network": "x", "config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(bundle))
     verdicts.save(other, name, tmp_path)
     assert verdicts.load(name, tmp_path) == other
 
@@ -94,7 +99,8 @@ def test_the_last_line_names_the_worst(table):
 
 def test_chance_is_the_error_of_another_picture():
     pictures = np.stack([np.full((4, 4, 3), x, np.float32) for x in (-1.0, 0.0, 1.0)])
-    found = verdicts.chance(pictures, lambda x, y: abs(x - y).mean(axis=(1, 2, 3)))
+    distance = jax.tree_util.Partial(lambda x, y: abs(x - y).mean(axis=(1, 2, 3)))
+    found = verdicts.chance(pictures, distance)
     assert found == {"rmse": 1.0, "lpips": 1.0}
 
 
