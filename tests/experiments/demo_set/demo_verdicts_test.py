@@ -15,7 +15,7 @@ BUNDLE = resources.ASSETS / "avatars"
 def tables():
     found = {}
     for preset in ("default", "fast", "encoder"):
-        job = jobs.Job(paths=(), output=pathlib.Path(), preset=preset)
+        job = jobs.InversionJob(paths=(), output=pathlib.Path(), preset=preset)
         name = judging.name(job, encoding.make_engine(job))
         assert name in bundles.describe(BUNDLE)["files"], preset
         found[preset] = verdicts.load(name, BUNDLE)
