@@ -236,8 +236,7 @@ def test_a_bundle_of_an_earlier_version_loads_under_its_old_name(bundle, tmp_pat
     shutil.copytree(bundle, old)
     description = json.loads((old / "config.json").read_text())
     description["network"] = "jax_encoder.nn.stylegan2:Generator"
-    arrays = description["digests"]["arrays"]
-    description["digests"] = descriptions.digests(description, arrays)
+    description["digests"]["settings"] = descriptions.settings_digest(description)
     (old / "config.json").write_text(json.dumps(description))
     assert type(io.load(old)) is stylegan2.StyleGAN2Generator
     bundles.seal(old)
