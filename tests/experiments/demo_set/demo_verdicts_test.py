@@ -17,6 +17,7 @@ def tables():
     for preset in ("default", "fast", "encoder"):
         job = jobs.InversionJob(paths=(), output=pathlib.Path(), preset=preset)
         name = judging.name(job, encoding.make_engine(job))
+        # Made again by `experiments.latent_statistics --preset`.
         assert name in bundles.describe(BUNDLE)["files"], preset
         found[preset] = verdicts.load(name, BUNDLE)
     return found
