@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.curating import feature_stream
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from jax_encoder.io import contact_sheet, folders, images, panels, plots
 from jax_encoder.latents import styles
 from jax_encoder.metrics import features, neighbors

@@ -6,7 +6,7 @@ import numpy as np
 
 from experiments.drawing import picture_rows
 from experiments.drawing.figures import METHODS, Subject
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.networks import resources
 from jax_encoder.io import panels
 from jax_encoder.latents import maps

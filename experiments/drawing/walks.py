@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.drawing import picture_rows
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from jax_encoder.io import films, panels, plots
 from jax_encoder.latents import paths, sampling
 from jax_encoder.metrics import path_length
