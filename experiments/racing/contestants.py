@@ -1,0 +1,74 @@
+"""Who races, by name: presets, rows that are no presets, and PyTorch peers."""
+
+import dataclasses
+import importlib.util
+from collections.abc import Sequence
+
+from experiments.racing.contest import Peer
+from jax_encoder.inversion import optimizers, presets, schedules, terms
+from jax_encoder.inversion.config import ProjectorConfig
+
+_BOTH = (terms.Pixel(weight=10.0), terms.Perceptual())
+
+# What `default` was before the second order, and what else was tried for it.
+ROWS = (
+    presets.Preset(
+        name="adam",
+        source="the preset `default` until L-BFGS",
+        config=ProjectorConfig(
+            space="w+", terms=_BOTH, schedule=schedules.CosineRamps(learning_rate=0.1)
+        ),
+    ),
+    presets.Preset(
+        name="adam-b2",
+        source="Adam with b2 = 0.9",
+        config=ProjectorConfig(
+            space="w+",
+            terms=_BOTH,
+            optimizer_options=(("b2", 0.9),),
+            schedule=schedules.CosineRamps(learning_rate=0.1),
+        ),
+    ),
+    dataclasses.replace(
+        presets.get("default"), name="default-encoder", start="encoder"
+    ),
+    dataclasses.replace(presets.get("default"), name="default-seeds", start="seeds:64"),
+)
+
+PEERS = ("torch-nvidia", "torch-rosinality")
+
+
+def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
+    """Finds contestants.
+
+    Args:
+      names: of presets, rows and peers.
+
+    Returns:
+      A preset, or a peer with its name, for each.
+
+    Raises:
+      ValueError: there is none of a name, or PyTorch is not installed.
+    """
+    rows, found = {row.name: row for row in ROWS}, []
+    for name in names:
+        if name in PEERS:
+            if importlib.util.find_spec("torch") is None:
+                raise ValueError(f"{name}: needs PyTorch (pip install torch).")
+            peers = importlib.import_module("experiments.racing.torch_projectors")
+            found.append((name, peers.PROJECTORS[name]))
+        elif name in rows:
+            found.append(rows[name])
+        elif name in presets.names():
+            found.append(presets.get(name))
+        else:
+            known = ", ".join([*presets.names(), *rows, *PEERS])
+            raise ValueError(
+                f"Nobody races under the name {name!r}; there are {known}."
+            )
+    return found
+
+
+def searches_lines(preset: presets.Preset) -> bool:
+    """Whether a preset is of second order."""
+    return optimizers.searches_lines(preset.config.optimizer)
