@@ -11,7 +11,9 @@ before the second order), `adam-b2`, `default-encoder`, `default-seeds`, and by 
 peers where torch is installed: `torch-nvidia` (W) and `torch-rosinality` (W+, MSE 10).
 Judges are PSNR, SSIM, LPIPS, further LPIPS (--judges=TRUNK:HEADS), identity, the error
 of attributes, the mean squared P_N, and edits of found codes against the true ones.
-Writes race.json, table.md, evaluations.png, seconds.png and contact_sheet.png.
+Writes race.json, table.md, evaluations.png, seconds.png, contact_sheet.png and, of
+photographs, photographs.md: MSE, LPIPS, PSNR, SSIM, identity and seconds a picture
+beside published rows, in their conventions (`experiments/racing/published.py`).
 """
 
 from absl import flags
@@ -50,7 +52,7 @@ def main(argv):
         racing = contestants.find(_CONTESTANTS.value)
     except ValueError as error:
         raise command_line.UsageError(f"--contestants: {error}") from error
-    models, judges = race_models.load(racing)
+    racing, models, judges = race_models.load(racing)
     is_demo = race_models.is_demo()
     if not is_demo:
         command_line.refuse([_HELD_OUT], "the held-out world is that of the demo")

@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Sequence
 
 from experiments.racing.contest import Peer
-from jax_encoder.inversion import optimizers, presets, schedules, terms
+from jax_encoder.inversion import presets, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 
 _BOTH = (terms.Pixel(weight=10.0), terms.Perceptual())
@@ -42,7 +42,8 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
     """Finds contestants.
 
     Args:
-      names: of presets, rows and peers.
+      names: of presets, rows and peers; of the first two with changes behind them, such
+        as "adam:space=p+:learning_rate=0.05" (`Preset.changed`).
 
     Returns:
       A preset, or a peer with its name, for each.
@@ -51,16 +52,17 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
       ValueError: there is none of a name, or PyTorch is not installed.
     """
     rows, found = {row.name: row for row in ROWS}, []
-    for name in names:
+    for text in names:
+        name, *changes = text.split(":")
         if name in PEERS:
             if importlib.util.find_spec("torch") is None:
                 raise ValueError(f"{name}: needs PyTorch (pip install torch).")
             peers = importlib.import_module("experiments.racing.torch_projectors")
             found.append((name, peers.PROJECTORS[name]))
-        elif name in rows:
-            found.append(rows[name])
-        elif name in presets.names():
-            found.append(presets.get(name))
+        elif name in rows or name in presets.names():
+            preset = rows[name] if name in rows else presets.get(name)
+            changed = preset.changed(**dict(map(_change, changes)))
+            found.append(dataclasses.replace(changed, name=text))
         else:
             known = ", ".join([*presets.names(), *rows, *PEERS])
             raise ValueError(
@@ -69,6 +71,14 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
     return found
 
 
-def searches_lines(preset: presets.Preset) -> bool:
-    """Whether a preset is of second order."""
-    return optimizers.searches_lines(preset.config.optimizer)
+def _change(text: str) -> tuple[str, float | int | str]:
+    """A change such as "learning_rate=0.05"."""
+    key, is_given, value = text.partition("=")
+    if not is_given:
+        raise ValueError(f"{text!r} is no change: write it as KEY=VALUE.")
+    for kind in (int, float):
+        try:
+            return key, kind(value)
+        except ValueError:
+            continue
+    return key, value

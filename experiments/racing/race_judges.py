@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.editing import readers
-from experiments.racing import race_targets
+from experiments.racing import published, race_targets
 from experiments.racing.contest import Attempt
 from experiments.racing.race_targets import Targets
 from jax_encoder.avatars import attribute_network, face_attributes
@@ -22,6 +22,7 @@ from jax_encoder.latents import spaces
 from jax_encoder.metrics import pairs
 from jax_encoder.ops import norms
 
+_SSIM_SIDE = 11
 STEP = 1.5
 """How far an attribute is to move, in standard deviations among people."""
 
@@ -51,11 +52,14 @@ class Judges:
         found = {
             "mse": pairs.mse(shown, wanted),
             "psnr": pairs.psnr(shown, wanted),
-            "ssim": pairs.ssim(shown, wanted),
         }
+        if shown.shape[1] >= _SSIM_SIDE:
+            found["ssim"] = pairs.ssim(shown, wanted)
         lpips = {"lpips": self.models.networks["lpips"]}
         for name, distance in {**lpips, **self.distances}.items():
             found[name] = _compare(distance, shown, wanted)
+        if wanted.shape[-1] == 3:
+            found |= published.measure(self.models, attempt.images, targets.pictures)
         if self.models.statistics.p is not None:
             values = spaces.get("p_n+").from_ws(
                 jnp.asarray(attempt.ws), self.models.statistics

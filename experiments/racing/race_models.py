@@ -14,6 +14,7 @@ from experiments.launch import command_line
 from experiments.networks import resources
 from experiments.racing import contest, race_judges, race_report
 from experiments.racing.race_targets import Targets
+from experiments.runs import calibration
 from jax_encoder.editing.directions import DirectionError
 from jax_encoder.inversion import presets
 from jax_encoder.inversion.state import Models
@@ -74,11 +75,14 @@ def is_demo() -> bool:
     return _GENERATOR.value is None and _RANDOM.value is None
 
 
-def load(racing: Sequence[Any]) -> tuple[Models, Panel]:
+def load(racing: Sequence[Any]) -> tuple[list[Any], Models, Panel]:
     """Loads the generator, what the contestants need, and the judges.
 
     Args:
       racing: of `contestants.find`.
+
+    Returns:
+      The contestants, calibrated to the networks, the networks, and the judges.
 
     Raises:
       UsageError: flags that make no sense together.
@@ -96,6 +100,7 @@ def load(racing: Sequence[Any]) -> tuple[Models, Panel]:
     if is_demo():
         reader = resources.networks(["identity"], paths, is_demo=True)["identity"]
         directions = _directions(source)
+    racing = [_calibrated(x, source.network, networks["lpips"]) for x in racing]
     models = Models(generator=source.network, networks=networks, statistics=found)
     distances = dict(map(_distance, _JUDGES.value))
     judges = race_judges.Judges(
@@ -108,7 +113,20 @@ def load(racing: Sequence[Any]) -> tuple[Models, Panel]:
     if reader is not None:
         columns += ["attribute_error", "edit_psnr", "edit_wanted", "edit_leak"]
         columns += ["edit_identity"]
-    return models, Panel(judges=judges, columns=tuple(columns))
+    return racing, models, Panel(judges=judges, columns=tuple(columns))
+
+
+def _calibrated(contestant: Any, generator: Any, lpips: Any) -> Any:
+    """A preset that tunes, with its threshold on the scale of the distance at hand."""
+    if not isinstance(contestant, presets.Preset) or contestant.pivotal is None:
+        return contestant
+    pivotal = calibration.stop(
+        contestant.pivotal,
+        generator,
+        lpips,
+        is_published=_NETWORKS["lpips"].value is not None,
+    )
+    return dataclasses.replace(contestant, pivotal=pivotal)
 
 
 def _generator() -> tuple[resources.Source, statistics.LatentStatistics]:

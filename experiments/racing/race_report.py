@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.racing import contest
+from experiments.racing import contest, published
 from experiments.racing.contest import Attempt
 from experiments.racing.race_targets import Targets
 from jax_encoder.io import contact_sheet, files, images, plots
@@ -62,7 +62,14 @@ def summarize(entry: Entry, targets: Targets) -> dict[str, Any]:
 
 def is_high_good(name: str) -> bool:
     """Whether more of a measure is better."""
-    return name in ("psnr", "ssim", "identity", "edit_psnr", "edit_identity")
+    return name in (
+        "psnr",
+        "published_psnr",
+        "ssim",
+        "identity",
+        "edit_psnr",
+        "edit_identity",
+    )
 
 
 def _spread(values: np.ndarray, high_is_good: bool) -> dict[str, float | None]:
@@ -137,6 +144,8 @@ def write(
 ) -> str:
     """Writes `race.json`, `table.md`, two plots and `contact_sheet.png`.
 
+    Of photographs also `photographs.md`, beside the published rows.
+
     Args:
       entries: one or more.
       targets: what was inverted.
@@ -157,6 +166,11 @@ def write(
     text = table(rows, measures)
     with files.writing(output / "table.md") as file:
         file.write(f"{text}\n".encode())
+    if len(targets.of_kind("photograph")):
+        beside = published.table(rows)
+        text = f"{text}\n\n{beside}"
+        with files.writing(output / "photographs.md") as file:
+            file.write(f"{beside}\n".encode())
     plots.curves(
         output / "evaluations.png",
         {e.attempt.name: e.attempt.objective.mean(axis=1) for e in entries},

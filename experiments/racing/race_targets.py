@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
@@ -91,4 +91,4 @@ def draw(
 
 def render_faces(attributes: np.ndarray, side: int) -> np.ndarray:
     """Renders faces of the demo's world, `[N, side, side, 3]`."""
-    return np.asarray(faces.render(jnp.asarray(attributes), side))
+    return np.asarray(face_rendering.render(jnp.asarray(attributes), side))
