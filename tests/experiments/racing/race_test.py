@@ -40,6 +40,7 @@ def raced(place):
     return several.call("race", calls, place)
 
 
+@pytest.mark.slow
 def test_photographs_are_put_beside_published_rows(place, raced):
     code, out, _ = raced[0]
     assert code == 0
@@ -56,6 +57,7 @@ def test_photographs_are_put_beside_published_rows(place, raced):
     assert float(cells[-1]) >= 0
 
 
+@pytest.mark.slow
 def test_the_report_has_curves_and_times(place, raced):
     report = json.loads((place / "out/race.json").read_text())
     by_name = {row["name"]: row for row in report["rows"]}
@@ -68,6 +70,7 @@ def test_the_report_has_curves_and_times(place, raced):
         assert (place / "out" / name).stat().st_size > 100
 
 
+@pytest.mark.slow
 def test_what_makes_no_sense_is_refused(raced):
     answers = [(code, error) for code, _, error in raced[1:]]
     assert [code for code, _ in answers] == [2, 2, 2, 2]
