@@ -89,7 +89,7 @@ def race_times(entries: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
 
     Returns:
       Name -> name of another -> the median over pictures of the other's seconds over
-      its own; None where more than half of the pictures never get there.
+      its own; None where half of the pictures or more never get there.
     """
     found: dict[str, dict[str, float | None]] = {}
     for mine in entries:
@@ -100,7 +100,7 @@ def race_times(entries: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
             level = other.attempt.objective[-1]
             needed = contest.time_to(mine.attempt, level)
             ratio = contest.time_to(other.attempt, level) / needed
-            reached = np.isfinite(ratio).mean() >= 0.5
+            reached = np.isfinite(ratio).mean() > 0.5
             row[other.attempt.name] = float(np.nanmedian(ratio)) if reached else None
     return found
 
