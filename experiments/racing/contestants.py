@@ -42,8 +42,8 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
     """Finds contestants.
 
     Args:
-      names: of presets, rows and peers; of the first two with changes behind them, such
-        as "adam:space=p+:learning_rate=0.05" (`Preset.changed`).
+      names: of presets, rows and peers, with changes behind them, such as
+        "adam:space=p+:learning_rate=0.05" (`Preset.changed`); of peers `num_steps`.
 
     Returns:
       A preset, or a peer with its name, for each.
@@ -58,7 +58,8 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
             if importlib.util.find_spec("torch") is None:
                 raise ValueError(f"{name}: needs PyTorch (pip install torch).")
             peers = importlib.import_module("experiments.racing.torch_projectors")
-            found.append((name, peers.PROJECTORS[name]))
+            own = dict(map(_change, changes))
+            found.append((text, _with_steps(peers.PROJECTORS[name], **own)))
         elif name in rows or name in presets.names():
             preset = rows[name] if name in rows else presets.get(name)
             changed = preset.changed(**dict(map(_change, changes)))
@@ -69,6 +70,11 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
                 f"Nobody races under the name {name!r}; there are {known}."
             )
     return found
+
+
+def _with_steps(peer: Peer, num_steps: int | None = None) -> Peer:
+    """The peer with steps of its own, where the race gives none."""
+    return lambda models, targets, given: peer(models, targets, given or num_steps)
 
 
 def _change(text: str) -> tuple[str, float | int | str]:
