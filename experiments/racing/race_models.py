@@ -153,22 +153,26 @@ def random_generator(text: str) -> Any:
         limit = most[0] if most else 512
         sides = [2**k for k in range(2, side.bit_length())]
         widths = tuple(min(_WIDTH * 2 // x, limit) for x in sides)
-        if family == "stylegan1":
-            config = stylegan1.StyleGAN1Config(resolution=side)
-            make = stylegan1.StyleGAN1Generator
-        elif family == "stylegan2":
-            config = stylegan2.StyleGAN2Config(resolution=side, channels=widths)
-            make = stylegan2.StyleGAN2Generator
-        elif family == "stylegan3":
-            config = stylegan3_config.StyleGAN3Config(
+        configs: dict[str, Any] = {
+            "stylegan1": lambda: stylegan1.StyleGAN1Config(resolution=side),
+            "stylegan2": lambda: stylegan2.StyleGAN2Config(
+                resolution=side, channels=widths
+            ),
+            "stylegan3": lambda: stylegan3_config.StyleGAN3Config(
                 resolution=side, channel_max=limit
-            )
-            make = stylegan3.StyleGAN3Generator
-        else:
-            raise ValueError("the families are stylegan1, stylegan2 and stylegan3")
+            ),
+        }
+        if family not in configs:
+            raise ValueError(f"the families are {', '.join(configs)}")
+        config = configs[family]()
     except ValueError as error:
         raise command_line.UsageError(f"--random_generator={text}: {error}.") from error
-    return jax.jit(lambda: make(config, rngs=nnx.Rngs(0)))()
+    makers: dict[str, Any] = {
+        "stylegan1": stylegan1.StyleGAN1Generator,
+        "stylegan2": stylegan2.StyleGAN2Generator,
+        "stylegan3": stylegan3.StyleGAN3Generator,
+    }
+    return jax.jit(lambda: makers[family](config, rngs=nnx.Rngs(0)))()
 
 
 def _directions(source: resources.Source) -> list:

