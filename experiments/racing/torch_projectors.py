@@ -242,7 +242,7 @@ def _project_one(recipe, models, synthesis, distance, target, num_steps):
         losses.append((perceptual + contest.PIXEL_WEIGHT * pixels).item())
         seconds.append(time.process_time() - begin)
     with torch.no_grad():
-        ws = w.expand(-1, config.num_ws, -1)
+        ws = w.detach().expand(-1, config.num_ws, -1)
         picture = synthesis(ws, noises)[0].permute(1, 2, 0)
     return ws[0].numpy(), picture.numpy(), np.asarray(losses), np.asarray(seconds)
 
