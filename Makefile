@@ -19,7 +19,11 @@ test: $(READY)
 	  -m "not slow and not torch and not align $(if $(REAL),,and not real)"
 
 test-slow: $(READY)
-	XLA_FLAGS= $(BIN)/pytest -q -m slow --durations=15
+	XLA_FLAGS= $(BIN)/pytest -q -m "slow and not corpus" --durations=15
+
+test-corpus: $(READY)
+	$(BIN)/pip install -q -e '.[cluster]'
+	XLA_FLAGS= nice -n 10 $(BIN)/pytest -q -s -m corpus tests/experiments/corpus
 
 test-real: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -m real

@@ -74,7 +74,11 @@ def run(task: dict[str, Any]) -> int:
     except ImportError:
         print("Ray is not here: pip install 'jax_encoder[cluster]'.", file=sys.stderr)
         return len(task["shards"])
-    _connect(ray, task["address"])
+    try:
+        _connect(ray, task["address"])
+    except Exception as error:  # Ray raises plain ones where a node does not start.
+        print(f"Ray does not start: {error}", file=sys.stderr)
+        return len(task["shards"])
     encoder = _actor(ray, _options())
     num = min(task["num_actors"], len(task["shards"]))
     actors = [encoder.remote(task["arguments"]) for _ in range(num)]
