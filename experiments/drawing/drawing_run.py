@@ -16,7 +16,7 @@ from experiments.drawing import (
 from experiments.editing import code_sets, editing_run
 from experiments.launch import command_line
 from experiments.networks import resources
-from experiments.networks import sampling as seeds
+from experiments.networks import seed_pictures as seeds
 from jax_encoder.io import files, films, folders, images
 from jax_encoder.latents import maps, sampling, statistics
 
