@@ -63,7 +63,7 @@ def main(argv):
                 "--show=interpolate goes through seeds; `morph` goes through codes."
             )
         command_line.refuse([_SEEDS], "--codes are given")
-    task = walking.Task(
+    task = walking.WalkTask(
         show=tuple(shown),
         seeds=tuple(seed_pictures.parse_numbers(_SEEDS.value)),
         codes=codes,
