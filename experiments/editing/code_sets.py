@@ -15,8 +15,11 @@ from experiments.launch import command_line
 from experiments.networks.resources import Source
 from experiments.runs import tuning
 from experiments.stores import code_loading
+from jax_encoder.alignment import frames, transforms
 from jax_encoder.io import codes as code_files
 
+STYLES = "styles"
+"""The name of an offset of styles `[S]` among a code's arrays."""
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
@@ -55,7 +58,13 @@ class Code:
     @property
     def is_plain(self) -> bool:
         """Whether nothing but its value tells how it is rendered."""
-        return not (self.arrays or self.difference)
+        return not (self.arrays or self.difference or self.transform is not None)
+
+    @property
+    def transform(self) -> np.ndarray | None:
+        """`[3, 3]`, under which StyleGAN3 draws a picture that was left unaligned."""
+        frame = frames.from_metadata(self.metadata)
+        return None if frame is None else transforms.of_frame(frame)
 
 
 def read(
@@ -171,7 +180,7 @@ def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:
     arrays = {
         key: array[index] if array.ndim == 3 and len(array) == num else array
         for key, array in loaded.arrays.items()
-        if key.startswith("noise_") or key == "colors"
+        if key.startswith("noise_") or key in ("colors", STYLES)
     }
     features = loaded.arrays.get(code_files.FEATURES)
     if features is not None:

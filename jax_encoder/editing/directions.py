@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
-SPACES = ("z", "w", "w+")
+from jax_encoder.nn.checks import describe
+
+SPACES = ("z", "w", "w+", "s")
+UNITS = ("length", "sd")
 
 
 class DirectionError(ValueError):
@@ -27,7 +30,8 @@ class Direction:
       vector: `[D]`, or `[num_ws, D]` with a move of its own for every row. One unit of
         strength adds it to a code.
       space: "z", "w" or "w+", the space of the codes it was made for. A direction of
-        "w" moves rows of "w+" as well.
+        "w" moves rows of "w+" as well. One of "s" moves the styles of the layers, of
+        any code.
       unit: what one unit of strength is: "length", one of the latent space, as
         published boundaries have it, or "sd", one standard deviation of the attribute.
       scale: the standard deviation in the attribute's own unit; 1 where unknown.
@@ -48,6 +52,7 @@ class Direction:
 
     def __post_init__(self):
         vector = np.asarray(self.vector)
+        self._check_types(vector)
         if self.space not in SPACES:
             raise DirectionError(
                 f"The space of a direction is one of {SPACES}, got {self.space!r}."
@@ -65,6 +70,23 @@ class Direction:
             raise DirectionError(
                 f"`rows` must be (first, end) with 0 <= first < end, got {self.rows}."
             )
+
+    def _check_types(self, vector: np.ndarray) -> None:
+        """Refuses what a file or a caller may put in the place of a value."""
+        origin = vector if self.origin is None else np.asarray(self.origin)
+        is_number = isinstance(self.scale, int | float | np.number | np.ndarray)
+        fits = {
+            "vector": vector.dtype.kind in "fiu",
+            "origin": origin.dtype.kind in "fiu"
+            and origin.shape[-1:] == vector.shape[-1:],
+            "unit": self.unit in UNITS,
+            "scale": is_number and bool(np.isfinite(self.scale)),
+            "provenance": isinstance(self.provenance, Mapping),
+        }
+        wrong = [name for name, is_right in fits.items() if not is_right]
+        if wrong:
+            shown = ", ".join(f"{n}={describe(getattr(self, n))}" for n in wrong)
+            raise DirectionError(f"A direction cannot have {shown}.")
 
     @property
     def width(self) -> int:
