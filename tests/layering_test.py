@@ -35,6 +35,7 @@ ORDER = (
     "experiments.training",
     "experiments.demo_set",
     "experiments.benchmarking",
+    "experiments.studio_page",
     "experiments",  # the binaries
 )
 

@@ -145,6 +145,65 @@ def write(
     return len(frames)
 
 
+def parse_places(text: str, num_codes: int) -> list[tuple[float, float]]:
+    """Reads "0.3:0.8,0.5" as (shape, color) places of a path.
+
+    Args:
+      text: of a flag.
+      num_codes: that the path goes through.
+
+    Raises:
+      UsageError: it reads otherwise, or a place lies beyond the path.
+    """
+    places = []
+    for piece in text.split(","):
+        shape, colon, color = piece.partition(":")
+        try:
+            found = float(shape), float(color if colon else shape)
+        except ValueError:
+            raise command_line.UsageError(
+                f"--at reads SHAPE:COLOR,... with numbers, got {piece!r}."
+            ) from None
+        if not all(0.0 <= place <= num_codes - 1 for place in found):
+            raise command_line.UsageError(
+                f"--at={piece}: the path goes from 0 to {num_codes - 1}."
+            )
+        places.append(found)
+    return places
+
+
+def write_places(
+    renderer: Renderer,
+    codes: Sequence[Code],
+    places: Sequence[tuple[float, float]],
+    output: pathlib.Path,
+    *,
+    side: int | None = None,
+) -> None:
+    """Writes `at_SHAPE_COLOR.png` for places of the path.
+
+    Args:
+      renderer: makes pictures.
+      codes: of W+, two or more.
+      places: of the coarse and of the fine rows.
+      output: a directory that exists.
+      side: of the pictures; None for the generator's.
+
+    Raises:
+      Failure: fewer than two codes.
+      WriteError: the disk is full or read-only.
+    """
+    if len(codes) < 2:
+        raise command_line.Failure(f"A morph needs two codes, got {len(codes)}.")
+    values = np.stack([code.value for code in codes])
+    bare = dataclasses.replace(codes[0], arrays={}, difference=None)
+    ws = np.stack([interpolation.at(values, *place) for place in places])
+    drawn = renderer.pictures(renderer.ws(bare, ws), bare)
+    for (shape, color), picture in zip(places, drawn, strict=True):
+        path = output / f"at_{shape:g}_{color:g}.png"
+        images.write(path, _resized(picture, side))
+
+
 def _resized(picture: np.ndarray, side: int | None) -> np.ndarray:
     """The picture with its longer side at `side`."""
     if side is None or side == max(picture.shape[:2]):

@@ -81,11 +81,14 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
     return rows
 
 
-def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
+def make_engine(
+    job: jobs.Job, source: resources.Source | None = None
+) -> projector_engine.ProjectorEngine:
     """Loads everything that a job names.
 
     Args:
       job: what to do.
+      source: the job's generator, where it is loaded already.
 
     Returns:
       The engine.
@@ -94,7 +97,7 @@ def make_engine(job: jobs.Job) -> projector_engine.ProjectorEngine:
       Failure: a network cannot be read.
       ValueError: options that make no sense together.
     """
-    source = resources.generator(job.generator)
+    source = source or resources.generator(job.generator)
     preset = presets.get(job.preset)
     calibration.check_rate(job, preset.config)
     preset = preset.changed(**job.overrides).fitted(source.network.config)
