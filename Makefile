@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 REAL ?= $(wildcard ../shared/real)
 
-.PHONY: demo test test-slow test-real test-torch test-align lint format clean
+# An accelerator's ten minutes; wants nothing but a Python that JAX runs in there.
+accelerator:
+	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
+
+.PHONY: accelerator demo test test-slow test-real test-torch test-align lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output

@@ -6,11 +6,11 @@ from typing import Any
 
 from converters.errors import ConversionError as ConversionError
 from converters.formats import kinds
-from converters.formats.directions import load as load_directions  # noqa: F401
+from converters.formats.direction_layouts import load as load_directions  # noqa: F401
 from converters.formats.kinds import Conversion as Conversion
 from converters.formats.kinds import convert as convert
 from converters.formats.latent_codes import load as load_codes  # noqa: F401
-from converters.formats.lpips import load_lpips as load_lpips
+from converters.formats.lpips_layouts import load_lpips as load_lpips
 from converters.inspection import inspect as inspect
 from converters.readers import contents
 

@@ -18,7 +18,7 @@ _TORCH_TABLES = ("_parameters", "_buffers", "_modules")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Entry:
+class Leaf:
     """One leaf of the file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Inspection:
     kinds: tuple[str, ...]
     parts: tuple[str, ...]
     advice: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Leaf, ...]
     is_complete: bool
 
     def __str__(self) -> str:
@@ -104,9 +104,9 @@ def _what(finding: recognition.Finding) -> str:
     return f"{what}, in {' > '.join(map(_brief, path))}" if path else what
 
 
-def walk(tree: Any) -> tuple[list[Entry], bool]:
+def walk(tree: Any) -> tuple[list[Leaf], bool]:
     """The leaves of a tree, which may hold itself; depth first, in order."""
-    entries: list[Entry] = []
+    entries: list[Leaf] = []
     waiting: list[tuple[str, Any]] = [("", tree)]
     for _ in range(4 * _MAX_ENTRIES):
         if not waiting or len(entries) >= _MAX_ENTRIES:
@@ -151,17 +151,17 @@ def _is_pair(item: Any) -> bool:
     return is_pair and isinstance(item[0], str)
 
 
-def _leaf(name: str, value: Any) -> Entry:
+def _leaf(name: str, value: Any) -> Leaf:
     if isinstance(value, np.ndarray):
-        return Entry(
+        return Leaf(
             name=name, value=f"{value.dtype}{[*value.shape]}", size=value.nbytes
         )
     if isinstance(value, memoryview | bytes):
-        return Entry(name=name, value=f"{len(value)} bytes")
+        return Leaf(name=name, value=f"{len(value)} bytes")
     if isinstance(value, list | tuple):
         shown = ", ".join(_brief(item) for item in value[:8])
-        return Entry(name=name, value=f"({shown}{', ...' * (len(value) > 8)})")
-    return Entry(name=name, value=_brief(value))
+        return Leaf(name=name, value=f"({shown}{', ...' * (len(value) > 8)})")
+    return Leaf(name=name, value=_brief(value))
 
 
 def _brief(value: Any) -> str:

@@ -19,7 +19,7 @@ from flax import nnx
 
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.inversion import driver, presets, schedules, starts, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -80,7 +80,7 @@ def _pictures(models: Models, is_demo: bool) -> dict[str, jax.Array]:
     if is_demo:
         attributes = face_attributes.sample(other_key, num)
         side = models.generator.config.resolution
-        found["held-out"] = faces.render(attributes, side)
+        found["held-out"] = face_rendering.render(attributes, side)
     return found
 
 
@@ -97,17 +97,19 @@ def _models() -> Models:
     return Models(generator=source.network, networks=networks, statistics=found)
 
 
-def _random_generator(resolution: int) -> stylegan2.Generator:
+def _random_generator(resolution: int) -> stylegan2.StyleGAN2Generator:
     """A StyleGAN2 with few channels and random weights, without noise."""
     num_blocks = resolution.bit_length() - 2
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=resolution,
         z_dim=64,
         w_dim=64,
         channels=tuple(max(16, min(64, 1024 >> i)) for i in range(num_blocks)),
         num_mapping_layers=4,
     )
-    make = jax.jit(lambda: stylegan2.Generator(config, rngs=nnx.Rngs(_SEED.value)))
+    make = jax.jit(
+        lambda: stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(_SEED.value))
+    )
     return make()
 
 

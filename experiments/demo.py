@@ -39,14 +39,14 @@ def main(argv):
     output = pathlib.Path(_OUTPUT_DIR.value)
     listing = pictures.find(_examples(output))
     paths = listing.paths
-    job = jobs.Job(
+    job = jobs.InversionJob(
         paths=paths,
         names=listing.names(),
         skipped=listing.skipped_rows(),
         output=output,
         overrides={"num_steps": _NUM_STEPS.value},
         chunk=10,
-        options=batches.Options(
+        options=batches.BatchOptions(
             batch_size=min(len(paths), _BATCH_SIZE),
             film="" if _NUM_RENDERINGS.value else _film(),
             overwrite=True,

@@ -15,7 +15,7 @@ from absl import flags
 
 from experiments.editing import drawing, editing_run, render_flags
 from experiments.launch import command_line
-from experiments.networks import sampling
+from experiments.networks import seed_pictures
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "generated", "Where to write.")
 _SEEDS = flags.DEFINE_string("seeds", "0-8", 'Such as "0-3,7".')
@@ -33,7 +33,7 @@ def main(argv):
         raise command_line.UsageError("Give both --row_seeds and --column_seeds.")
     if _ROWS.value or render_flags.CODES.value:
         command_line.refuse([_SEEDS], "seeds are drawn without --codes and --row_seeds")
-    seeds = sampling.parse_numbers(_SEEDS.value)
+    seeds = seed_pictures.parse_numbers(_SEEDS.value)
     renderer = render_flags.renderer()
     refused: list[str] = []
     if render_flags.CODES.value:
@@ -51,12 +51,12 @@ def main(argv):
         output = render_flags.directory(_OUTPUT_DIR.value)
         sampler = render_flags.sampler(renderer)
         if _ROWS.value and _COLUMNS.value:
-            rows = sampling.parse_numbers(_ROWS.value)
-            columns = sampling.parse_numbers(_COLUMNS.value)
-            layers = sampling.parse_numbers(render_flags.MIXED.value or "0-6")
-            number = sampling.write_mixes(sampler, rows, columns, layers, output)
+            rows = seed_pictures.parse_numbers(_ROWS.value)
+            columns = seed_pictures.parse_numbers(_COLUMNS.value)
+            layers = seed_pictures.parse_numbers(render_flags.MIXED.value or "0-6")
+            number = seed_pictures.write_mixes(sampler, rows, columns, layers, output)
         else:
-            number = sampling.write_seeds(sampler, seeds, output)
+            number = seed_pictures.write_seeds(sampler, seeds, output)
     print(f"Wrote {number} pictures and {output / 'contact_sheet.png'}.")
     return editing_run.report(refused)
 

@@ -70,7 +70,7 @@ def main(argv):
 
 def _measure_reconstructions(preset: str) -> int:
     """Writes the table of one preset into the bundle."""
-    job = jobs.Job(
+    job = jobs.InversionJob(
         paths=(),
         output=pathlib.Path(),
         preset=preset,

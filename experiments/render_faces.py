@@ -16,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from experiments.launch import command_line, flag_types
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import contact_sheet, files, images
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "faces", "Where to write.")
@@ -40,7 +40,7 @@ def main(argv):
     pictures = []
     for start in range(0, num, _CHUNK):
         chunk = people[start : start + _CHUNK]
-        pictures.extend(np.asarray(faces.render(chunk, _RESOLUTION.value)))
+        pictures.extend(np.asarray(face_rendering.render(chunk, _RESOLUTION.value)))
     pictures = pictures[: _NUM.value]
     names = [f"{_PREFIX.value}{i:06d}.png" for i in range(len(pictures))]
     if _SHEET.value:

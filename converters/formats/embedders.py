@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from converters.formats import assign, base, names, torch_layers
+from converters.formats import assign, entry_names, layouts, torch_layers
 from jax_encoder.nn import inception, irse, resnet
 
 _ARCFACE_RULES = (
@@ -35,7 +35,7 @@ _VGGFACE2_STEM = {
 
 def _build_arcface(tree: Any) -> irse.IRSE:
     widths, depths = torch_layers.stage_depths(tree, "body.{}.res_layer.1.weight")
-    weight = names.check_rank(tree["output_layer.3.weight"], 2)
+    weight = entry_names.check_rank(tree["output_layer.3.weight"], 2)
     side = torch_layers.side_of(weight.shape[1], widths[-1])
     config = irse.IRSEConfig(
         widths=widths,
@@ -45,7 +45,7 @@ def _build_arcface(tree: Any) -> irse.IRSE:
         embedding_size=weight.shape[0],
     )
     arrays = torch_layers.translate(tree, _ARCFACE_RULES)
-    arrays["fc.weight"] = names.dense_from_chw(weight, widths[-1], side, side)
+    arrays["fc.weight"] = entry_names.dense_from_chw(weight, widths[-1], side, side)
     return assign.build(lambda: irse.IRSE(config, rngs=nnx.Rngs(0)), arrays)
 
 
@@ -81,15 +81,15 @@ def _build_inception(tree: Any) -> inception.Inception:
 
 def _kind(name: str, description: str, part: str, marks: tuple[str, ...], build):
     def recognize(tree: Any) -> bool:
-        return names.is_state_dict(tree) and set(marks) <= tree.keys()
+        return entry_names.is_state_dict(tree) and set(marks) <= tree.keys()
 
-    return base.Kind(
+    return layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=base.needs(marks),
+        missing=layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=base.whole(build),
+        build=layouts.whole(build),
     )
 
 

@@ -11,7 +11,13 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import base, interfacegan, names, stylegan1, stylegan2
+from converters.formats import (
+    entry_names,
+    interfacegan,
+    layouts,
+    stylegan1_layouts,
+    stylegan2_layouts,
+)
 from jax_encoder.nn import stylegan1 as stylegan1_networks
 from jax_encoder.nn import stylegan2 as stylegan2_networks
 
@@ -28,48 +34,52 @@ _STYLEGAN1_RULES = (
 
 
 def _build_stylegan1(
-    tree: Any, part: str | None, gaps: base.Gaps
-) -> stylegan1_networks.Generator:
+    tree: Any, part: str | None, gaps: layouts.Gaps
+) -> stylegan1_networks.StyleGAN1Generator:
     del part  # there is one
     interfacegan.check_blur(tree)
     arrays = {
-        names.rename(name, _STYLEGAN1_RULES): _stylegan1_axes(name, value)
+        entry_names.rename(name, _STYLEGAN1_RULES): _stylegan1_axes(name, value)
         for name, value in _used(tree).items()
     }
-    settings = stylegan1.Settings(
+    settings = stylegan1_layouts.StyleGAN1Settings(
         fused_scale=gaps.fill("fused_scale", "auto"),
         lod=interfacegan.lod(tree),
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),
         has_tanh=gaps.fill("has_tanh", False),
     )
-    return stylegan1.generator(arrays, settings)
+    return stylegan1_layouts.generator(arrays, settings)
 
 
 def _stylegan1_axes(name: str, value: np.ndarray) -> np.ndarray:
     try:
         if name == "synthesis.layer0.const":
-            return np.transpose(names.check_rank(value, 4)[0], (1, 2, 0))
+            return np.transpose(entry_names.check_rank(value, 4)[0], (1, 2, 0))
         if name.endswith(".noise"):
-            return names.check_rank(value, 4)[0, 0]
+            return entry_names.check_rank(value, 4)[0, 0]
         if not name.endswith(".weight") or np.ndim(value) == 1:
             return value
-        return names.dense(value) if np.ndim(value) == 2 else names.hwio(value)
+        return (
+            entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
+        )
     except errors.ConversionError as error:
         raise error.within("", name) from None
 
 
 def _build_stylegan2(
-    tree: Any, part: str | None, gaps: base.Gaps
-) -> stylegan2_networks.Generator:
+    tree: Any, part: str | None, gaps: layouts.Gaps
+) -> stylegan2_networks.StyleGAN2Generator:
     del part  # there is one
     kernel = tree.get("synthesis.layer1.filter.kernel")
     kernel = kernel[0, 0] if np.ndim(kernel) == 4 else kernel
     state = dict(_stylegan2_entry(name, value) for name, value in _used(tree).items())
-    settings = stylegan2.GeneratorSettings(
+    settings = stylegan2_layouts.GeneratorSettings(
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),
-        taps=stylegan2.taps(kernel, gaps),
+        taps=stylegan2_layouts.taps(kernel, gaps),
     )
-    return stylegan2.generator(state | stylegan2.noise(state, gaps), settings)
+    return stylegan2_layouts.generator(
+        state | stylegan2_layouts.noise(state, gaps), settings
+    )
 
 
 def _stylegan2_entry(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
@@ -77,7 +87,7 @@ def _stylegan2_entry(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
     if name == "truncation.w_avg":
         return "mapping.w_avg", value
     if name == "synthesis.early_layer.const":
-        return "synthesis.b4.const", names.check_rank(value, 4)[0]
+        return "synthesis.b4.const", entry_names.check_rank(value, 4)[0]
     if match := re.fullmatch(r"mapping\.dense(\d{1,2})\.(weight|bias)", name):
         return f"mapping.fc{match[1]}.{match[2]}", value
     match = re.fullmatch(r"synthesis\.(layer|output)(\d{1,2})\.(.+)", name)
@@ -89,12 +99,12 @@ def _stylegan2_entry(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
     else:
         layer = f"synthesis.b{4 << (index + 1) // 2}.conv{int(index % 2 == 0)}"
     if leaf == "noise":
-        return f"{layer}.noise_const", names.check_rank(value, 4)[0, 0]
+        return f"{layer}.noise_const", entry_names.check_rank(value, 4)[0, 0]
     if leaf == "style.bias":  # the code that reads the file adds one
         return f"{layer}.affine.bias", value + np.asarray(1, value.dtype)
     if leaf == "weight" and layer.endswith("conv0"):
         # Stored as TensorFlow does: not turned for the transposed convolution.
-        return f"{layer}.weight", names.check_rank(value, 4)[:, :, ::-1, ::-1]
+        return f"{layer}.weight", entry_names.check_rank(value, 4)[:, :, ::-1, ::-1]
     return f"{layer}.{leaf.replace('style.', 'affine.')}", value
 
 
@@ -110,18 +120,18 @@ def _used(tree: Any) -> dict[str, np.ndarray]:
             " as no network here does; take an unconditional one",
             entry="mapping.label_weight",
         )
-    return names.without(tree, _DERIVED)
+    return entry_names.without(tree, _DERIVED)
 
 
-def _kind(name: str, description: str, marks: tuple[str, ...], build) -> base.Kind:
+def _kind(name: str, description: str, marks: tuple[str, ...], build) -> layouts.Kind:
     def recognize(tree: Any) -> bool:
-        return names.is_state_dict(tree) and all(mark in tree for mark in marks)
+        return entry_names.is_state_dict(tree) and all(mark in tree for mark in marks)
 
-    return base.Kind(
+    return layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=base.needs(marks),
+        missing=layouts.needs(marks),
         parts=lambda tree: ("G_ema",),
         build=build,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, base, names, torch_layers
+from converters.formats import assign, entry_names, layouts, torch_layers
 from jax_encoder.nn import in_domain_encoder
 
 _MARKS = ("block0.conv.weight", "block1.conv1.weight", "block1.wscale1.bias")
@@ -22,16 +22,16 @@ _RULES = (
 )
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     del part  # there is one
-    num_blocks = 1 + names.count(
+    num_blocks = 1 + entry_names.count(
         {"block0.conv1.weight": 0, **tree}, "block{}.conv1.weight"
     )
     last = f"block{num_blocks - 1}"
-    weight = names.check_rank(tree[f"{last}.fc.weight"], 2)
-    channels = [names.check_rank(tree["block0.conv.weight"], 4).shape[0]]
+    weight = entry_names.check_rank(tree[f"{last}.fc.weight"], 2)
+    channels = [entry_names.check_rank(tree["block0.conv.weight"], 4).shape[0]]
     for index in range(1, num_blocks - 1):
-        kernel = names.check_rank(tree[f"block{index}.conv2.weight"], 4)
+        kernel = entry_names.check_rank(tree[f"block{index}.conv2.weight"], 4)
         channels.append(kernel.shape[0])
     config = in_domain_encoder.InDomainEncoderConfig(
         num_ws=2 * (num_blocks - 1),
@@ -47,11 +47,11 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
     arrays = torch_layers.translate(
         {k: v for k, v in tree.items() if not k.startswith(f"{last}.")}, _RULES
     )
-    arrays["fc"] = names.dense_from_chw(weight, channels[-1], 4, 4)
-    for name, value in names.under(tree, f"{last}.bn.bn.").items():
+    arrays["fc"] = entry_names.dense_from_chw(weight, channels[-1], 4, 4)
+    for name, value in entry_names.under(tree, f"{last}.bn.bn.").items():
         if name != "num_batches_tracked":
             arrays[f"bn_fc.{name}"] = value
-    for name in names.under(tree, f"{last}."):
+    for name in entry_names.under(tree, f"{last}."):
         if not re.match(r"fc\.weight$|bn\.bn\.", name):
             raise errors.ConversionError("no such entry is known", entry=name)
     return assign.build(
@@ -66,14 +66,14 @@ def _w_dim(num_outputs: int, num_ws: int) -> int:
 
 
 def _recognize(tree: Any) -> bool:
-    return names.is_state_dict(tree) and all(mark in tree for mark in _MARKS)
+    return entry_names.is_state_dict(tree) and all(mark in tree for mark in _MARKS)
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="idinvert_encoder",
     description="encoder of in-domain inversion (genforce/idinvert_pytorch)",
     recognize=_recognize,
-    missing=base.needs(_MARKS),
+    missing=layouts.needs(_MARKS),
     parts=lambda tree: ("encoder",),
     build=_build,
 )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import base, names, stylegan1
+from converters.formats import entry_names, layouts, stylegan1_layouts
 from jax_encoder.nn import stylegan1 as networks
 
 _MARK = "synthesis.layer0.first_layer"
@@ -33,34 +33,36 @@ _RULES = (
 )
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> networks.Generator:
+def _build(
+    tree: Any, part: str | None, gaps: layouts.Gaps
+) -> networks.StyleGAN1Generator:
     del part  # there is one
     check_blur(tree)
     arrays = {
-        names.rename(name, _RULES): _our_axes(name, value)
-        for name, value in names.without(tree, _DERIVED).items()
+        entry_names.rename(name, _RULES): _our_axes(name, value)
+        for name, value in entry_names.without(tree, _DERIVED).items()
     }
     is_in_domain = _IN_DOMAIN_MARK in tree
-    settings = stylegan1.Settings(
+    settings = stylegan1_layouts.StyleGAN1Settings(
         fused_scale=_fused_scale(tree),
         lod=lod(tree),
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),
         # All published generators of in-domain inversion end so.
         has_tanh=gaps.fill("has_tanh", True) if is_in_domain else False,
     )
-    return stylegan1.generator(arrays, settings)
+    return stylegan1_layouts.generator(arrays, settings)
 
 
 def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
     try:
         if name in (_MARK, "synthesis.layer0.const"):
-            return np.transpose(names.check_rank(value, 4)[0], (1, 2, 0))
+            return np.transpose(entry_names.check_rank(value, 4)[0], (1, 2, 0))
         if name.endswith(".noise"):
-            return names.check_rank(value, 4)[0, 0]
+            return entry_names.check_rank(value, 4)[0, 0]
         if name.endswith(".conv.weight"):
-            return names.hwio(value)
+            return entry_names.hwio(value)
         is_dense = name.endswith((".linear.weight", ".fc.weight"))
-        return names.dense(value) if is_dense else value
+        return entry_names.dense(value) if is_dense else value
     except errors.ConversionError as error:
         raise error.within("", name) from None
 
@@ -79,7 +81,7 @@ def _fused_scale(tree: Mapping[str, np.ndarray]) -> bool | str:
     for name in tree:
         if match := re.fullmatch(r"synthesis\.layer(\d{1,2})\.weight", name):
             fused.add(int(match[1]))
-    num_layers = names.count(tree, "synthesis.layer{}.epilogue.bias")
+    num_layers = entry_names.count(tree, "synthesis.layer{}.epilogue.bias")
     up_layers = range(2, num_layers, 2)
     if fused == {k for k in up_layers if 4 << (k // 2) >= networks.FUSED_FROM}:
         return "auto"
@@ -106,12 +108,12 @@ def check_blur(tree: Mapping[str, np.ndarray]) -> None:
                 )
 
 
-def _kind(name: str, description: str, mark: str) -> base.Kind:
-    return base.Kind(
+def _kind(name: str, description: str, mark: str) -> layouts.Kind:
+    return layouts.Kind(
         name=name,
         description=description,
-        recognize=lambda tree: names.is_state_dict(tree) and mark in tree,
-        missing=base.needs((mark,)),
+        recognize=lambda tree: entry_names.is_state_dict(tree) and mark in tree,
+        missing=layouts.needs((mark,)),
         parts=lambda tree: ("G_ema",),
         build=_build,
     )

@@ -1,7 +1,7 @@
 """The table of all kinds of checkpoints, and the choice among them.
 
-A kind lives in a module of its own, which defines `KIND` or `KINDS` out of `base.Kind`
-and is named here.
+A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
+`layouts.Kind` and is named here.
 """
 
 import dataclasses
@@ -9,42 +9,42 @@ from collections.abc import Mapping
 from typing import Any
 
 from converters import errors
+from converters.formats import embedders as recognizers
 from converters.formats import (
-    base,
-    encoders,
+    encoder_layouts,
     genforce,
     idinvert,
     interfacegan,
-    lpips,
+    layouts,
+    lpips_layouts,
     nvidia,
     recognition,
-    regressors,
+    regressor_layouts,
     rosinality,
     state_dicts,
     stylegan1_tf,
-    stylegan3,
-    vgg,
+    stylegan3_layouts,
+    vgg_layouts,
 )
-from converters.formats import embedders as recognizers
 from converters.formats import stylegan2_tf as tensorflow
 
-Kind = base.Kind
+Kind = layouts.Kind
 
 KINDS: tuple[Kind, ...] = (
     nvidia.KIND,
-    stylegan3.KIND,
-    stylegan3.STATE_DICT_KIND,
+    stylegan3_layouts.KIND,
+    stylegan3_layouts.STATE_DICT_KIND,
     tensorflow.KIND,
     stylegan1_tf.KIND,
     *interfacegan.KINDS,
     *genforce.KINDS,
     rosinality.KIND,
     state_dicts.KIND,
-    *vgg.KINDS,
-    *lpips.KINDS,
+    *vgg_layouts.KINDS,
+    *lpips_layouts.KINDS,
     *recognizers.KINDS,
-    *regressors.KINDS,
-    *encoders.KINDS,
+    *regressor_layouts.KINDS,
+    *encoder_layouts.KINDS,
     idinvert.KIND,
 )
 
@@ -119,7 +119,7 @@ def convert_noting(
     Raises:
       ConversionError: says what is wrong, in which file, at which entry.
     """
-    gaps = base.Gaps(given)
+    gaps = layouts.Gaps(given)
     with errors.guard(source):
         candidate, inner = recognition.choose(_finding(tree, kind), part)
         chosen = _single(candidate)

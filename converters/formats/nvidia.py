@@ -6,7 +6,7 @@ The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one ge
 from typing import Any
 
 from converters import errors
-from converters.formats import base, persistence, stylegan2
+from converters.formats import layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -29,7 +29,7 @@ def modules(tree: Any) -> dict[str, Record]:
 
 
 def missing(tree: Any) -> str:
-    """What the tree lacks to be such a pickle; for `base.Kind`."""
+    """What the tree lacks to be such a pickle; for `layouts.Kind`."""
     return "" if modules(tree) else "pickled modules 'G_ema', 'G' or 'D' of NVIDIA"
 
 
@@ -42,7 +42,7 @@ def _recognize(tree: Any) -> bool:
     return "D" in found
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     found = modules(tree)
     part = part or next(iter(found))
     if part == "D":
@@ -52,7 +52,7 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
     return generator(found[part])
 
 
-def generator(record: Record) -> networks.Generator:
+def generator(record: Record) -> networks.StyleGAN2Generator:
     """Makes a StyleGAN2 generator out of the pickled one.
 
     Raises:
@@ -67,19 +67,21 @@ def generator(record: Record) -> networks.Generator:
         )
     _check_activations(record, tuple(set(inner) & {"mapping", "synthesis"}))
     clamp = top_clamp(persistence.submodule(record, "synthesis"), "conv1")
-    return stylegan2.generator(
+    return stylegan2_layouts.generator(
         arrays,
-        stylegan2.GeneratorSettings(
+        stylegan2_layouts.GeneratorSettings(
             conv_clamp=clamp,
             lr_multiplier=(
                 lr_multiplier(inner["mapping"]) if "mapping" in inner else 0.01
             ),
-            taps=stylegan2.taps(arrays.get("synthesis.b8.conv0.resample_filter")),
+            taps=stylegan2_layouts.taps(
+                arrays.get("synthesis.b8.conv0.resample_filter")
+            ),
         ),
     )
 
 
-def discriminator(record: Record) -> stylegan2_discriminator.Discriminator:
+def discriminator(record: Record) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a StyleGAN2 discriminator out of the pickled one (also StyleGAN3's).
 
     Raises:
@@ -94,11 +96,11 @@ def discriminator(record: Record) -> stylegan2_discriminator.Discriminator:
         group_size = persistence.setting(
             epilogue["mbstd"], "group_size", (int, type(None)), 4
         )
-    return stylegan2.discriminator(
+    return stylegan2_layouts.discriminator(
         arrays,
-        stylegan2.DiscriminatorSettings(
+        stylegan2_layouts.DiscriminatorSettings(
             conv_clamp=top_clamp(record, "conv0"),
-            taps=stylegan2.taps(arrays.get("b8.conv1.resample_filter")),
+            taps=stylegan2_layouts.taps(arrays.get("b8.conv1.resample_filter")),
             group_size=group_size,
             mapping_lr_multiplier=(
                 lr_multiplier(inner["mapping"]) if "mapping" in inner else 0.01
@@ -145,7 +147,7 @@ def _check_activations(record: Record, paths: tuple[str, ...]) -> None:
     raise errors.ConversionError("the modules hold each other")
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="nvidia_stylegan2",
     description="StyleGAN2 pickle of stylegan2-ada-pytorch or stylegan3 (NVIDIA)",
     recognize=_recognize,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converters import errors
-from converters.formats import base, unsupported, views
+from converters.formats import layouts, unsupported, views
 
 # What other programs call the averaged generator and the other two.
 ALIASES = {
@@ -27,7 +27,7 @@ class Candidate:
     """
 
     view: views.View
-    kinds: tuple[base.Kind, ...]
+    kinds: tuple[layouts.Kind, ...]
 
     @property
     def label(self) -> str:
@@ -49,7 +49,7 @@ class Finding:
     layout: unsupported.Layout | None = None
 
     @property
-    def kinds(self) -> tuple[base.Kind, ...]:
+    def kinds(self) -> tuple[layouts.Kind, ...]:
         """The kinds of the default network."""
         return self.candidates[0].kinds if self.candidates else ()
 
@@ -61,7 +61,7 @@ class Finding:
         return _parts(self.candidates[0]) if self.candidates else ()
 
 
-def find(tree: Any, kinds: Sequence[base.Kind]) -> Finding:
+def find(tree: Any, kinds: Sequence[layouts.Kind]) -> Finding:
     """Looks for networks of any kind, wrapped or not.
 
     Args:
@@ -80,7 +80,7 @@ def find(tree: Any, kinds: Sequence[base.Kind]) -> Finding:
     return Finding(())
 
 
-def find_named(tree: Any, kind: base.Kind, kinds: Sequence[base.Kind]) -> Finding:
+def find_named(tree: Any, kind: layouts.Kind, kinds: Sequence[layouts.Kind]) -> Finding:
     """Looks for the networks of the kind that a person named.
 
     Raises:
@@ -141,18 +141,18 @@ def _rank(candidate: Candidate) -> tuple[int, str]:
     return (len(order) + (not is_default), candidate.label)
 
 
-def _recognized(tree: Any, kinds: Sequence[base.Kind]) -> tuple[base.Kind, ...]:
+def _recognized(tree: Any, kinds: Sequence[layouts.Kind]) -> tuple[layouts.Kind, ...]:
     return tuple(kind for kind in kinds if _is(kind, tree))
 
 
-def _is(kind: base.Kind, tree: Any) -> bool:
+def _is(kind: layouts.Kind, tree: Any) -> bool:
     try:
         return bool(kind.recognize(tree))
     except Exception:  # a tree of another shape may fail in any way
         return False
 
 
-def _lacks(kind: base.Kind, view: views.View) -> str:
+def _lacks(kind: layouts.Kind, view: views.View) -> str:
     try:
         return kind.missing(view.tree)
     except Exception:  # a tree of another shape may fail in any way

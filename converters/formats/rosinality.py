@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import base, names, stylegan2
+from converters.formats import entry_names, layouts, stylegan2_layouts
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
 
@@ -46,7 +46,7 @@ def _missing(tree: Any) -> str:
     return "" if _parts(tree) else f"the entry {_GENERATOR_MARK!r}"
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     part = part or _parts(tree)[0]
     is_bare = _GENERATOR_MARK in tree or _DISCRIMINATOR_MARK in tree
     state = tree if is_bare else tree[_KEYS[part]]
@@ -56,8 +56,8 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
 
 
 def generator(
-    state: dict[str, Any], latent_avg: Any, gaps: base.Gaps
-) -> networks.Generator:
+    state: dict[str, Any], latent_avg: Any, gaps: layouts.Gaps
+) -> networks.StyleGAN2Generator:
     """Makes a generator.
 
     Args:
@@ -69,16 +69,20 @@ def generator(
       ConversionError: it does not fit.
     """
     kernel = state.get("convs.0.conv.blur.kernel")
-    arrays = {_generator_name(k): _squeeze(k, v) for k, v in names.texts(state).items()}
+    arrays = {
+        _generator_name(k): _squeeze(k, v) for k, v in entry_names.texts(state).items()
+    }
     for name in ("", "latent_avg"):
         arrays.pop(name, None)
     if latent_avg is not None:
         arrays["mapping.w_avg"] = mean_row(latent_avg)
-    settings = stylegan2.GeneratorSettings(
+    settings = stylegan2_layouts.GeneratorSettings(
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),
-        taps=stylegan2.taps(kernel, gaps),
+        taps=stylegan2_layouts.taps(kernel, gaps),
     )
-    return stylegan2.generator(arrays | stylegan2.noise(arrays, gaps), settings)
+    return stylegan2_layouts.generator(
+        arrays | stylegan2_layouts.noise(arrays, gaps), settings
+    )
 
 
 def mean_row(latent_avg: Any) -> np.ndarray:
@@ -99,8 +103,8 @@ def mean_row(latent_avg: Any) -> np.ndarray:
 
 
 def discriminator(
-    state: dict[str, Any], gaps: base.Gaps
-) -> stylegan2_discriminator.Discriminator:
+    state: dict[str, Any], gaps: layouts.Gaps
+) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a discriminator.
 
     Args:
@@ -110,17 +114,17 @@ def discriminator(
     Raises:
       ConversionError: it does not fit.
     """
-    state = names.texts(state)
+    state = entry_names.texts(state)
     num_blocks = sum(1 for name in state if re.fullmatch(_BLOCK, name))
     if not 0 < num_blocks < 16:
         raise errors.ConversionError(f"a discriminator of {num_blocks} blocks")
     kernel = state.get("convs.1.conv2.0.kernel")
     arrays = {_discriminator_name(k, num_blocks): v for k, v in state.items()}
     arrays.pop("", None)
-    settings = stylegan2.DiscriminatorSettings(
-        taps=stylegan2.taps(kernel, gaps), group_size=gaps.fill("group_size", 4)
+    settings = stylegan2_layouts.DiscriminatorSettings(
+        taps=stylegan2_layouts.taps(kernel, gaps), group_size=gaps.fill("group_size", 4)
     )
-    return stylegan2.discriminator(arrays, settings)
+    return stylegan2_layouts.discriminator(arrays, settings)
 
 
 def _generator_name(name: str) -> str:
@@ -190,7 +194,7 @@ def _discriminator_name(name: str, num_blocks: int) -> str:
     if number == 0:
         return f"b{side}.fromrgb.{tail.partition('.')[2]}"
     block = 2 ** max(num_blocks + 3 - number, 0)
-    return f"b{block}.{names.rename(tail, _DISCRIMINATOR_RULES)}"
+    return f"b{block}.{entry_names.rename(tail, _DISCRIMINATOR_RULES)}"
 
 
 def _squeeze(name: str, value: Any) -> Any:
@@ -209,7 +213,7 @@ def _squeeze(name: str, value: Any) -> Any:
     return value
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="rosinality",
     description="StyleGAN2 of rosinality/stylegan2-pytorch (.pt)",
     recognize=lambda tree: isinstance(tree, dict) and bool(_parts(tree)),

@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from converters import errors
-from converters.formats import base, names, stylegan2
+from converters.formats import entry_names, layouts, stylegan2_layouts
 from converters.readers import arrays
 
 _GENERATOR_MARKS = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight")
@@ -24,32 +24,36 @@ def _parts(tree: Any) -> tuple[str, ...]:
     return ("D",) if _DISCRIMINATOR_MARKS[0] in tree else ("G_ema",)
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     del part  # there is one
-    state = names.texts(tree)
+    state = entry_names.texts(tree)
     noted = _noted(state.pop(arrays.METADATA, None))
     clamp = noted["conv_clamp"] if noted else gaps.fill("conv_clamp", None)
     if _DISCRIMINATOR_MARKS[0] in state:
-        settings = stylegan2.DiscriminatorSettings(
+        settings = stylegan2_layouts.DiscriminatorSettings(
             conv_clamp=clamp,
-            taps=stylegan2.taps(state.get("b8.conv1.resample_filter"), gaps),
+            taps=stylegan2_layouts.taps(state.get("b8.conv1.resample_filter"), gaps),
             group_size=gaps.fill("group_size", 4),
             **_mapping_multiplier(state, gaps),
         )
-        return stylegan2.discriminator(state, settings)
+        return stylegan2_layouts.discriminator(state, settings)
     if _SYNTHESIS_MARKS[0] in state:
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:
         gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
     multiplier = noted["lr_multiplier"] if noted else gaps.fill("lr_multiplier", 0.01)
     kernel = state.get("synthesis.b8.conv0.resample_filter")
-    settings = stylegan2.GeneratorSettings(
-        conv_clamp=clamp, lr_multiplier=multiplier, taps=stylegan2.taps(kernel, gaps)
+    settings = stylegan2_layouts.GeneratorSettings(
+        conv_clamp=clamp,
+        lr_multiplier=multiplier,
+        taps=stylegan2_layouts.taps(kernel, gaps),
     )
-    return stylegan2.generator(state | stylegan2.noise(state, gaps), settings)
+    return stylegan2_layouts.generator(
+        state | stylegan2_layouts.noise(state, gaps), settings
+    )
 
 
-def _mapping_multiplier(state: dict[str, Any], gaps: base.Gaps) -> dict[str, float]:
+def _mapping_multiplier(state: dict[str, Any], gaps: layouts.Gaps) -> dict[str, float]:
     if "mapping.fc0.weight" not in state:
         return {}
     return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
@@ -75,11 +79,11 @@ def _noted(text: Any) -> dict[str, Any] | None:
         raise errors.ConversionError("the note on the settings is damaged") from None
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="nvidia_state_dict",
     description="state dict of NVIDIA's StyleGAN2 networks (safetensors, .pt)",
     recognize=_recognize,
-    missing=base.needs(_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS),
+    missing=layouts.needs(_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS),
     parts=_parts,
     build=_build,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import base, names, stylegan1, tf_networks
+from converters.formats import entry_names, layouts, stylegan1_layouts, tf_networks
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan1 as networks
 
@@ -44,14 +44,16 @@ def _recognize(tree: Any) -> bool:
     )
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> networks.Generator:
+def _build(
+    tree: Any, part: str | None, gaps: layouts.Gaps
+) -> networks.StyleGAN1Generator:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
     return generator(tf_networks.networks(tree)[part or "G_ema"])
 
 
-def generator(network: Record) -> networks.Generator:
+def generator(network: Record) -> networks.StyleGAN1Generator:
     """Makes a generator out of a pickled one.
 
     Raises:
@@ -60,9 +62,9 @@ def generator(network: Record) -> networks.Generator:
     settings = _settings(network)
     variables = tf_networks.variables(network)
     lod = variables.get("synthesis/lod", variables.get("lod", np.zeros(())))
-    return stylegan1.generator(
+    return stylegan1_layouts.generator(
         dict(_arrays(variables)),
-        stylegan1.Settings(
+        stylegan1_layouts.StyleGAN1Settings(
             fused_scale=settings.get("fused_scale", "auto"),
             lod=float(np.asarray(lod).reshape(())),
             lr_multiplier=float(settings.get("mapping_lrmul", 0.01)),
@@ -102,10 +104,10 @@ def _arrays(variables: Mapping[str, np.ndarray]) -> Iterator[tuple[str, np.ndarr
         elif match := re.fullmatch(r"mapping/Dense(\d{1,3})/(weight|bias)", name):
             yield f"mapping.dense{match[1]}.{match[2]}", value
         elif match := re.fullmatch(r"synthesis/noise(\d{1,2})", name):
-            plane = names.check_rank(value, 4)[0, 0]
+            plane = entry_names.check_rank(value, 4)[0, 0]
             yield f"synthesis.layer{match[1]}.noise_const", plane
         elif name == "synthesis/4x4/Const/const":
-            const = names.check_rank(value, 4)[0]
+            const = entry_names.check_rank(value, 4)[0]
             yield "synthesis.const", np.transpose(const, (1, 2, 0))
         elif match := re.fullmatch(r"synthesis/ToRGB_lod(\d{1,2})/(\w+)", name):
             block = resolution.bit_length() - 3 - int(match[1])
@@ -122,7 +124,7 @@ def _layer(name: str) -> str:
     return f"synthesis.layer{index}.{_LEAVES[match[3]]}"
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="tensorflow_stylegan1",
     description="StyleGAN1 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,

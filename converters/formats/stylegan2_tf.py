@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import base, names, stylegan2, tf_networks
+from converters.formats import entry_names, layouts, stylegan2_layouts, tf_networks
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -24,7 +24,7 @@ def _recognize(tree: Any) -> bool:
     )
 
 
-def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
@@ -32,7 +32,7 @@ def _build(tree: Any, part: str | None, gaps: base.Gaps) -> Any:
     return discriminator(network) if part == "D" else generator(network)
 
 
-def generator(network: Record) -> networks.Generator:
+def generator(network: Record) -> networks.StyleGAN2Generator:
     """Makes a generator out of a pickled one.
 
     Raises:
@@ -43,9 +43,9 @@ def generator(network: Record) -> networks.Generator:
     if settings.get("normalize_latents", True) is not True:
         raise errors.ConversionError("a mapping network without normalized latents")
     arrays = dict(_generator_arrays(tf_networks.variables(network)))
-    return stylegan2.generator(
+    return stylegan2_layouts.generator(
         arrays,
-        stylegan2.GeneratorSettings(
+        stylegan2_layouts.GeneratorSettings(
             conv_clamp=_number(settings, "conv_clamp", None),
             lr_multiplier=_number(settings, "mapping_lrmul", 0.01) or 0.01,
             taps=_taps(settings),
@@ -53,7 +53,7 @@ def generator(network: Record) -> networks.Generator:
     )
 
 
-def discriminator(network: Record) -> stylegan2_discriminator.Discriminator:
+def discriminator(network: Record) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a discriminator out of a pickled one.
 
     Raises:
@@ -62,9 +62,9 @@ def discriminator(network: Record) -> stylegan2_discriminator.Discriminator:
     settings = tf_networks.settings(network)
     _check(settings, "mapping_nonlinearity", "nonlinearity")
     arrays = dict(_discriminator_arrays(tf_networks.variables(network)))
-    return stylegan2.discriminator(
+    return stylegan2_layouts.discriminator(
         arrays,
-        stylegan2.DiscriminatorSettings(
+        stylegan2_layouts.DiscriminatorSettings(
             conv_clamp=_number(settings, "conv_clamp", None),
             taps=_taps(settings),
             group_size=_group_size(network, settings),
@@ -96,7 +96,7 @@ def _generator_arrays(variables: Mapping[str, np.ndarray]):
         elif match := re.fullmatch(r"synthesis/noise(\d{1,2})", name):
             yield _noise(int(match[1]), value)
         elif name == "synthesis/4x4/Const/const":
-            yield "synthesis.b4.const", names.check_rank(value, 4)[0]
+            yield "synthesis.b4.const", entry_names.check_rank(value, 4)[0]
         elif match := re.fullmatch(r"synthesis/(.+)/(\w+)", name):
             yield _synthesis(match[1], match[2], value, resolution)
         else:
@@ -129,9 +129,9 @@ def _synthesis(
             # Torch correlates with the kernel that TensorFlow's upsampling convolves
             # with (`legacy.py`).
             is_up = layer in ("conv0", "skip")
-            return name, names.oihw(value[::-1, ::-1] if is_up else value)
+            return name, entry_names.oihw(value[::-1, ::-1] if is_up else value)
         if leaf == "mod_weight":
-            return name, names.dense(value)
+            return name, entry_names.dense(value)
         return name, value + 1 if leaf == "mod_bias" else value
     except errors.ConversionError as error:
         raise error.within("", f"synthesis/{path}/{leaf}") from None
@@ -140,7 +140,7 @@ def _synthesis(
 def _noise(index: int, value: np.ndarray) -> tuple[str, np.ndarray]:
     layer = 1 if index == 0 else (index + 1) % 2
     name = f"synthesis.b{2 ** ((index + 5) // 2)}.conv{layer}.noise_const"
-    return name, names.check_rank(value, 4)[0, 0]
+    return name, entry_names.check_rank(value, 4)[0, 0]
 
 
 def _mapping(name: str, stem: str, value: np.ndarray) -> tuple[str, np.ndarray]:
@@ -150,7 +150,9 @@ def _mapping(name: str, stem: str, value: np.ndarray) -> tuple[str, np.ndarray]:
     ours = "embed" if layer == "LabelEmbed" else match and f"fc{match[1]}"
     if not ours:
         return f"mapping/{name}", value
-    return f"mapping.{ours}.{leaf}", names.dense(value) if leaf == "weight" else value
+    return f"mapping.{ours}.{leaf}", entry_names.dense(
+        value
+    ) if leaf == "weight" else value
 
 
 _DISCRIMINATOR_LAYERS = {
@@ -182,7 +184,9 @@ def _discriminator_arrays(variables: Mapping[str, np.ndarray]):
             yield _mapping(name, "Mapping", value)
             continue
         if leaf == "weight":
-            value = names.dense(value) if value.ndim == 2 else names.oihw(value)
+            value = (
+                entry_names.dense(value) if value.ndim == 2 else entry_names.oihw(value)
+            )
         yield f"{layer}.{leaf}", value
 
 
@@ -203,12 +207,12 @@ def _number(settings: Mapping[str, Any], name: str, default: float | None):
 def _taps(settings: Mapping[str, Any]) -> tuple[float, ...]:
     kernel = settings.get("resample_kernel")
     if kernel is None or isinstance(kernel, np.ndarray):
-        return stylegan2.taps(kernel)
+        return stylegan2_layouts.taps(kernel)
     if not isinstance(kernel, list | tuple) or not all(
         isinstance(tap, int | float) for tap in kernel
     ):
         raise errors.ConversionError("the setting 'resample_kernel' is no list of taps")
-    return stylegan2.taps(np.asarray(kernel, np.float64))
+    return stylegan2_layouts.taps(np.asarray(kernel, np.float64))
 
 
 def _group_size(network: Record, settings: Mapping[str, Any]) -> int | None:
@@ -229,7 +233,7 @@ def _group_size(network: Record, settings: Mapping[str, Any]) -> int | None:
     return value or None
 
 
-KIND = base.Kind(
+KIND = layouts.Kind(
     name="tensorflow_stylegan2",
     description="StyleGAN2 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from converters import errors
-from converters.formats import names
+from converters.formats import entry_names
 
 Rules = Iterable[tuple[str, str]]
 
@@ -44,7 +44,7 @@ def translate(
     for name, array in tree.items():
         if name.rpartition(".")[2] == "num_batches_tracked":
             continue
-        ours = names.rename(name, rules)
+        ours = entry_names.rename(name, rules)
         if ours in found:
             raise errors.ConversionError(f"two entries for {ours!r}", entry=name)
         found[ours] = axes(array)
@@ -55,8 +55,8 @@ def axes(array: np.ndarray) -> np.ndarray:
     """Our axis order of a weight, told by its rank."""
     rank = np.ndim(array)
     if rank == 4:
-        return names.hwio(array)
-    return names.dense(array) if rank == 2 else array
+        return entry_names.hwio(array)
+    return entry_names.dense(array) if rank == 2 else array
 
 
 def stage_depths(
@@ -73,9 +73,9 @@ def stage_depths(
     """
     widths: list[int] = []
     depths: list[int] = []
-    for index in range(names.count(tree, weight)):
+    for index in range(entry_names.count(tree, weight)):
         name = weight.format(index)
-        width = names.check_rank(tree[name], 4).shape[0]
+        width = entry_names.check_rank(tree[name], 4).shape[0]
         if not widths or widths[-1] != width:
             widths.append(width)
             depths.append(0)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from converters.formats import names, persistence
+from converters.formats import entry_names, persistence
 
 _MAX_DEPTH = 3
 _MAX_CHILDREN = 64
@@ -31,7 +31,7 @@ class View:
 
     Attributes:
       path: the keys and prefixes that were looked through, outermost first.
-      tree: the part; its tables are `names.Entries` without transparent prefixes.
+      tree: the part; its tables are `entry_names.Entries` without transparent prefixes.
       around: what the wrappers hold beside it and a builder may ask for.
     """
 
@@ -43,7 +43,7 @@ class View:
         """The part, which knows what is around it."""
         if not isinstance(self.tree, dict) or not self.around:
             return self.tree
-        found = names.Entries(self.tree)
+        found = entry_names.Entries(self.tree)
         found.around = self.around
         return found
 
@@ -71,16 +71,16 @@ def views(tree: Any) -> Iterator[list[View]]:
 
 
 def plain(tree: Any, depth: int = _MAX_DEPTH) -> Any:
-    """The tree with its tables as `names.Entries`, and without transparent prefixes."""
+    """The tree without transparent prefixes, its tables as `entry_names.Entries`."""
     return _plain(tree, depth, {})
 
 
 def _plain(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
-    if not isinstance(value, dict) or isinstance(value, names.Entries):
+    if not isinstance(value, dict) or isinstance(value, entry_names.Entries):
         return value
     place = (id(value), depth)
     if place not in known:
-        known[place] = found = names.Entries()
+        known[place] = found = entry_names.Entries()
         for name, inner in value.items():
             ours = _shorter(name)
             ours = name if ours in value else ours
@@ -115,9 +115,11 @@ def _children(view: View) -> Iterator[View]:
             yield View((*view.path, f"{prefix}."), group, around)
 
 
-def _groups(tree: Mapping[Any, Any]) -> dict[str, names.Entries]:
+def _groups(tree: Mapping[Any, Any]) -> dict[str, entry_names.Entries]:
     """The arrays by the first component of their names."""
-    groups: dict[str, names.Entries] = collections.defaultdict(names.Entries)
+    groups: dict[str, entry_names.Entries] = collections.defaultdict(
+        entry_names.Entries
+    )
     for name, value in tree.items():
         if isinstance(name, str) and isinstance(value, np.ndarray):
             head, dot, rest = name.partition(".")

@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import names
+from converters.formats import entry_names
 from converters.writers import torch_writer
 from jax_encoder.io import files
 from jax_encoder.nn import stylegan2 as networks
@@ -17,7 +17,9 @@ from jax_encoder.nn import stylegan2 as networks
 Arrays = dict[str, np.ndarray]
 
 
-def nvidia(generator: networks.Generator, path: str | os.PathLike[str]) -> None:
+def nvidia(
+    generator: networks.StyleGAN2Generator, path: str | os.PathLike[str]
+) -> None:
     """Writes the state dict of NVIDIA's `Generator` as safetensors.
 
     In torch: `G.load_state_dict(safetensors.torch.load_file(path))`. `converters.load`
@@ -56,7 +58,9 @@ def _safetensors(arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> 
     return safetensors_numpy.save(whole, metadata)
 
 
-def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> None:
+def rosinality(
+    generator: networks.StyleGAN2Generator, path: str | os.PathLike[str]
+) -> None:
     """Writes a rosinality `.pt`: `{"g_ema": state dict, "latent_avg": [w_dim]}`.
 
     In torch: `Generator(size, style_dim, n_mlp).load_state_dict(ckpt["g_ema"])`.
@@ -76,7 +80,7 @@ def rosinality(generator: networks.Generator, path: str | os.PathLike[str]) -> N
         torch_writer.write(file, {"g_ema": state, "latent_avg": latent_avg})
 
 
-def rosinality_state(generator: networks.Generator) -> Arrays:
+def rosinality_state(generator: networks.StyleGAN2Generator) -> Arrays:
     """Returns a generator's state dict as `rosinality` writes it, with its warnings.
 
     Raises:
@@ -115,7 +119,7 @@ def rosinality_state(generator: networks.Generator) -> Arrays:
     return state
 
 
-def nvidia_arrays(generator: networks.Generator) -> Arrays:
+def nvidia_arrays(generator: networks.StyleGAN2Generator) -> Arrays:
     """The generator's arrays under NVIDIA's names, in torch's axis order."""
     config = generator.config
     found: Arrays = {}
@@ -127,7 +131,9 @@ def nvidia_arrays(generator: networks.Generator) -> Arrays:
         elif name == "synthesis.b4.const":
             value = np.transpose(value, (2, 0, 1))
         elif name.endswith(".weight"):
-            value = names.dense(value) if value.ndim == 2 else names.oihw(value)
+            value = (
+                entry_names.dense(value) if value.ndim == 2 else entry_names.oihw(value)
+            )
         found[name] = np.array(value, order="C")
     kernel = _kernel(config.taps)
     for resolution in config.resolutions:
@@ -138,7 +144,7 @@ def nvidia_arrays(generator: networks.Generator) -> Arrays:
     return found
 
 
-def _has_their_channels(config: networks.GeneratorConfig) -> bool:
+def _has_their_channels(config: networks.StyleGAN2Config) -> bool:
     """Whether `Generator(size, ..., channel_multiplier=m)` has this table for an m."""
     sides = config.resolutions
     return sides[-1] <= 1024 and any(
@@ -149,7 +155,7 @@ def _has_their_channels(config: networks.GeneratorConfig) -> bool:
 
 
 def _check(generator: object) -> None:
-    if not isinstance(generator, networks.Generator):
+    if not isinstance(generator, networks.StyleGAN2Generator):
         raise errors.ConversionError(
             f"only StyleGAN2 generators can be exported, got {type(generator)}"
         )

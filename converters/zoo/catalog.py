@@ -18,10 +18,10 @@ from converters import errors
 from converters.readers import contents
 from converters.zoo import downloads
 from converters.zoo import table as zoo_table
-from converters.zoo.table import Entry
+from converters.zoo.table import ZooEntry
 from jax_encoder.io import caches, files, locks
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in zoo_table.ENTRIES}
+ENTRIES: dict[str, ZooEntry] = {entry.name: entry for entry in zoo_table.ENTRIES}
 
 PAIRS = zoo_table.PAIRS
 """Distances of two files, by name: the names of the trunk and of the heads."""
@@ -46,7 +46,7 @@ class ZooError(ValueError):
     """A checkpoint that cannot be had: unknown, not reachable or damaged on the way."""
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> ZooEntry:
     """The entry of a name, or of another that people know it by.
 
     Raises:
@@ -66,9 +66,9 @@ def find(name: str) -> Entry:
 def locate(
     source: str | os.PathLike[str],
     *,
-    announce: Callable[[Entry], None] | None = None,
+    announce: Callable[[ZooEntry], None] | None = None,
     sha256: str | None = None,
-) -> tuple[pathlib.Path, Entry | None]:
+) -> tuple[pathlib.Path, ZooEntry | None]:
     """Finds what a person names: a path, or a checkpoint of the zoo.
 
     Args:
@@ -95,7 +95,7 @@ def locate(
     return found, entry
 
 
-def find_sha256(digest: str) -> Entry | None:
+def find_sha256(digest: str) -> ZooEntry | None:
     """The entry whose file has this SHA-256, if any."""
     for entry in ENTRIES.values():
         if entry.sha256 == digest:
@@ -114,7 +114,7 @@ def is_offline() -> bool:
 
 
 def download(
-    entry: Entry,
+    entry: ZooEntry,
     directory: str | os.PathLike[str] | None = None,
     *,
     num_retries: int = 3,
@@ -170,7 +170,7 @@ def download(
             bar.close()
 
 
-def _ceiling(entry: Entry) -> int:
+def _ceiling(entry: ZooEntry) -> int:
     """The bytes that a download may have: mirrors re-save files a little larger."""
     return _MAX_BYTES if entry.size is None else entry.size + entry.size // 4 + _SPARE
 
@@ -228,7 +228,7 @@ def _wrong_content(part: pathlib.Path) -> str:
 
 
 def _wrong_digest(
-    entry: Entry, folder: pathlib.Path, digest: str, sha256: str | None
+    entry: ZooEntry, folder: pathlib.Path, digest: str, sha256: str | None
 ) -> str:
     """Why a digest is not the one that is expected, or ""."""
     if sha256 is not None and digest != sha256.lower():

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable
 
 from converters.zoo import catalog
-from converters.zoo.table import E4E, INTERFACEGAN, Entry
+from converters.zoo.table import E4E, INTERFACEGAN, ZooEntry
 
 _BOUNDARIES = {
     "age": "4317407b6601233af2ccdd912f30622636309a05c799c36cc5ce25271bb66488",
@@ -37,13 +37,13 @@ _E4E = {
 }
 
 
-def _entries() -> list[Entry]:
+def _entries() -> list[ZooEntry]:
     boundaries = (
         "https://raw.githubusercontent.com/genforce/interfacegan/master/boundaries"
     )
     editings = "https://raw.githubusercontent.com/omertov/encoder4editing/main/editings"
     rows = [
-        Entry(
+        ZooEntry(
             name=f"interfacegan-ffhq-{name.replace('_', '-')}",
             file=f"stylegan_ffhq_{name}_boundary.npy",
             urls=(f"{boundaries}/stylegan_ffhq_{name}_boundary.npy",),
@@ -55,7 +55,7 @@ def _entries() -> list[Entry]:
     ]
     for path, digest in _E4E.items():
         stem = pathlib.PurePath(path).stem
-        row = Entry(
+        row = ZooEntry(
             name=f"e4e-ffhq-{stem.removeprefix('ffhq_')}",
             file=f"e4e_ffhq_{stem.removeprefix('ffhq_')}.pt",
             urls=(f"{editings}/{path}",),
@@ -67,11 +67,11 @@ def _entries() -> list[Entry]:
     return rows
 
 
-ENTRIES: dict[str, Entry] = {entry.name: entry for entry in _entries()}
+ENTRIES: dict[str, ZooEntry] = {entry.name: entry for entry in _entries()}
 
 
 def locate(
-    name: str, *, announce: Callable[[Entry], None] | None = None
+    name: str, *, announce: Callable[[ZooEntry], None] | None = None
 ) -> pathlib.Path | None:
     """The file of published directions, downloaded if it is not there yet.
 

@@ -22,7 +22,7 @@ LPIPS = "Zhang et al. 2018, The Unreasonable Effectiveness, arXiv:1801.03924"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Entry:
+class ZooEntry:
     """A published checkpoint.
 
     Attributes:
@@ -55,7 +55,7 @@ def _drive(identifier: str) -> tuple[str, ...]:
     )
 
 
-def _stylegan1() -> list[Entry]:
+def _stylegan1() -> list[ZooEntry]:
     files = {
         "stylegan1-ffhq-1024": ("ffhq-1024x1024", "1MEGjdvVpUsu1jB4zrXZN7Y4kBBOzizDQ"),
         "stylegan1-celebahq-1024": (
@@ -70,7 +70,7 @@ def _stylegan1() -> list[Entry]:
         "stylegan1-cats-256": ("cats-256x256", "1MQywl0FNt6lHu8E_EUqnRbviagS7fbiJ"),
     }
     entries = [
-        Entry(
+        ZooEntry(
             name=name,
             file=f"karras2019stylegan-{stem}.pkl",
             urls=_drive(identifier),
@@ -81,7 +81,7 @@ def _stylegan1() -> list[Entry]:
     ]
     for name, folder in (("ffhq", "qyv37eaobnow7fu"), ("celebahq", "nmo2g3u0qt7x70m")):
         entries.append(
-            Entry(
+            ZooEntry(
                 name=f"interfacegan-stylegan-{name}",
                 file=f"stylegan_{name}.pth",
                 urls=(f"https://www.dropbox.com/s/{folder}/stylegan_{name}.pth?dl=1",),
@@ -130,9 +130,9 @@ _REPACK_HASHES = {
 }
 
 
-def _stylegan2() -> list[Entry]:
+def _stylegan2() -> list[ZooEntry]:
     entries = [
-        Entry(
+        ZooEntry(
             name=f"stylegan2-{name}-config-f",
             file=f"stylegan2-{name}-config-f.pkl",
             urls=(f"{_CDN}/stylegan2/networks/stylegan2-{name}-config-f.pkl",),
@@ -147,7 +147,7 @@ def _stylegan2() -> list[Entry]:
         is_ffhq = name == "ffhq"
         digest = "a205a346e86a9ddaae702e118097d014b7b8bd719491396a162cca438f2f524c"
         entries.append(
-            Entry(
+            ZooEntry(
                 name=f"stylegan2-ada-{name}",
                 file=f"stylegan2-ada-{name}.pkl",
                 urls=(f"{_CDN}/stylegan2-ada-pytorch/pretrained/{name}.pkl",),
@@ -159,7 +159,7 @@ def _stylegan2() -> list[Entry]:
         )
     for stem in _REPACKS:
         entries.append(
-            Entry(
+            ZooEntry(
                 name=f"stylegan2-{stem}",
                 file=f"stylegan2-{stem}.pkl",
                 urls=(f"{_NGC}/stylegan2/versions/1/files/stylegan2-{stem}.pkl",),
@@ -177,9 +177,9 @@ _SG3_SETS = (
 )
 
 
-def _stylegan3() -> list[Entry]:
+def _stylegan3() -> list[ZooEntry]:
     return [
-        Entry(
+        ZooEntry(
             name=f"stylegan3-{config}-{stem}",
             file=f"stylegan3-{config}-{stem}.pkl",
             urls=(f"{_NGC}/stylegan3/versions/1/files/stylegan3-{config}-{stem}.pkl",),
@@ -191,7 +191,7 @@ def _stylegan3() -> list[Entry]:
     ]
 
 
-def _on_drive() -> list[Entry]:
+def _on_drive() -> list[ZooEntry]:
     """Checkpoints of other authors on Google Drive: name -> (file, id, citation)."""
     files = {
         "rosinality-ffhq-1024": (
@@ -243,7 +243,7 @@ def _on_drive() -> list[Entry]:
     for domain, identifier in ii2s.items():
         files[f"ii2s-{domain}"] = (f"ii2s_{domain}.pt", identifier, II2S)
     return [
-        Entry(
+        ZooEntry(
             name=name,
             file=file,
             urls=_drive(identifier),
@@ -263,9 +263,9 @@ _LPIPS_SIZES = {"vgg": 7_289, "alex": 6_009, "squeeze": 10_811}
 _OXFORD = "http://www.robots.ox.ac.uk/~albanie/models/pytorch-mcn"
 
 
-def _perceptual() -> list[Entry]:
+def _perceptual() -> list[ZooEntry]:
     entries = [
-        Entry(
+        ZooEntry(
             name=f"lpips-{net}-heads",
             file=f"lpips_{net}.pth",
             urls=(
@@ -281,7 +281,7 @@ def _perceptual() -> list[Entry]:
     ]
     return [
         *entries,
-        Entry(
+        ZooEntry(
             name="vgg16",
             file="vgg16-397923af.pth",
             urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
@@ -289,7 +289,7 @@ def _perceptual() -> list[Entry]:
             citation="Simonyan & Zisserman 2015, VGG, arXiv:1409.1556",
             sha256="397923af",
         ),
-        Entry(
+        ZooEntry(
             name="alexnet",
             file="alexnet-owt-7be5be79.pth",
             urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
@@ -297,7 +297,7 @@ def _perceptual() -> list[Entry]:
             citation="Krizhevsky et al. 2012, ImageNet Classification",
             sha256="7be5be79",
         ),
-        Entry(
+        ZooEntry(
             name="squeezenet",
             file="squeezenet1_1-b8a52dc0.pth",
             urls=("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",),
@@ -305,21 +305,21 @@ def _perceptual() -> list[Entry]:
             citation="Iandola et al. 2016, SqueezeNet, arXiv:1602.07360",
             sha256="b8a52dc0",
         ),
-        Entry(
+        ZooEntry(
             name="vgg-face",
             file="vgg_face_dag.pth",
             urls=(f"{_OXFORD}/vgg_face_dag.pth",),
             license="research, non-commercial",
             citation="Parkhi et al. 2015, Deep Face Recognition",
         ),
-        Entry(
+        ZooEntry(
             name="vggface2-resnet50",
             file="resnet50_scratch_dag.pth",
             urls=(f"{_OXFORD}/resnet50_scratch_dag.pth",),
             license="research, non-commercial",
             citation="Cao et al. 2018, VGGFace2, arXiv:1710.08092",
         ),
-        Entry(
+        ZooEntry(
             name="arcface-irse50",
             file="model_ir_se50.pth",
             urls=_drive("1KW7bjndL3QG3sxBbZxreGHigcCCpsDgn"),
@@ -328,7 +328,7 @@ def _perceptual() -> list[Entry]:
             sha256="a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28",
             size=175_367_323,
         ),
-        Entry(
+        ZooEntry(
             name="inception-fid",
             file="pt_inception-2015-12-05-6726825d.pth",
             urls=(
@@ -343,7 +343,7 @@ def _perceptual() -> list[Entry]:
     ]
 
 
-ENTRIES: tuple[Entry, ...] = (
+ENTRIES: tuple[ZooEntry, ...] = (
     *_stylegan1(),
     *_stylegan2(),
     *_stylegan3(),

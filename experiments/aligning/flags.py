@@ -19,6 +19,12 @@ _LANDMARKS = flags.DEFINE_string(
     "What finds the landmarks: dlib, dlib:FILE, mediapipe:FILE, or a .json or .csv file"
     " of 4, 5, 68 or 478 points of each picture.",
 )
+_UNALIGNED = flags.DEFINE_boolean(
+    "unaligned",
+    False,
+    "StyleGAN3: invert the centered square of the photograph as it is, and move the"
+    " generator's own picture to the face that --align finds.",
+)
 _FACE = flags.DEFINE_string(
     "face", "largest", "Which face of a photograph: largest, all, or 0, 1, 2..."
 )
@@ -30,14 +36,19 @@ _COLOR = flags.DEFINE_enum(
 )
 
 
-def settings() -> photographs.Settings | None:
+def settings() -> photographs.AlignmentSettings | None:
     """The flags as settings; None without --align.
 
     Raises:
       UsageError: an impossible --face.
     """
     if _ALIGN.value is None:
+        command_line.refuse([_UNALIGNED], "--align says how the face is found")
         return None
+    if _UNALIGNED.value and not methods.get(_ALIGN.value).needs_points:
+        raise command_line.UsageError(
+            f"--unaligned: --align={_ALIGN.value} looks for no face; take ffhq."
+        )
     face: str | int = _FACE.value
     if _FACE.value.isdecimal():
         face = int(_FACE.value)
@@ -45,12 +56,15 @@ def settings() -> photographs.Settings | None:
         raise command_line.UsageError(
             f"--face is largest, all or a number from 0, got {face!r}."
         )
-    return photographs.Settings(
-        method=_ALIGN.value, landmarks=_LANDMARKS.value, face=face
+    return photographs.AlignmentSettings(
+        method=_ALIGN.value,
+        landmarks=_LANDMARKS.value,
+        face=face,
+        is_unaligned=_UNALIGNED.value,
     )
 
 
-def paste_options() -> pasting.Options:
+def paste_options() -> pasting.PastingOptions:
     """How renderings are pasted back."""
     mask = masks.Mask(shape=_MASK.value)
-    return pasting.Options(mask=mask, color=_COLOR.value)
+    return pasting.PastingOptions(mask=mask, color=_COLOR.value)

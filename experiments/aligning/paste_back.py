@@ -13,7 +13,7 @@ ENDING = ".pasted.png"
 def paste_rows(
     rows: Sequence[Mapping[str, Any]],
     output: pathlib.Path,
-    options: pasting.Options,
+    options: pasting.PastingOptions,
     *,
     tell: Callable[[str], None] = print,
 ) -> int:
@@ -45,7 +45,7 @@ def paste_rows(
     return num_failed
 
 
-def paste_one(stem: pathlib.Path, options: pasting.Options) -> None:
+def paste_one(stem: pathlib.Path, options: pasting.PastingOptions) -> None:
     """Writes `<stem>.pasted.png` from `<stem>.npz` and `<stem>.png`.
 
     Args:

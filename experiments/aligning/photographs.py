@@ -17,18 +17,20 @@ FRAMES = "frames.json"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
+class AlignmentSettings:
     """How photographs are aligned.
 
     Attributes:
       method: the name of one of `alignment.methods`.
       landmarks: what finds the landmarks, as of `detectors.make`.
       face: "largest", "all", or an index from 0, the largest.
+      is_unaligned: take the centered square, and only note where the face lies.
     """
 
     method: str = "ffhq"
     landmarks: str = "dlib"
     face: str | int = "largest"
+    is_unaligned: bool = False
 
     def detector(self) -> LandmarkDetector | None:
         """What finds the landmarks, or None where the method needs none."""
@@ -38,7 +40,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
+class AlignedPhotographs:
     """What became of photographs.
 
     Attributes:
@@ -58,11 +60,11 @@ class Outcome:
 def align(
     paths: Sequence[pathlib.Path],
     folder: pathlib.Path,
-    settings: Settings,
+    settings: AlignmentSettings,
     *,
     output_size: int | None = None,
     tell: Callable[[str], None] = print,
-) -> Outcome:
+) -> AlignedPhotographs:
     """Aligns photographs and writes `<name>.png` and `frames.json`.
 
     Args:
@@ -102,7 +104,7 @@ def align(
             if remarks:
                 notes[name] = "; ".join(remarks)
                 tell(f"{path.name}: {notes[name]}.")
-    outcome = Outcome(
+    outcome = AlignedPhotographs(
         pictures=tuple(pictures), frames=found, refused=refused, notes=notes
     )
     _write(folder, outcome, settings)
@@ -116,8 +118,9 @@ def _align_one(path, settings, detector, output_size):
     if detector is None:
         return [(methods.align(photograph, **options), ())]
     seen = faces.find(photograph, detector, which=settings.face, picture=str(path))
+    cut = methods.leave if settings.is_unaligned else methods.align
     return [
-        (methods.align(photograph, face.points, face=face.index, **options), face.notes)
+        (cut(photograph, face.points, face=face.index, **options), face.notes)
         for face in seen
     ]
 
@@ -139,7 +142,9 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _write(folder: pathlib.Path, outcome: Outcome, settings: Settings) -> None:
+def _write(
+    folder: pathlib.Path, outcome: AlignedPhotographs, settings: AlignmentSettings
+) -> None:
     content = {
         "settings": dataclasses.asdict(settings),
         "frames": {name: frame.to_dict() for name, frame in outcome.frames.items()},
@@ -150,7 +155,7 @@ def _write(folder: pathlib.Path, outcome: Outcome, settings: Settings) -> None:
     files.write_json(folder / FRAMES, content)
 
 
-def read(folder: pathlib.Path) -> Outcome:
+def read(folder: pathlib.Path) -> AlignedPhotographs:
     """Reads what `align` wrote.
 
     Args:
@@ -165,7 +170,7 @@ def read(folder: pathlib.Path) -> Outcome:
     path = folder / FRAMES
     try:
         content: dict[str, Any] = json.loads(path.read_text())
-        return Outcome(
+        return AlignedPhotographs(
             pictures=tuple(pathlib.Path(p) for p in content["pictures"]),
             frames={k: frame_lib.from_dict(v) for k, v in content["frames"].items()},
             refused={pathlib.Path(k): v for k, v in content["refused"].items()},

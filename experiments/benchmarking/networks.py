@@ -44,30 +44,30 @@ def generator(family: str, resolution: int, size: str = "full") -> Any:
     )
     if family == "stylegan1":
         widths = _widths(16384, resolution, size)
-        config1 = stylegan1.GeneratorConfig(
+        config1 = stylegan1.StyleGAN1Config(
             resolution=resolution, channels=(widths[0], *widths), **narrow
         )
-        return stylegan1.Generator(config1, rngs=rngs)
+        return stylegan1.StyleGAN1Generator(config1, rngs=rngs)
     if family == "stylegan2":
         widths = _widths(32768, resolution, size)
-        config2 = stylegan2.GeneratorConfig(
+        config2 = stylegan2.StyleGAN2Config(
             resolution=resolution, channels=widths, **narrow
         )
-        return stylegan2.Generator(config2, rngs=rngs)
+        return stylegan2.StyleGAN2Generator(config2, rngs=rngs)
     limit: dict[str, Any] = (
         {"channel_max": _SMALL, "num_layers": 6} if size == "small" else {}
     )
-    config3 = stylegan3_config.GeneratorConfig(resolution=resolution, **narrow, **limit)
-    return stylegan3.Generator(config3, rngs=rngs)
+    config3 = stylegan3_config.StyleGAN3Config(resolution=resolution, **narrow, **limit)
+    return stylegan3.StyleGAN3Generator(config3, rngs=rngs)
 
 
 @functools.lru_cache(maxsize=1)
 def discriminator(resolution: int, size: str = "full") -> Any:
     """Returns StyleGAN2's discriminator."""
-    config = stylegan2_discriminator.DiscriminatorConfig(
+    config = stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
         resolution=resolution, channels=_widths(32768, resolution, size)
     )
-    return stylegan2_discriminator.Discriminator(config, rngs=nnx.Rngs(1))
+    return stylegan2_discriminator.StyleGAN2Discriminator(config, rngs=nnx.Rngs(1))
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""The rate that the machine reaches on large products: what utilization refers to."""
+"""The rates that the machine reaches on large arrays: what utilization refers to."""
 
 import jax
 import jax.numpy as jnp
@@ -31,6 +31,22 @@ def measure(dtype: str, *, side: int | None = None) -> dict[str, float]:
     times = timing.alternate({"matmul": product, "conv": conv}, num_repeats=7)
     operations = {"matmul": 2.0 * side**3, "conv": 2.0 * 9 * 64**2 * channels**2}
     return {name: operations[name] / times[name].fastest for name in operations}
+
+
+def bandwidth(num_bytes: int | None = None) -> float:
+    """Times a pass over an array larger than any cache.
+
+    Args:
+      num_bytes: of the array; default: 256 MiB on a CPU, else 2 GiB.
+
+    Returns:
+      Bytes read and written per second.
+    """
+    is_cpu = jax.default_backend() == "cpu"
+    num_bytes = num_bytes or ((256 << 20) if is_cpu else (2 << 30))
+    x = jnp.ones(num_bytes // 4, jnp.float32)
+    double = _compiled(lambda x: x * 2, x)
+    return 2 * num_bytes / timing.alternate({"": double}, num_repeats=7)[""].fastest
 
 
 def _compiled(fn, *args):

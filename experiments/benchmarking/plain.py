@@ -36,3 +36,22 @@ def without(names: Sequence[str] = tuple(SPECIAL)) -> Iterator[None]:
     finally:
         backends.BACKENDS.update(saved)
         jax.clear_caches()
+
+
+@contextlib.contextmanager
+def as_on(backend: str) -> Iterator[None]:
+    """Traces what is inside with the formulations of another backend.
+
+    Args:
+      backend: as `jax.default_backend()` would name it there: "gpu", "tpu", "cpu".
+    """
+    here = jax.default_backend()
+    saved = dict(backends.BACKENDS)
+    jax.clear_caches()
+    backends.BACKENDS[here] = saved.get(backend, backends.Choices())
+    try:
+        yield
+    finally:
+        backends.BACKENDS.clear()
+        backends.BACKENDS.update(saved)
+        jax.clear_caches()

@@ -14,9 +14,12 @@ from experiments.launch import command_line
 Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
 """From the fields of a case to a callable that makes one step; None: it has none."""
 
+Programs = dict[Case, list[tuple[workloads.Part, timing.Compiled]]]
+"""What was compiled for cases."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class TimingOptions:
     """How to measure.
 
     Attributes:
@@ -37,10 +40,11 @@ class Options:
 
 def measure(
     case: Case,
-    options: Options,
+    options: TimingOptions,
     *,
     peaks: Mapping[str, Mapping[str, float]] | None = None,
     reference: Reference | None = None,
+    programs: Programs | None = None,
 ) -> dict[str, Any]:
     """Compiles and times a case.
 
@@ -49,13 +53,17 @@ def measure(
       options: how.
       peaks: by dtype, what `peaks.measure` found.
       reference: something to time in turn with it.
+      programs: what was compiled for cases before, taken from here and kept here.
 
     Returns:
       A row of the report; plain JSON values.
     """
-    parts = workloads.build(case, num_steps=options.num_steps)
+    programs = {} if programs is None else programs
+    if case not in programs:
+        programs[case] = _compile(case, options)
+    parts = [part for part, _ in programs[case]]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
-    measured = [_measure_part(part, options, peer) for part in parts]
+    measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
     row = {**case.as_json(), **_times(case, measured), **_programs(measured)}
     if len(parts) > 1:
         row["parts"] = [_part_row(case, m) for m in measured]
@@ -77,8 +85,16 @@ class _Measured:
     other: timing.Timing | None
 
 
-def _measure_part(part, options, peer) -> _Measured:
-    program = timing.compile_program(part.fn, part.args, with_cache=options.with_cache)
+def _compile(case, options) -> list[tuple[workloads.Part, timing.Compiled]]:
+    parts = workloads.build(case, num_steps=options.num_steps)
+    with_cache = options.with_cache
+    return [
+        (part, timing.compile_program(part.fn, part.args, with_cache=with_cache))
+        for part in parts
+    ]
+
+
+def _measure_part(part, program, options, peer) -> _Measured:
     callables, num_other = {"ours": program.run}, 1
     if peer is not None:
         callables["other"] = peer
@@ -132,6 +148,11 @@ def _programs(measured) -> dict[str, Any]:
         "compile_seconds": sum(p.cold_seconds for p in programs),
         "cached_compile_seconds": _total([p.cached_seconds for p in programs]),
         "program_bytes": max(p.memory_bytes for p in programs),
+        "moved_bytes": _total(
+            [m.part.share * m.program.moved_bytes for m in measured]
+            if all(p.moved_bytes for p in programs)
+            else [None]
+        ),
         "device_peak_bytes": timing.device_peak_bytes(),
         "resident_peak_bytes": timing.resident_peak_bytes(),
     }

@@ -22,6 +22,8 @@ class Compiled:
       cold_seconds: of the compilation, with nothing in the cache.
       cached_seconds: of reading it from the persistent cache instead; or None.
       memory_bytes: arguments, results and temporary arrays; 0 where unknown.
+      moved_bytes: read and written by the compiler's own count, the body of a loop
+        once; None where it does not say.
     """
 
     run: Callable[[], Any]
@@ -29,6 +31,7 @@ class Compiled:
     cold_seconds: float
     cached_seconds: float | None
     memory_bytes: int
+    moved_bytes: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,7 @@ def compile_program(
         cold_seconds=cold,
         cached_seconds=cached,
         memory_bytes=_memory(compiled),
+        moved_bytes=(compiled.cost_analysis() or {}).get("bytes accessed"),
     )
 
 

@@ -211,7 +211,7 @@ def _training(case: Case, _) -> list[Part]:
     generator = networks.generator(case.family, case.resolution, case.size)
     discriminator = networks.discriminator(case.resolution, case.size)
     shrink = 2 - case.batch % 2
-    config = gan.GanConfig(
+    config = gan.GANConfig(
         batch_size=case.batch, path_batch_shrink=shrink, dtype=case.dtype
     )
     state, rest = gan.init(generator, discriminator, config)

@@ -27,7 +27,7 @@ def _field(factory) -> Any:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class EvaluationOptions:
     """What to compare.
 
     Attributes:
@@ -115,7 +115,7 @@ def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
 
 
 def run(
-    options: Options,
+    options: EvaluationOptions,
     networks: Mapping[str, Any],
     generator: base.Generator | None = None,
 ) -> Report:
@@ -399,7 +399,7 @@ def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray]) -> Iterator:
 
 
 def _measure_paths(
-    generator: base.Generator, networks: Mapping[str, Any], options: Options
+    generator: base.Generator, networks: Mapping[str, Any], options: EvaluationOptions
 ) -> np.ndarray:
     if "lpips" not in networks:
         raise ValueError("Path lengths are perceptual: name --lpips.")

@@ -11,7 +11,7 @@ from scipy import stats
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import distance_lessons as perceptual
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import files
 
 _NUM = 512  # Held-out people, two pictures of each.
@@ -24,8 +24,8 @@ A small network in VGG's layout that reads the {num} attributes of procedural fa
 
 ## How it was made
 
-Trained from nothing on {num_pictures} pictures of `jax_encoder.avatars.faces` at 64
-pixels, on a CPU; the weights are a moving average, stored in float16:
+Trained from nothing on {num_pictures} pictures of `jax_encoder.avatars.face_rendering`
+at 64 pixels, on a CPU; the weights are a moving average, stored in float16:
 
     {command} --output_dir=runs/attributes
 
@@ -90,7 +90,7 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
     """
     people, pairs, others = jax.random.split(key, 3)
     truth = attributes.draw_people(people, _NUM)
-    images = faces.render(truth, 64)
+    images = face_rendering.render(truth, 64)
     network = io.load(root / "avatar_vgg")
     table = attributes.evaluate(network, images, truth)
     metrics = {
@@ -114,7 +114,10 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
 
 def _distances(distance, pairs, others):
     attributes_a, attributes_b = perceptual.draw_pairs(pairs, 2 * _NUM)
-    images_a, images_b = faces.render(attributes_a, 64), faces.render(attributes_b, 64)
+    images_a, images_b = (
+        face_rendering.render(attributes_a, 64),
+        face_rendering.render(attributes_b, 64),
+    )
     truth = perceptual.attribute_distance(attributes_a, attributes_b)
     channels = perceptual.channel_distances(distance, images_a, images_b)
     weights = np.concatenate(
@@ -122,7 +125,7 @@ def _distances(distance, pairs, others):
     )
     unweighted = np.asarray(channels) / np.maximum(weights, 1e-12)[None]
     unrelated = face_attributes.sample(others, 2 * _NUM)
-    rendered = faces.render(unrelated, 64)
+    rendered = face_rendering.render(unrelated, 64)
     apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
 
     def correlation(distances, truth):

@@ -14,13 +14,13 @@ from experiments.networks import resources
 from experiments.training import training_log
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.inversion import presets, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import bundles, files, images
 from jax_encoder.latents import sampling, statistics, styles
 from jax_encoder.nn import base
-from jax_encoder.training import evaluation
+from jax_encoder.training import generator_evaluation
 
 # Held out: no training draws from these keys.
 _OWN_SEED, _RENDERED_SEED, _TEST_SEED = 2026, 31337, 271828
@@ -70,7 +70,7 @@ def _fill_examples(assets: pathlib.Path, directory: pathlib.Path) -> None:
     ws = sampling.map_to_ws(generator, z)
     own = np.clip(np.asarray(generator.synthesis(ws)), -1.0, 1.0)
     people = face_attributes.sample(jax.random.key(_RENDERED_SEED), _NUM_EXAMPLES)
-    rendered = np.asarray(faces.render(people, config.resolution))
+    rendered = np.asarray(face_rendering.render(people, config.resolution))
     for index in range(_NUM_EXAMPLES):
         name = directory / f"generated_{index + 1}"
         images.write(name.with_suffix(".png"), own[index])
@@ -113,7 +113,7 @@ def reading_error(network: Any, resolution: int = 64) -> float:
       The mean over pictures of `attributes.errors`.
     """
     people = face_attributes.sample(jax.random.key(_TEST_SEED), _NUM_TESTED)
-    pictures = faces.render(people, resolution)
+    pictures = face_rendering.render(people, resolution)
     predicted = jax.jit(attributes.predict)(network, pictures)
     return float(jnp.mean(attributes.errors(predicted, people)))
 
@@ -176,7 +176,7 @@ def write_sheets(generator_path: pathlib.Path, directory: pathlib.Path) -> None:
       directory: where to write.
     """
     generator = io.load(generator_path)
-    drawn = evaluation.samples(generator, jax.random.key(7), num=_NUM_SHOWN)
+    drawn = generator_evaluation.samples(generator, jax.random.key(7), num=_NUM_SHOWN)
     sheets = {
         "samples": np.concatenate(list(drawn)),
         "interpolations": interpolations(generator, jax.random.key(8)),

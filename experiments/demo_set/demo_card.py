@@ -12,17 +12,17 @@ from flax import nnx
 
 from experiments.demo_set import demo_assets
 from jax_encoder import io
-from jax_encoder.avatars import faces, regression, rendered
+from jax_encoder.avatars import face_rendering, regression, rendered
 from jax_encoder.io import bundles, files
 from jax_encoder.metrics import pairs
 from jax_encoder.nn import base
-from jax_encoder.training import evaluation
+from jax_encoder.training import generator_evaluation
 
 _CARD = """# avatars: the demo generator
 
 A StyleGAN2 (skip) of cartoon portraits, {side} x {side} pixels, trained by this project
-on the pictures of its own renderer (`jax_encoder.avatars.faces`). No photograph and no
-foreign weight went into it. License: Apache-2.0, as the project's.
+on the pictures of its own renderer (`jax_encoder.avatars.face_rendering`). No
+photograph and no foreign weight went into it. License: Apache-2.0, as the project's.
 
 | | |
 | --- | --- |
@@ -118,11 +118,11 @@ def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
     network, distance = (
         io.load(assets / f"avatar_{name}") for name in ("vgg", "lpips")
     )
-    real = evaluation.real_pictures(source, network, num=num)
+    real = generator_evaluation.real_pictures(source, network, num=num)
     return {
-        "fid": evaluation.fid(generator, real, network, num=num, key=key),
+        "fid": generator_evaluation.fid(generator, real, network, num=num, key=key),
         "fid_real": real.fid_real,
-        "ppl": evaluation.ppl(generator, distance, num=num, key=key),
+        "ppl": generator_evaluation.ppl(generator, distance, num=num, key=key),
         "psnr": _agreement(generator, jax.random.key(77)),
     }
 
@@ -130,11 +130,13 @@ def measure(assets: pathlib.Path, *, num: int = 2000) -> dict[str, Any]:
 def _agreement(generator: base.Generator, key: jax.Array, num: int = 256) -> float:
     """PSNR in dB of samples against the renderings of what their z names."""
     found = []
-    for index, drawn in enumerate(evaluation.samples(generator, key, num=num)):
+    for index, drawn in enumerate(
+        generator_evaluation.samples(generator, key, num=num)
+    ):
         shape = (len(drawn), generator.config.z_dim)
         z = jax.random.normal(jax.random.fold_in(key, index), shape)
         people = jax.jit(regression.people)(z)
-        truth = faces.render(people, generator.config.resolution)
+        truth = face_rendering.render(people, generator.config.resolution)
         found.append(pairs.psnr(jnp.asarray(drawn), truth))
     return float(np.mean(np.concatenate(found)))
 

@@ -12,7 +12,7 @@ from flax import nnx
 
 from experiments.networks import resources
 from jax_encoder import io
-from jax_encoder.avatars import attribute_network, face_attributes, faces
+from jax_encoder.avatars import attribute_network, face_attributes, face_rendering
 from jax_encoder.inversion import driver, presets, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -118,7 +118,9 @@ def measure(assets: pathlib.Path, *, num: int, num_refined: int) -> dict[str, An
     """
     encoder, models = io.load(assets / NAME), _models(assets)
     people = face_attributes.sample(jax.random.key(_HELD_OUT_SEED), num)
-    pictures = np.asarray(faces.render(people, models.generator.config.resolution))
+    pictures = np.asarray(
+        face_rendering.render(people, models.generator.config.resolution)
+    )
     direction = encoder_evaluation.main_direction(models.generator, jax.random.key(2))
     alone = encoder_evaluation.measure(
         encoder,

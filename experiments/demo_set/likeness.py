@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.avatars import attribute_network as attributes
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import files, images
 
 # A reconstruction may be read this much worse than renderings are.
@@ -35,7 +35,7 @@ def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None
     """
     files.make_directory(directory)
     people = face_attributes.sample(jax.random.key(_HELD_OUT_SEED), num)
-    pictures = np.asarray(faces.render(people, resolution))
+    pictures = np.asarray(face_rendering.render(people, resolution))
     truth: dict[str, Any] = {}
     for index, (values, picture) in enumerate(zip(people, pictures, strict=True)):
         name = f"rendered_{index + 1:03}.png"

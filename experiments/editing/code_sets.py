@@ -15,6 +15,7 @@ from converters.formats import latent_codes
 from experiments.launch import command_line
 from experiments.networks.resources import Source
 from experiments.runs import tuning
+from jax_encoder.alignment import frames, transforms
 from jax_encoder.io import codes as code_files
 
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
@@ -29,7 +30,8 @@ class Code:
       name: of the picture.
       value: `[z_dim]` in "z", `[w_dim]` in "w", `[num_ws, w_dim]` in "w+".
       space: "z", "w" or "w+".
-      arrays: what else its file holds: `noise_00`... `[H, W]`, colors.
+      arrays: what else its file holds: `noise_00`... `[H, W]`, colors, and of space F
+        the offset of a feature map, features `[H, W, C]`.
       metadata: what its file says of it.
       difference: the file of the generator that was tuned around it, or None.
     """
@@ -47,9 +49,20 @@ class Code:
         return [self.arrays[k] for k in sorted(self.arrays) if k.startswith("noise_")]
 
     @property
+    def features(self) -> np.ndarray | None:
+        """The offset `[H, W, C]` of its feature map; None where it has none."""
+        return self.arrays.get(code_files.FEATURES)
+
+    @property
     def is_plain(self) -> bool:
         """Whether nothing but its value tells how it is rendered."""
-        return not (self.arrays or self.difference)
+        return not (self.arrays or self.difference or self.transform is not None)
+
+    @property
+    def transform(self) -> np.ndarray | None:
+        """`[3, 3]`, under which StyleGAN3 draws a picture that was left unaligned."""
+        frame = frames.from_metadata(self.metadata)
+        return None if frame is None else transforms.of_frame(frame)
 
 
 def read(
@@ -124,7 +137,24 @@ def _from_file(path: pathlib.Path, source: Source, space: str | None) -> list[Co
             f"{path}: {loaded.values.shape[-1]} entries per row, this generator's"
             f" {loaded.space} has {width}; name the generator that it belongs to."
         )
-    return [_entry(loaded, index, path) for index in range(len(loaded.values))]
+    found = [_entry(loaded, index, path) for index in range(len(loaded.values))]
+    for code in found:
+        _check_features(code, config, path)
+    return found
+
+
+def _check_features(code: Code, config: Any, path: pathlib.Path) -> None:
+    """Refuses the offset of a feature map that this generator does not have."""
+    if code.features is None:
+        return
+    shape = code.features.shape
+    known = [layer.shape for layer in getattr(config, "feature_layers", ())]
+    if shape not in known or not np.isfinite(code.features).all():
+        raise code_files.CodeError(
+            f"{path}: its array {code_files.FEATURES!r}, of shape {shape}, changes no"
+            f" feature map of this generator, whose are {known or 'fixed'}; name the"
+            " generator that it belongs to, or take the array out."
+        )
 
 
 def _space_of(path: pathlib.Path, space: str | None) -> str | None:
@@ -147,6 +177,10 @@ def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:
         for key, array in loaded.arrays.items()
         if key.startswith("noise_") or key == "colors"
     }
+    features = loaded.arrays.get(code_files.FEATURES)
+    if features is not None:
+        is_shared = features.ndim == 3
+        arrays[code_files.FEATURES] = features if is_shared else features[index]
     difference = path.with_name(f"{name}{tuning.DIFFERENCE}")
     return Code(
         name=name,

@@ -19,7 +19,7 @@ import numpy as np
 
 from experiments.editing import readers
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.io import codes as code_files
 from jax_encoder.io import files, images, locks

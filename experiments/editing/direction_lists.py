@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import converters
 from converters.zoo import catalog, direction_table
-from experiments.editing import finding, finding_report
+from experiments.editing import direction_finding, finding_report
 from experiments.launch import command_line
 from experiments.networks import conversion
 from experiments.networks.resources import Source
@@ -168,7 +168,7 @@ class Library:
 
     def _components(self, method: str) -> Mapping[str, Direction]:
         if method not in self._found:
-            self._found[method] = finding.from_generator(
+            self._found[method] = direction_finding.from_generator(
                 method,
                 self.source.network,
                 num_samples=_COMPUTED[method],

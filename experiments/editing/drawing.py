@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.editing import pasting
+from experiments.editing import edit_pasting
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.io import contact_sheet, images
 
@@ -46,7 +46,7 @@ def write_codes(
             picture = found
             images.write(output / f"{code.name}.png", picture)
             if paste_back:
-                pasted = pasting.paste(code, picture, photographs)
+                pasted = edit_pasting.paste(code, picture, photographs)
                 images.write(output / f"{code.name}_pasted.png", pasted)
         except command_line.Failure as error:
             refused.append(str(error))

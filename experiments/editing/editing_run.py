@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.editing import code_sets, direction_lists, pasting
+from experiments.editing import code_sets, direction_lists, edit_pasting
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import edits, interpolation
 from jax_encoder.editing.directions import DirectionError
@@ -141,7 +141,7 @@ def _edit(plan: Plan, code: Code, edit: edits.Edit) -> Row:
             **_kept(code),
         )
         if plan.paste_back:
-            pasted = pasting.paste(code, pictures[index + 1], plan.photographs)
+            pasted = edit_pasting.paste(code, pictures[index + 1], plan.photographs)
             images.write(path.with_name(f"{path.name}_pasted.png"), pasted)
     if plan.film:
         _write_film(plan, moved, code, edit, plan.output / f"{stem}{plan.film}")
@@ -171,7 +171,7 @@ def _write_film(plan: Plan, moved: Code, code: Code, edit, path: pathlib.Path) -
     values = _walk(plan, moved, edit, first + shares * (last - first))
     frames = plan.renderer.pictures(plan.renderer.ws(moved, values), code)
     if plan.paste_back:
-        frames = (pasting.paste(code, frame, plan.photographs) for frame in frames)
+        frames = (edit_pasting.paste(code, frame, plan.photographs) for frame in frames)
     films.write(path, frames, fps=plan.fps)
 
 

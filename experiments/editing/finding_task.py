@@ -10,7 +10,13 @@ import jax
 import numpy as np
 
 from converters.formats import latent_codes
-from experiments.editing import code_sets, finding, finding_report, readers, rendering
+from experiments.editing import (
+    code_sets,
+    direction_finding,
+    edit_rendering,
+    finding_report,
+    readers,
+)
 from experiments.launch import command_line
 from experiments.networks import resources
 from jax_encoder.editing import effects
@@ -21,7 +27,7 @@ _MEASURING_SEED = 1_000_003
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
+class FindingTask:
     """What the flags of `find_directions` say; see there."""
 
     method: str = "regression"
@@ -62,7 +68,7 @@ class Task:
         return {"threshold": self.threshold, "invalid_value": self.invalid_value}
 
 
-def run(task: Task, output_dir: str) -> int:
+def run(task: FindingTask, output_dir: str) -> int:
     """Finds, measures and writes; returns the exit code.
 
     Args:
@@ -105,7 +111,7 @@ def run(task: Task, output_dir: str) -> int:
     return int(bool(refused))
 
 
-def _scorer(task: Task, source: resources.Source) -> Any:
+def _scorer(task: FindingTask, source: resources.Source) -> Any:
     """The network that reads pictures, or None."""
     if task.scorer:
         return resources.load(task.scorer).network
@@ -119,9 +125,9 @@ def _scorer(task: Task, source: resources.Source) -> Any:
     return None
 
 
-def _find(task: Task, source, scorer) -> tuple[dict[str, Direction], list[str]]:
+def _find(task: FindingTask, source, scorer) -> tuple[dict[str, Direction], list[str]]:
     if not task.needs_scores:
-        found = finding.from_generator(
+        found = direction_finding.from_generator(
             task.method,
             source.network,
             num_samples=task.num_samples,
@@ -137,12 +143,12 @@ def _find(task: Task, source, scorer) -> tuple[dict[str, Direction], list[str]]:
     found, refused = find(task.attributes)
     if task.conditional:
         others, sentences = find(task.conditional)
-        found, more = finding.conditional(found, others)
+        found, more = direction_finding.conditional(found, others)
         refused += sentences + more
     return found, refused
 
 
-def _finder(task: Task, samples: finding.Samples) -> Callable:
+def _finder(task: FindingTask, samples: direction_finding.Samples) -> Callable:
     """Finds the directions of names one by one, so that one failure stays one."""
 
     def find(names):
@@ -150,7 +156,7 @@ def _finder(task: Task, samples: finding.Samples) -> Callable:
         whole = task.method == "regression" and not names
         for wanted in [()] if whole else [(n,) for n in names or samples.names]:
             try:
-                found |= finding.from_scores(
+                found |= direction_finding.from_scores(
                     task.method, samples, wanted, options=task.options, reach=task.reach
                 )
             except ValueError as error:
@@ -160,7 +166,7 @@ def _finder(task: Task, samples: finding.Samples) -> Callable:
     return find
 
 
-def _samples(task: Task, source, scorer) -> finding.Samples:
+def _samples(task: FindingTask, source, scorer) -> direction_finding.Samples:
     if not task.codes:
         z, w, scores = readers.score_samples(
             source.network, scorer, num_samples=task.num_samples, seed=task.seed
@@ -170,13 +176,13 @@ def _samples(task: Task, source, scorer) -> finding.Samples:
     num_ws = source.network.config.num_ws
     loaded = latent_codes.load(task.codes, space=task.space, num_ws=num_ws)
     if task.scores:
-        scores, names = finding.read_scores(pathlib.Path(task.scores))
+        scores, names = direction_finding.read_scores(pathlib.Path(task.scores))
         if len(scores) != len(loaded.values):
             raise ValueError(
                 f"{task.scores} has {len(scores)} rows, {task.codes}"
                 f" {len(loaded.values)} codes: give one row per code."
             )
-        return finding.Samples(
+        return direction_finding.Samples(
             codes=loaded.values, scores=scores, names=names, space=task.space
         )
     read = _reader(task, source, scorer)
@@ -185,12 +191,12 @@ def _samples(task: Task, source, scorer) -> finding.Samples:
     return _unrolled(loaded.values, scores, readers.names(scorer), task.space)
 
 
-def _unrolled(codes, scores, names, space) -> finding.Samples:
+def _unrolled(codes, scores, names, space) -> direction_finding.Samples:
     """Hues have no direction: as cosine and sine they only must not change."""
     kept = [k for k, name in enumerate(names) if not name.endswith("_hue")]
     hues = [k for k in range(len(names)) if k not in kept]
     angles = 2 * np.pi * scores[:, hues]
-    return finding.Samples(
+    return direction_finding.Samples(
         codes=codes,
         scores=np.concatenate(
             [scores[:, kept], np.cos(angles), np.sin(angles)], axis=1
@@ -201,12 +207,12 @@ def _unrolled(codes, scores, names, space) -> finding.Samples:
     )
 
 
-def _reader(task: Task, source, scorer) -> effects.Reader:
+def _reader(task: FindingTask, source, scorer) -> effects.Reader:
     read = readers.reader(source.network, scorer)
     return read if task.space == "w" else readers.through_mapping(source.network, read)
 
 
-def _drawn(task: Task, source) -> np.ndarray:
+def _drawn(task: FindingTask, source) -> np.ndarray:
     """`[N, num_ws, w_dim]`, or `[N, 1, z_dim]`, that no method has seen."""
     config = source.network.config
     key = jax.random.key(task.seed + _MEASURING_SEED)
@@ -217,15 +223,15 @@ def _drawn(task: Task, source) -> np.ndarray:
     return np.repeat(w[:, None], config.num_ws, axis=1)
 
 
-def _held_out(task: Task, source) -> np.ndarray:
+def _held_out(task: FindingTask, source) -> np.ndarray:
     if not task.measure_on or task.space == "z":
         return _drawn(dataclasses.replace(task, seed=task.seed + 1), source)
     codes, _ = code_sets.read(task.measure_on, source)
-    render = rendering.Renderer(source=source)
+    render = edit_rendering.Renderer(source=source)
     return np.stack([render.ws(code)[0] for code in codes])
 
 
-def _measure(task: Task, source, scorer, found, refused):
+def _measure(task: FindingTask, source, scorer, found, refused):
     """Calibrates on drawn codes, measures on others; what fails is refused."""
     read = _reader(task, source, scorer)
     drawn, others = _drawn(task, source), _held_out(task, source)
@@ -235,7 +241,7 @@ def _measure(task: Task, source, scorer, found, refused):
     kept, measured = {}, {}
     for name, direction in found.items():
         try:
-            right = finding.calibrate(
+            right = direction_finding.calibrate(
                 direction, drawn, read, scale, step=task.step, before=before
             )
             effect = effects.measure(
@@ -250,7 +256,7 @@ def _measure(task: Task, source, scorer, found, refused):
     return kept, measured
 
 
-def _is_good(task: Task, name: str, effect: effects.Effect) -> bool:
+def _is_good(task: FindingTask, name: str, effect: effects.Effect) -> bool:
     """Whether a direction keeps to --max_leak and --max_error; says so if not."""
     is_clean = task.max_leak is None or effect.leak <= task.max_leak
     is_right = task.max_error is None or abs(effect.wanted - 1) <= task.max_error
@@ -262,7 +268,7 @@ def _is_good(task: Task, name: str, effect: effects.Effect) -> bool:
     return is_clean and is_right
 
 
-def _about(task: Task, found) -> str:
+def _about(task: FindingTask, found) -> str:
     """One sentence on the samples."""
     provenance = dict(next(iter(found.values())).provenance)
     return "Method: " + ", ".join(
@@ -270,9 +276,9 @@ def _about(task: Task, found) -> str:
     )
 
 
-def _write_sheet(task: Task, source, found, output: pathlib.Path) -> None:
+def _write_sheet(task: FindingTask, source, found, output: pathlib.Path) -> None:
     drawn = _drawn(dataclasses.replace(task, num_measured=16), source)
-    render = rendering.Renderer(source=source)
+    render = edit_rendering.Renderer(source=source)
 
     def pictures(values):
         if task.space == "z":

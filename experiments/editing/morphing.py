@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-from experiments.editing import editing_run, pasting
+from experiments.editing import edit_pasting, editing_run
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import interpolation
 from jax_encoder.io import contact_sheet, films, images
@@ -61,13 +61,31 @@ class Morph:
             values, where, space=self.space, easing=self.easing, rows=rows
         )
         bare = dataclasses.replace(codes[0], arrays={}, difference=None)
-        for picture in self.renderer.pictures(self.renderer.ws(bare, path), bare):
+        offsets = self._offsets(codes, where)
+        ws = self.renderer.ws(bare, path)
+        for picture in self.renderer.pictures(ws, bare, offsets):
             shown = (
-                pasting.paste(bare, picture, self.photographs)
+                edit_pasting.paste(bare, picture, self.photographs)
                 if (self.paste_back)
                 else picture
             )
             yield _resized(shown, self.side)
+
+    def _offsets(self, codes: Sequence[Code], where) -> np.ndarray | None:
+        """The offsets of a feature map on the path, zero for codes without."""
+        own = [code.features for code in codes]
+        known = next((array for array in own if array is not None), None)
+        if known is None:
+            return None
+        if any(array is not None and array.shape != known.shape for array in own):
+            raise command_line.Failure(
+                "These codes of space F have feature maps of different sides, between"
+                " which there is no way: invert all in one space, such as f16."
+            )
+        rows = [known * 0 if array is None else array for array in own]
+        flat = np.stack(rows).reshape(len(rows), -1)
+        path = interpolation.path(flat, where, space="w", easing=self.easing)
+        return path.reshape(len(path), *known.shape)
 
 
 def common_space(codes: Sequence[Code], space: str | None) -> str:

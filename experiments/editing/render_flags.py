@@ -5,10 +5,10 @@ from typing import Any
 
 from absl import flags
 
-from experiments.editing import code_sets, pasting
-from experiments.editing.rendering import Renderer
+from experiments.editing import code_sets, edit_pasting
+from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line, flag_types
-from experiments.networks import resources, sampling
+from experiments.networks import resources, seed_pictures
 from jax_encoder.io import files
 
 GENERATOR = flags.DEFINE_string(
@@ -59,7 +59,7 @@ def space() -> str | None:
 
 def photographs() -> str | None:
     """The folder of --photographs."""
-    return pasting.check_folder(_PHOTOGRAPHS.value)
+    return edit_pasting.check_folder(_PHOTOGRAPHS.value)
 
 
 def directory(path: str) -> pathlib.Path:
@@ -87,7 +87,9 @@ def renderer() -> Renderer:
     if not _MIX.value:
         return Renderer(**options)
     num_ws = source.network.config.num_ws
-    rows = tuple(sampling.parse_numbers(MIXED.value or f"{num_ws // 2}-{num_ws - 1}"))
+    rows = tuple(
+        seed_pictures.parse_numbers(MIXED.value or f"{num_ws // 2}-{num_ws - 1}")
+    )
     if max(rows) >= num_ws:
         raise command_line.UsageError(
             f"--mixed_layers: the rows of this generator are 0 to {num_ws - 1}."
@@ -107,9 +109,9 @@ def _check(config: Any) -> None:
         )
 
 
-def sampler(renderer: Renderer) -> sampling.Sampler:
+def sampler(renderer: Renderer) -> seed_pictures.Sampler:
     """What draws seeds in the same way."""
-    return sampling.Sampler(
+    return seed_pictures.Sampler(
         generator=renderer.source.network,
         truncation_psi=renderer.truncation_psi,
         truncation_cutoff=renderer.truncation_cutoff,

@@ -12,6 +12,7 @@ from flax import nnx
 
 import converters
 from converters.zoo import catalog as zoo
+from converters.zoo import table as zoo_table
 from experiments.launch import command_line
 from jax_encoder.io import bundles, files
 
@@ -23,7 +24,7 @@ _W_AVG = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Conversion:
+class ConvertedCheckpoint:
     """A network, and what is known of it.
 
     Attributes:
@@ -39,7 +40,7 @@ class Conversion:
     assumed: Mapping[str, Any]
 
 
-def announce(entry: zoo.Entry) -> None:
+def announce(entry: zoo_table.ZooEntry) -> None:
     """Tells what is downloaded, and under which license."""
     print(f"Fetching {entry.name}, license: {entry.license}", file=sys.stderr)
 
@@ -53,7 +54,7 @@ def convert(
     given: Mapping[str, Any] | None = None,
     license_text: str | None = None,
     sha256: str | None = None,
-) -> Conversion:
+) -> ConvertedCheckpoint:
     """Converts a file, or a checkpoint of the zoo, which is downloaded first.
 
     Args:
@@ -88,7 +89,7 @@ def convert(
         provenance["assumed"] = dict(found.assumed)
     if given:
         provenance["given"] = dict(given)
-    return Conversion(
+    return ConvertedCheckpoint(
         network=found.network,
         path=path,
         provenance=provenance,
@@ -98,20 +99,22 @@ def convert(
 
 def _join(
     trunk: pathlib.Path,
-    entry: zoo.Entry | None,
+    entry: zoo_table.ZooEntry | None,
     heads: str,
     license_text: str | None,
-) -> Conversion:
+) -> ConvertedCheckpoint:
     """The distance of a trunk and its heads."""
     path, heads_entry = zoo.locate(heads, announce=announce)
     network = converters.load_lpips(trunk, path)
     provenance = _provenance(trunk, entry, license_text)
     provenance["heads"] = _provenance(path, heads_entry, license_text)
-    return Conversion(network=network, path=trunk, provenance=provenance, assumed={})
+    return ConvertedCheckpoint(
+        network=network, path=trunk, provenance=provenance, assumed={}
+    )
 
 
 def _provenance(
-    path: pathlib.Path, entry: zoo.Entry | None, license_text: str | None
+    path: pathlib.Path, entry: zoo_table.ZooEntry | None, license_text: str | None
 ) -> dict[str, Any]:
     """Where a file came from, for the bundle."""
     digest = files.sha256(path)
@@ -199,7 +202,9 @@ _GIVEN: dict[str, Callable[[str], Any]] = {
 }
 
 
-def save(conversion: Conversion, directory: str, dtype: str | None = None) -> None:
+def save(
+    conversion: ConvertedCheckpoint, directory: str, dtype: str | None = None
+) -> None:
     """Writes the bundle.
 
     Raises:
@@ -216,7 +221,7 @@ def save(conversion: Conversion, directory: str, dtype: str | None = None) -> No
         raise command_line.Failure(str(error)) from error
 
 
-def summarize(conversion: Conversion) -> str:
+def summarize(conversion: ConvertedCheckpoint) -> str:
     """What was converted, a line per fact."""
     network, provenance = conversion.network, conversion.provenance
     config = network.config
@@ -240,6 +245,6 @@ def summarize(conversion: Conversion) -> str:
     return "\n".join(lines)
 
 
-def assumptions(conversion: Conversion) -> str:
+def assumptions(conversion: ConvertedCheckpoint) -> str:
     """What was assumed, as NAME=VALUE."""
     return ", ".join(f"{name}={value}" for name, value in conversion.assumed.items())

@@ -308,7 +308,7 @@ def seed_pool(
     label: jax.Array | None = None,
     *,
     bundle: pathlib.Path = DEMO_GENERATOR,
-) -> starts.Pool:
+) -> starts.SeedPool:
     """Finds a pool of seeds in a bundle or the cache, or computes and caches it.
 
     Args:
@@ -326,7 +326,7 @@ def seed_pool(
     options = {"num_seeds": num_seeds, "seed": seed, "labels": label}
     name = pool_name(models, config, key, num_seeds, seed)
 
-    def read(path: pathlib.Path) -> starts.Pool:
+    def read(path: pathlib.Path) -> starts.SeedPool:
         return starts.load_pool(path, models, config)
 
     kept = _from_bundle(bundle, name, read) or caches.recall("pools", name, read)

@@ -24,7 +24,7 @@ _EXTENSIONS = (".npz", ".npy", ".png")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class BatchOptions:
     """How to run.
 
     Attributes:
@@ -60,7 +60,7 @@ def invert(
     paths: Sequence[pathlib.Path],
     output: pathlib.Path,
     engine: engines.Engine,
-    options: Options,
+    options: BatchOptions,
     reporter: progress.Progress | None = None,
     *,
     named: Mapping[pathlib.Path, str] | None = None,
@@ -264,9 +264,10 @@ class _Run:
             losses.append(np.asarray(part, np.float32))
             num_steps = sum(map(len, losses))
             self._shoot(batch, targets, state, num_steps)
-            self._save(batch, state, losses, time.monotonic() - start)
+            if len(part):  # Of a single pass there is nothing to go on with.
+                self._save(batch, state, losses, time.monotonic() - start)
             signals.check()
-            self._advance(batch, len(part), _describe(losses[-1][-1, : len(batch)]))
+            self._advance(batch, len(part), _describe(losses[-1][-1:, : len(batch)]))
         curves = np.concatenate(losses)
         missing = self.engine.num_steps - len(curves)  # all pictures stopped early
         self._advance(batch, missing)
@@ -332,7 +333,7 @@ class _Run:
             self.reporter.say(f"There will be no films: {error}")
 
     def _write(
-        self, picture: _Picture, index, outcome: engines.Outcome, losses, seconds
+        self, picture: _Picture, index, outcome: engines.EngineOutcome, losses, seconds
     ):
         """Writes one picture's files and its row."""
         if not np.isfinite(outcome.ws[index]).all():

@@ -69,7 +69,7 @@ def stop(
 
 
 def fit(
-    job: jobs.Job,
+    job: jobs.InversionJob,
     preset: presets.Preset,
     generator: Any,
     networks: Mapping[str, Any],
@@ -100,7 +100,7 @@ def fit(
     return dataclasses.replace(preset, pivotal=fitted)
 
 
-def check_rate(job: jobs.Job, config: ProjectorConfig) -> None:
+def check_rate(job: jobs.InversionJob, config: ProjectorConfig) -> None:
     """Refuses a published rate of gradient descent with the demo set's networks.
 
     Args:

@@ -24,6 +24,7 @@ from experiments.runs import (
     projector_engine,
     reports,
     starting,
+    unaligned,
     verdicts,
 )
 from jax_encoder.alignment import detectors, frames, landmarks
@@ -34,7 +35,7 @@ ALIGNED = "aligned"
 """The folder, in a run's own, of the pictures that were aligned for it."""
 
 
-def run(job: jobs.Job) -> list[dict[str, Any]]:
+def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
     """Inverts the pictures and writes codes, reconstructions, films and reports.
 
     Args:
@@ -57,11 +58,12 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
         if job.alignment is not None:  # The pictures are those that it wrote.
             job = dataclasses.replace(job, names=_aligned_names(job, outcome))
         own = processes.share(outcome.pictures)
+        solver, options = _solver(job, engine, outcome)
         rows = batches.invert(
             own,
             job.output,
-            engine,
-            job.options,
+            solver,
+            options,
             named=job.names,
             refused=_refused(job, outcome, engine),
             details={
@@ -82,7 +84,7 @@ def run(job: jobs.Job) -> list[dict[str, Any]]:
 
 
 def make_engine(
-    job: jobs.Job, source: resources.Source | None = None
+    job: jobs.InversionJob, source: resources.Source | None = None
 ) -> projector_engine.ProjectorEngine:
     """Loads everything that a job names.
 
@@ -100,9 +102,10 @@ def make_engine(
     source = source or resources.generator(job.generator)
     preset = presets.get(job.preset)
     calibration.check_rate(job, preset.config)
-    preset = preset.changed(**job.overrides).fitted(source.network.config)
-    label = jobs.label(job, source.network.config, preset.config.latent_space)
+    preset = preset.changed(**job.overrides)
     networks = _networks(job, preset)
+    preset = preset.fitted(source.network.config, networks)
+    label = jobs.label(job, source.network.config, preset.config.latent_space)
     preset = calibration.fit(job, preset, source.network, networks, label)
     start = job.start or preset.start
     engine = inverter.Inverter(
@@ -118,7 +121,7 @@ def make_engine(
         else None,
         chunk=job.chunk,
     )
-    task = starting.Task(
+    task = starting.StartingTask(
         models=engine.batch.models,
         config=preset.config,
         seed=job.seed,
@@ -151,25 +154,28 @@ def make_engine(
     )
 
 
-def _alignment_settings(job: jobs.Job) -> dict[str, Any]:
+def _alignment_settings(job: jobs.InversionJob) -> dict[str, Any]:
     return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
 
 
-def _networks(job: jobs.Job, preset: presets.Preset) -> dict[str, Any]:
+def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
     """The perceptual networks of a preset, and the one that measures the results."""
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
         names.add("identity")  # Regressors of face descriptors look at it.
-    if job.start == "encoder":
-        names.add("encoder")
     is_demo = job.generator is None
+    has_encoder = is_demo or bool(job.networks.get("encoder"))
+    if job.start == "encoder" or (
+        preset.prefers_encoder and has_encoder and not job.start
+    ):
+        names.add("encoder")
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
-def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
+def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotographs:
     """The pictures to invert, and where they lie in their photographs."""
     if job.alignment is None:
-        return photographs.Outcome(
+        return photographs.AlignedPhotographs(
             pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
         )
     if any(path.parent.resolve() == job.output.resolve() for path in job.paths):
@@ -184,8 +190,25 @@ def _align(job: jobs.Job, resolution: int) -> photographs.Outcome:
     return photographs.read(folder)
 
 
+def _solver(
+    job: jobs.InversionJob,
+    engine: projector_engine.ProjectorEngine,
+    outcome: photographs.AlignedPhotographs,
+) -> tuple[engines.Engine, batches.BatchOptions]:
+    """The engine, and how it runs: unaligned pictures one by one."""
+    if job.alignment is None or not job.alignment.is_unaligned:
+        return engine, job.options
+    places = {
+        job.names[path]: outcome.frames[path.stem]
+        for path in outcome.pictures
+        if path.stem in outcome.frames
+    }
+    options = dataclasses.replace(job.options, batch_size=1)
+    return unaligned.make(engine, places), options
+
+
 def _aligned_names(
-    job: jobs.Job, outcome: photographs.Outcome
+    job: jobs.InversionJob, outcome: photographs.AlignedPhotographs
 ) -> dict[pathlib.Path, str]:
     """The names of aligned pictures; photographs without a face keep their own."""
     aligned = [path for path in outcome.pictures if path not in job.names]
@@ -194,8 +217,8 @@ def _aligned_names(
 
 
 def _refused(
-    job: jobs.Job,
-    outcome: photographs.Outcome,
+    job: jobs.InversionJob,
+    outcome: photographs.AlignedPhotographs,
     engine: projector_engine.ProjectorEngine,
 ) -> dict[str, str]:
     """Pictures without a face, or without a code to start from where each needs one."""
@@ -204,7 +227,7 @@ def _refused(
         for path, reason in outcome.refused.items()
         if path in outcome.pictures
     }
-    if isinstance(engine.start, starting.Codes):
+    if isinstance(engine.start, starting.StartingCodes):
         own = [job.names[path] for path in outcome.pictures]
         refused |= engine.start.refused([name for name in own if name not in refused])
     return refused
@@ -216,7 +239,7 @@ def _as_flags(text: str) -> str:
 
 
 def report(
-    job: jobs.Job,
+    job: jobs.InversionJob,
     engine: engines.Engine,
     rows: Sequence[Mapping[str, Any]],
     seconds: float,
@@ -239,7 +262,10 @@ def report(
         "skipped": list(job.skipped),
     }
     reports.write_summary(job.output, rows, about)
-    title = f"{job.preset}, {engine.details['space'].upper()}, {engine.num_steps} steps"
+    effort = f"{engine.num_steps} steps" if engine.num_steps else "one pass"
+    if engine.details["start"] == "encoder":
+        effort += " from the encoder" if engine.num_steps else " of the encoder"
+    title = f"{job.preset}, {engine.details['space'].upper()}, {effort}"
 
     def fit(image):
         target = images.fit(image, engine.resolution, job.options.crop)
@@ -249,6 +275,7 @@ def report(
     reporting.attempt(
         "contact_sheet.png", reports.write_contact_sheet, job.output, rows, fit, title
     )
-    reporting.attempt(
-        "loss_curves.png", reports.write_loss_curves, job.output, rows, title
-    )
+    if engine.num_steps:
+        reporting.attempt(
+            "loss_curves.png", reports.write_loss_curves, job.output, rows, title
+        )

@@ -143,7 +143,7 @@ def job(
     film: str,
     *,
     has_reports: bool = True,
-) -> jobs.Job:
+) -> jobs.InversionJob:
     """The flags as a job.
 
     Args:
@@ -179,7 +179,7 @@ def job(
         start = "encoder"
     named = {"encoder": _ENCODER.value} if _ENCODER.value else {}
     layer = _VGG_LAYER.value
-    return jobs.Job(
+    return jobs.InversionJob(
         paths=listing.paths,
         names=listing.names(),
         skipped=listing.skipped_rows(),
@@ -213,7 +213,7 @@ def job(
         has_reports=has_reports,
         seed=_SEED.value,
         chunk=_SAVE_FREQUENCY.value if film else _CHUNK.value,
-        options=batches.Options(
+        options=batches.BatchOptions(
             batch_size=_BATCH_SIZE.value,
             film=film,
             fps=_FPS.value,

@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
+class EngineOutcome:
     """What an engine found for a batch.
 
     Attributes:
@@ -96,6 +96,6 @@ class Engine(Protocol):
         """The pictures `[N, R, R, 3]` at this state, for a film."""
         ...
 
-    def finish(self, targets: np.ndarray, state: Any, num: int) -> Outcome:
+    def finish(self, targets: np.ndarray, state: Any, num: int) -> EngineOutcome:
         """The result of the first `num` pictures; the rest fills up the batch."""
         ...

@@ -13,7 +13,7 @@ from jax_encoder.latents import sampling, spaces
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class InversionJob:
     """What to invert, with what, and where to write.
 
     Attributes:
@@ -54,14 +54,16 @@ class Job:
     class_index: int | None = None
     seed: int = 0
     normalize_colors: bool = False
-    alignment: photographs.Settings | None = None
+    alignment: photographs.AlignmentSettings | None = None
     verdicts: str = "auto"
     has_reports: bool = True
     chunk: int = 25
-    options: batches.Options = batches.Options()
+    options: batches.BatchOptions = batches.BatchOptions()
 
 
-def label(job: Job, generator_config: Any, space: spaces.Space) -> jax.Array | None:
+def label(
+    job: InversionJob, generator_config: Any, space: spaces.Space
+) -> jax.Array | None:
     """Returns the label `[1, c_dim]` of a job's class, or None without classes.
 
     Raises:

@@ -12,10 +12,12 @@ from jax_encoder.inversion import presets
 from jax_encoder.io import digests
 
 Engine = projector_engine.ProjectorEngine
-MakeEngine = Callable[[jobs.Job], Engine]
+MakeEngine = Callable[[jobs.InversionJob], Engine]
 
 
-def table(job: jobs.Job, engine: Engine, make: MakeEngine) -> verdicts.Table | None:
+def table(
+    job: jobs.InversionJob, engine: Engine, make: MakeEngine
+) -> verdicts.Table | None:
     """The errors of the generator's own pictures, inverted as the preset says.
 
     Overrides of the job, such as fewer steps, do not make a picture's verdict milder.
@@ -39,7 +41,7 @@ def table(job: jobs.Job, engine: Engine, make: MakeEngine) -> verdicts.Table | N
     return made
 
 
-def measure(job: jobs.Job, engine: Engine, make: MakeEngine) -> verdicts.Table:
+def measure(job: jobs.InversionJob, engine: Engine, make: MakeEngine) -> verdicts.Table:
     """Inverts the generator's own pictures by the job's preset.
 
     Args:
@@ -61,7 +63,7 @@ def measure(job: jobs.Job, engine: Engine, make: MakeEngine) -> verdicts.Table:
     return verdicts.tabulate(measured, {"preset": job.preset})
 
 
-def name(job: jobs.Job, engine: Engine) -> str:
+def name(job: jobs.InversionJob, engine: Engine) -> str:
     """The name of the table's file, in the bundle or the cache."""
     models = engine.inverter.models
     config = presets.get(job.preset).fitted(models.generator.config).config
@@ -74,6 +76,6 @@ def name(job: jobs.Job, engine: Engine) -> str:
     return verdicts.key(about, digests.of_module(models.networks["lpips"]))
 
 
-def _plain(job: jobs.Job) -> jobs.Job:
+def _plain(job: jobs.InversionJob) -> jobs.InversionJob:
     """The job as its preset has it."""
     return dataclasses.replace(job, overrides={}, start="", normalize_colors=False)

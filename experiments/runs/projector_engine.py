@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.runs import engines, tuning
 from jax_encoder.inversion import batch_inverter, first_values, results
+from jax_encoder.io import codes
 
 Start = Callable[[Sequence[str]], first_values.Start]
 """From the names of the pictures of a batch to where they start."""
@@ -64,8 +65,10 @@ class ProjectorEngine:
 
     @property
     def finishing_share(self) -> float:
-        """The steps of the tuning among all."""
+        """The steps of the tuning among all; without steps all is left to the end."""
         pivotal = self.inverter.preset.pivotal
+        if not self.num_steps:
+            return 1.0
         if pivotal is None:
             return 0.0
         return pivotal.num_steps / (self.num_steps + pivotal.num_steps)
@@ -113,7 +116,7 @@ class ProjectorEngine:
 
     def finish(
         self, targets: np.ndarray, state: batch_inverter.InverterState, num: int
-    ) -> engines.Outcome:
+    ) -> engines.EngineOutcome:
         """The codes, reconstructions and measures."""
         found = self.inverter.finish(targets, state, labels=self.label).first(num)
         attachments = {}
@@ -126,10 +129,12 @@ class ProjectorEngine:
         arrays: dict[str, Any] = {"best_step": found.best_step}
         if self.inverter.config.space not in ("w", "w+"):
             arrays["values"] = found.values
+        if found.features is not None:
+            arrays[codes.FEATURES] = found.features
         if found.colors is not None:
             arrays["colors"] = found.colors
         arrays |= {f"noise_{i:02d}": x for i, x in enumerate(found.noises)}
-        return engines.Outcome(
+        return engines.EngineOutcome(
             ws=found.ws,
             images=found.images,
             measures=found.measures,

@@ -11,7 +11,7 @@ from jax_encoder.alignment import frames
 from jax_encoder.alignment import pasting as pasting_lib
 from jax_encoder.io import codes, files, folders
 
-MakeJob = Callable[[folders.Listing, pathlib.Path, str], jobs.Job]
+MakeJob = Callable[[folders.Listing, pathlib.Path, str], jobs.InversionJob]
 """From a listing, the directory to work in and the film's extension to a job."""
 
 
@@ -22,7 +22,7 @@ def encode(
     *,
     image_path: str = "",
     film_path: str = "",
-    pasting: pasting_lib.Options | None = None,
+    pasting: pasting_lib.PastingOptions | None = None,
 ) -> int:
     """Inverts a picture in a hidden directory beside the result.
 
@@ -74,7 +74,7 @@ def encode(
 
 
 def _paste(
-    stem: pathlib.Path, target: pathlib.Path, options: pasting_lib.Options
+    stem: pathlib.Path, target: pathlib.Path, options: pasting_lib.PastingOptions
 ) -> None:
     try:
         paste_back.paste_one(stem, options)

@@ -25,7 +25,7 @@ _CODE_FILES = (".npz", ".npy", ".pt")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
+class StartingTask:
     """What a start may depend on.
 
     Attributes:
@@ -43,7 +43,7 @@ class Task:
     pool_key: str = ""
 
 
-def make(name: str, task: Task) -> projector_engine.Start:
+def make(name: str, task: StartingTask) -> projector_engine.Start:
     """Understands what --start says.
 
     Args:
@@ -77,9 +77,9 @@ def make(name: str, task: Task) -> projector_engine.Start:
             " seeds:NUMBER nor a file or directory."
         )
     if path.is_dir() and not bundles.is_bundle(path):
-        return Codes.from_directory(path, task)
+        return StartingCodes.from_directory(path, task)
     if path.suffix in (".npz", ".npy"):
-        return Codes.from_file(path, task)
+        return StartingCodes.from_file(path, task)
     return _predicting(path, task)
 
 
@@ -87,14 +87,14 @@ def make(name: str, task: Task) -> projector_engine.Start:
 class _Seeds:
     """A pool of random codes, of which every picture gets the best."""
 
-    task: Task
+    task: StartingTask
     num_seeds: int
 
-    def __call__(self, names: Sequence[str]) -> starts.Pool:
+    def __call__(self, names: Sequence[str]) -> starts.SeedPool:
         return self._pool
 
     @functools.cached_property
-    def _pool(self) -> starts.Pool:
+    def _pool(self) -> starts.SeedPool:
         task = self.task
         return resources.seed_pool(
             task.models,
@@ -107,7 +107,7 @@ class _Seeds:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Codes:
+class StartingCodes:
     """Codes that were found before: each picture's own, or one for all.
 
     Attributes:
@@ -118,10 +118,10 @@ class Codes:
 
     path: pathlib.Path
     own: Mapping[str, pathlib.Path] | None
-    task: Task
+    task: StartingTask
 
     @classmethod
-    def from_directory(cls, path: pathlib.Path, task: Task) -> "Codes":
+    def from_directory(cls, path: pathlib.Path, task: StartingTask) -> "StartingCodes":
         """Finds `<name>.npz`, `.npy` or `.pt` of every picture, in this preference."""
         found = {
             name: file
@@ -137,7 +137,7 @@ class Codes:
         return cls(path=path, own=found, task=task)
 
     @classmethod
-    def from_file(cls, path: pathlib.Path, task: Task) -> "Codes":
+    def from_file(cls, path: pathlib.Path, task: StartingTask) -> "StartingCodes":
         """Reads the code at once, to refuse what does not fit."""
         codes = cls(path=path, own=None, task=task)
         codes.read(path)
@@ -200,13 +200,13 @@ class Codes:
             raise ValueError(f"{path}: {error}") from error
 
 
-def _predicting(path: pathlib.Path, task: Task) -> projector_engine.Start:
+def _predicting(path: pathlib.Path, task: StartingTask) -> projector_engine.Start:
     """Reads an encoder or regressor; a `.pt` may turn out to hold a code instead."""
     try:
         network = resources.load(os.fspath(path)).network
     except command_line.Failure as failure:
         try:
-            return Codes.from_file(path, task)
+            return StartingCodes.from_file(path, task)
         except ValueError:
             raise failure from None
     try:

@@ -14,12 +14,12 @@ from experiments.training import training_log, training_loop
 from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, rendered
 from jax_encoder.io import files
-from jax_encoder.nn import inverter, irse, small_encoder, style_encoder
+from jax_encoder.nn import encoder_decoder, irse, small_encoder, style_encoder
 from jax_encoder.training import (
     encoder_evaluation,
     encoder_presets,
-    encoders,
-    pairs,
+    encoder_sources,
+    encoder_training,
     replication,
     sources,
 )
@@ -30,7 +30,7 @@ _HELD_OUT = 10**8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class EncoderJob:
     """What to train; see the flags of `experiments.train_encoder`."""
 
     output: pathlib.Path
@@ -51,7 +51,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
+class EncoderSetting:
     """What all stages of a job share.
 
     Attributes:
@@ -65,7 +65,7 @@ class Setting:
 
     generator: Any
     networks: Mapping[str, Any]
-    source: pairs.PairSource
+    source: encoder_sources.PairSource
     held_out: np.ndarray
     direction: jax.Array
     key: jax.Array
@@ -89,23 +89,25 @@ def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def run(job: Job) -> Any:
+def run(job: EncoderJob) -> Any:
     """Runs the stages that are not done, and writes the bundle `encoder`."""
     setting = _setting(job)
     preset = encoder_presets.preset(
         job.preset, setting.generator, backbone=job.backbone
     )
-    config = encoders.changed(preset.training, job.changes)
+    config = encoder_training.changed(preset.training, job.changes)
     encoder = _initial(job, preset.encoder)
     metric = None
     if job.lesson_steps or config.weights.code:
         key = jax.random.fold_in(setting.key, 3)
-        metric = pairs.code_metric(setting.generator, key)
+        metric = encoder_sources.code_metric(setting.generator, key)
     if job.lesson_steps:
-        lessons = encoders.for_steps(encoder_presets.lessons(config), job.lesson_steps)
+        lessons = encoder_training.for_steps(
+            encoder_presets.lessons(config), job.lesson_steps
+        )
         encoder = _stage(job, "lessons", encoder, lessons, setting, metric)
     if job.num_steps:
-        config = encoders.for_steps(config, job.num_steps)
+        config = encoder_training.for_steps(config, job.num_steps)
         encoder = _stage(job, "pictures", encoder, config, setting, metric)
     encoder = _whole(encoder, setting.generator, config)
     io.save(encoder, job.output / "encoder", provenance=_provenance(job))
@@ -115,7 +117,7 @@ def run(job: Job) -> Any:
     return encoder
 
 
-def _setting(job: Job) -> Setting:
+def _setting(job: EncoderJob) -> EncoderSetting:
     source = resources.generator(job.generator)
     generator, key = source.network, jax.random.key(job.seed)
     is_demo = source.path == resources.DEMO_GENERATOR
@@ -130,7 +132,7 @@ def _setting(job: Job) -> Setting:
     )
     pair_source = _source(job, generator, key)
     held_out = _pictures(job, generator, jax.random.fold_in(key, 1))
-    return Setting(
+    return EncoderSetting(
         generator=generator,
         networks=found,
         source=pair_source,
@@ -142,30 +144,32 @@ def _setting(job: Job) -> Setting:
     )
 
 
-def _pictures(job: Job, generator: Any, key: jax.Array) -> sources.Source:
+def _pictures(job: EncoderJob, generator: Any, key: jax.Array) -> sources.Source:
     resolution = generator.config.resolution
     if job.data in ("faces", "named"):
         return rendered.source(key, resolution)
     if job.data == "samples":
-        drawn = pairs.sampled(generator, key)
+        drawn = encoder_sources.sampled(generator, key)
         return lambda step, num: drawn(step, num).images
     return sources.folder(str(job.data), resolution, seed=job.seed)
 
 
-def _source(job: Job, generator: Any, key: jax.Array) -> pairs.PairSource:
-    samples = pairs.sampled(generator, jax.random.fold_in(key, 5))
+def _source(
+    job: EncoderJob, generator: Any, key: jax.Array
+) -> encoder_sources.PairSource:
+    samples = encoder_sources.sampled(generator, jax.random.fold_in(key, 5))
     if job.data == "samples":
         return samples
     if job.data == "named":
         others = encoder_lessons.named(generator, jax.random.fold_in(key, 6))
     else:
         pictures = _pictures(job, generator, jax.random.fold_in(key, 6))
-        others = pairs.pictures(pictures, generator)
+        others = encoder_sources.pictures(pictures, generator)
     share = job.sample_share
-    return pairs.mixed([(others, 1.0 - share), (samples, share)])
+    return encoder_sources.mixed([(others, 1.0 - share), (samples, share)])
 
 
-def _initial(job: Job, architecture: Any) -> Any:
+def _initial(job: EncoderJob, architecture: Any) -> Any:
     """From nothing, from a face recognizer's weights, or from an encoder's."""
     encoder = encoder_presets.build(architecture, seed=job.seed)
     if job.start is None:
@@ -180,14 +184,14 @@ def _initial(job: Job, architecture: Any) -> Any:
 
 
 def _stage(
-    job: Job,
+    job: EncoderJob,
     name: str,
     encoder: Any,
-    config: encoders.EncoderConfig,
-    setting: Setting,
+    config: encoder_training.EncoderConfig,
+    setting: EncoderSetting,
     metric: jax.Array | None,
 ) -> Any:
-    state, networks = encoders.init(
+    state, networks = encoder_training.init(
         encoder,
         setting.generator,
         config,
@@ -199,10 +203,14 @@ def _stage(
 
     def step(state, done):
         batch = jax.device_put(setting.source(done, config.batch_size), sharding)
-        return encoders.train_step(state, networks, batch, setting.key, config=config)
+        return encoder_training.train_step(
+            state, networks, batch, setting.key, config=config
+        )
 
     def look(state, log, done):
-        whole = _whole(encoders.encoder(state, networks), setting.generator, config)
+        whole = _whole(
+            encoder_training.encoder(state, networks), setting.generator, config
+        )
         _draw(log, whole, setting, f"faces_{done:07d}")
         return _measure(whole, setting)
 
@@ -218,10 +226,12 @@ def _stage(
         batch_size=config.batch_size,
         look=look,
     )
-    return encoders.encoder(state, networks)
+    return encoder_training.encoder(state, networks)
 
 
-def _draw(log: training_log.TrainingLog, encoder, setting: Setting, name: str) -> None:
+def _draw(
+    log: training_log.TrainingLog, encoder, setting: EncoderSetting, name: str
+) -> None:
     """Pictures above their reconstructions."""
     shown = setting.held_out[:_NUM_SHOWN]
     found = encoder_evaluation.reconstruct(encoder, setting.generator, shown)
@@ -230,7 +240,7 @@ def _draw(log: training_log.TrainingLog, encoder, setting: Setting, name: str) -
     log.sheet(name, np.concatenate(rows), num_columns=half)
 
 
-def _measure(encoder: Any, setting: Setting) -> dict[str, float]:
+def _measure(encoder: Any, setting: EncoderSetting) -> dict[str, float]:
     return encoder_evaluation.measure(
         encoder,
         setting.generator,
@@ -240,14 +250,14 @@ def _measure(encoder: Any, setting: Setting) -> dict[str, float]:
     )
 
 
-def _whole(encoder: Any, generator: Any, config: encoders.EncoderConfig) -> Any:
+def _whole(encoder: Any, generator: Any, config: encoder_training.EncoderConfig) -> Any:
     """What gives whole codes: a small encoder itself, or one with its generator."""
     if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:
         return encoder
-    return inverter.join(encoder, generator, num_steps=config.num_refinements)
+    return encoder_decoder.join(encoder, generator, num_steps=config.num_refinements)
 
 
-def _provenance(job: Job) -> dict[str, Any]:
+def _provenance(job: EncoderJob) -> dict[str, Any]:
     told = ("preset", "backbone", "generator", "data", "sample_share", "start")
     made = {name: getattr(job, name) for name in (*told, "lesson_steps", "num_steps")}
     for name in ("data", "start", "generator"):  # Not where they lay.

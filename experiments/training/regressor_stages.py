@@ -14,15 +14,15 @@ from flax import nnx
 from experiments.networks import resources
 from experiments.training import training_loop
 from jax_encoder import io
-from jax_encoder.avatars import encoder_lessons, face_attributes, faces
+from jax_encoder.avatars import encoder_lessons, face_attributes, face_rendering
 from jax_encoder.io import files, images
 from jax_encoder.nn import regressors as networks_lib
 from jax_encoder.training import (
     code_folders,
-    optimizers,
-    pairs,
-    regressors,
+    encoder_sources,
+    regressor_training,
     replication,
+    weight_optimizers,
 )
 
 TASKS = ("image_to_latent", "descriptor_to_w", "descriptor_to_z", "head", "landmarks")
@@ -35,7 +35,7 @@ Pair = tuple[jax.Array, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class RegressorJob:
     """What to train; see the flags of `experiments.train_regressor`."""
 
     output: pathlib.Path
@@ -47,7 +47,7 @@ class Job:
     attributes: tuple[str, ...] = ()
     identity: str | None = None
     loss: str | None = None
-    optimizer: optimizers.OptimizerConfig = optimizers.OptimizerConfig()
+    optimizer: weight_optimizers.OptimizerConfig = weight_optimizers.OptimizerConfig()
     batch_size: int = 32
     ema_half_life: float | None = None
     checkpoint_every: int = 500
@@ -57,7 +57,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Setting:
+class RegressorSetting:
     """Where examples come from.
 
     Attributes:
@@ -71,27 +71,29 @@ class Setting:
     generator: Any
 
 
-def run(job: Job) -> dict[str, float]:
+def run(job: RegressorJob) -> dict[str, float]:
     """Trains, and writes the bundle `regressor` and `measures.json`."""
     setting = _setting(job)
     network = _network(job, setting)
-    config = regressors.RegressorConfig(
+    config = regressor_training.RegressorConfig(
         batch_size=job.batch_size,
         loss=job.loss or _default_loss(job),
         optimizer=job.optimizer,
         ema_half_life=job.ema_half_life,
     )
     mapped = setting.generator if job.task == "descriptor_to_z" else None
-    state, networks = regressors.init(network, config, mapped)
+    state, networks = regressor_training.init(network, config, mapped)
     state, networks, sharding = replication.distribute(state, networks)
 
     def step(state, done):
         drawn = jax.device_put(setting.draw(done, config.batch_size), sharding)
-        return regressors.train_step(state, networks, *drawn, config=config)
+        return regressor_training.train_step(state, networks, *drawn, config=config)
 
     def look(state, log, done):
         del log, done
-        return _measure(regressors.regressor(state, networks), setting, config, mapped)
+        return _measure(
+            regressor_training.regressor(state, networks), setting, config, mapped
+        )
 
     state = training_loop.run(
         job.output,
@@ -105,7 +107,7 @@ def run(job: Job) -> dict[str, float]:
         batch_size=config.batch_size,
         look=look,
     )
-    trained = regressors.regressor(state, networks)
+    trained = regressor_training.regressor(state, networks)
     io.save(trained, job.output / "regressor", provenance=_provenance(job, config))
     report = _measure(trained, setting, config, mapped)
     files.write_json(job.output / "measures.json", report)
@@ -113,7 +115,7 @@ def run(job: Job) -> dict[str, float]:
     return report
 
 
-def _default_loss(job: Job) -> str:
+def _default_loss(job: RegressorJob) -> str:
     if job.task == "descriptor_to_w":
         return "cosine"
     binary = [face_attributes.IS_BINARY[_index(name)] for name in job.attributes]
@@ -129,7 +131,7 @@ def _index(name: str) -> int:
     return face_attributes.index(name)
 
 
-def _network(job: Job, setting: Setting) -> Any:
+def _network(job: RegressorJob, setting: RegressorSetting) -> Any:
     """The architecture, with random weights."""
     rngs, config = nnx.Rngs(job.seed), setting.generator.config
     inputs, targets = setting.held_out
@@ -161,7 +163,7 @@ def _network(job: Job, setting: Setting) -> Any:
     return networks_lib.DescriptorToLatent(kind, rngs=rngs)
 
 
-def _setting(job: Job) -> Setting:
+def _setting(job: RegressorJob) -> RegressorSetting:
     generator = resources.generator(job.generator)
     describe = None
     if job.task not in ("image_to_latent", "landmarks"):
@@ -174,7 +176,7 @@ def _setting(job: Job) -> Setting:
         draw, held_out = _folder(job, generator.network, describe)
     else:
         draw, held_out = _drawn(job, generator, describe)
-    return Setting(draw=draw, held_out=held_out, generator=generator.network)
+    return RegressorSetting(draw=draw, held_out=held_out, generator=generator.network)
 
 
 @jax.jit
@@ -182,7 +184,7 @@ def _describe(network, pictures):
     return network.embed(pictures)
 
 
-def _folder(job: Job, generator: Any, describe):
+def _folder(job: RegressorJob, generator: Any, describe):
     """Examples of a folder; descriptors are computed once."""
     config = generator.config
     if job.task in _ON_CODES:
@@ -212,7 +214,7 @@ def _inputs(found: code_folders.Examples) -> Pair:
     return jnp.asarray(inputs), jnp.asarray(found.targets)
 
 
-def _drawn(job: Job, generator: resources.Source, describe):
+def _drawn(job: RegressorJob, generator: resources.Source, describe):
     """Examples drawn as they are needed."""
     source = _source(job, generator)
 
@@ -223,12 +225,14 @@ def _drawn(job: Job, generator: resources.Source, describe):
     return draw, draw(_HELD_OUT, job.num_held_out)
 
 
-def _source(job: Job, generator: resources.Source) -> Callable[[int, int], Pair]:
+def _source(
+    job: RegressorJob, generator: resources.Source
+) -> Callable[[int, int], Pair]:
     key, network = jax.random.key(job.seed), generator.network
     if job.task not in _ON_CODES:
         return _labeled_faces(job, key, network.config.resolution)
     if job.data == "samples":
-        source = pairs.sampled(network, key)
+        source = encoder_sources.sampled(network, key)
     elif job.data == "named":
         source = encoder_lessons.named(network, key)
     else:
@@ -244,7 +248,7 @@ def _source(job: Job, generator: resources.Source) -> Callable[[int, int], Pair]
     return draw
 
 
-def _labeled_faces(job: Job, key: jax.Array, resolution: int):
+def _labeled_faces(job: RegressorJob, key: jax.Array, resolution: int):
     """Renderings with the attributes that were asked for."""
     if not job.attributes:
         raise ValueError(f"--task={job.task} needs --attributes, or a folder.")
@@ -252,27 +256,29 @@ def _labeled_faces(job: Job, key: jax.Array, resolution: int):
 
     def draw(step, num):
         people = face_attributes.sample(jax.random.fold_in(key, step), num)
-        return faces.render(people, resolution), people[:, columns]
+        return face_rendering.render(people, resolution), people[:, columns]
 
     return draw
 
 
-def _measure(network, setting: Setting, config, generator) -> dict[str, float]:
+def _measure(network, setting: RegressorSetting, config, generator) -> dict[str, float]:
     """The loss on held-out examples, and of predicting the mean of their targets."""
     inputs, targets = setting.held_out
     found = _predict(network, inputs, generator)
     return {
-        "loss": float(regressors.loss(found, targets, config.loss)),
-        "loss_of_mean": float(regressors.mean_loss(targets, config.loss)),
+        "loss": float(regressor_training.loss(found, targets, config.loss)),
+        "loss_of_mean": float(regressor_training.mean_loss(targets, config.loss)),
     }
 
 
 @jax.jit
 def _predict(network, inputs, generator):
-    return regressors.predict(network, inputs, generator)
+    return regressor_training.predict(network, inputs, generator)
 
 
-def _provenance(job: Job, config: regressors.RegressorConfig) -> dict[str, Any]:
+def _provenance(
+    job: RegressorJob, config: regressor_training.RegressorConfig
+) -> dict[str, Any]:
     told = ("task", "backbone", "generator", "data", "attributes", "batch_size", "seed")
     made = {name: getattr(job, name) for name in told}
     for name in ("generator", "data"):  # Not where they lay.

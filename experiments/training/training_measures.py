@@ -10,14 +10,14 @@ import jax
 
 from experiments.networks import resources
 from jax_encoder.nn import base
-from jax_encoder.training import evaluation, sources
+from jax_encoder.training import generator_evaluation, sources
 
 # Both networks end in feature maps of a sixteenth of the side.
 _LEAST_SIDE = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Networks:
+class MeasuringNetworks:
     """What measures a training.
 
     Attributes:
@@ -32,11 +32,16 @@ class Networks:
     lpips: str | None = None
 
 
-class Judge:
+class GeneratorMeasures:
     """Measures generators of one training; real pictures are measured once."""
 
     def __init__(
-        self, networks: Networks, source: sources.Source, resolution: int, *, num: int
+        self,
+        networks: MeasuringNetworks,
+        source: sources.Source,
+        resolution: int,
+        *,
+        num: int,
     ):
         """Loads nothing yet.
 
@@ -63,10 +68,10 @@ class Judge:
             return {"note": note}
         network, name = self._features
         num_paths = -(-self._num // 4)
-        fid = evaluation.fid(
+        fid = generator_evaluation.fid(
             generator, self._real, network, num=self._num, key=jax.random.key(1234)
         )
-        ppl = evaluation.ppl(
+        ppl = generator_evaluation.ppl(
             generator, self._lpips, num=num_paths, key=jax.random.key(4321)
         )
         self.latest = {
@@ -110,8 +115,10 @@ class Judge:
         return resources.load(self._lpips_path, "lpips").network
 
     @functools.cached_property
-    def _real(self) -> evaluation.RealPictures:
-        return evaluation.real_pictures(self._source, self._features[0], num=self._num)
+    def _real(self) -> generator_evaluation.RealPictures:
+        return generator_evaluation.real_pictures(
+            self._source, self._features[0], num=self._num
+        )
 
 
 def _exists(path: str) -> bool:

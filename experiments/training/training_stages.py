@@ -11,21 +11,19 @@ import jax
 import numpy as np
 from flax import nnx
 
-from experiments.launch import command_line, signals
 from experiments.networks import resources
 from experiments.runs import settings
-from experiments.training import training_log, training_measures
+from experiments.training import training_loop, training_measures
 from jax_encoder import io
-from jax_encoder.avatars import faces, mapping_lessons, regression, rendered
-from jax_encoder.io import bundles, files, finite
+from jax_encoder.avatars import face_rendering, mapping_lessons, regression, rendered
+from jax_encoder.io import bundles, files
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import (
-    checkpoints,
-    evaluation,
     fakes,
     gan,
-    presets,
+    gan_presets,
+    generator_evaluation,
     replication,
     sources,
 )
@@ -34,7 +32,7 @@ _NUM_SHOWN = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
+class GANJob:
     """What to train; see the flags of `experiments.train_gan`."""
 
     output: pathlib.Path
@@ -51,11 +49,13 @@ class Job:
     log_every: int = 50
     measure_every: int | None = None
     num_fid: int = 2000
-    networks: training_measures.Networks = training_measures.Networks()
+    networks: training_measures.MeasuringNetworks = (
+        training_measures.MeasuringNetworks()
+    )
     seed: int = 0
 
 
-def run(job: Job) -> stylegan2.Generator:
+def run(job: GANJob) -> stylegan2.StyleGAN2Generator:
     """Runs the stages that are not done, and writes the bundle `generator`.
 
     Raises:
@@ -65,7 +65,9 @@ def run(job: Job) -> stylegan2.Generator:
       ValueError: settings that make no sense.
     """
     _claim(job)
-    preset = presets.preset(job.preset, job.resolution, num_devices=jax.device_count())
+    preset = gan_presets.preset(
+        job.preset, job.resolution, num_devices=jax.device_count()
+    )
     channels = {"image_channels": job.image_channels}
     preset = dataclasses.replace(
         preset,
@@ -75,15 +77,14 @@ def run(job: Job) -> stylegan2.Generator:
     )
     key = jax.random.key(job.seed)
     source = _source(job, key)
-    judge = training_measures.Judge(
+    judge = training_measures.GeneratorMeasures(
         job.networks, source, job.resolution, num=job.num_fid
     )
     generator = _initial(job, preset)
-    with signals.saving():
-        if job.bootstrap_steps:
-            generator = _bootstrap(job, generator, preset, key, judge)
-        if job.num_steps:
-            generator = _adversarial(job, generator, preset, key, source, judge)
+    if job.bootstrap_steps:
+        generator = _bootstrap(job, generator, preset, key, judge)
+    if job.num_steps:
+        generator = _adversarial(job, generator, preset, key, source, judge)
     io.save(generator, job.output / "generator", provenance=_provenance(job))
     if job.num_fid:
         measures = judge.latest or judge.measure(generator)
@@ -92,11 +93,13 @@ def run(job: Job) -> stylegan2.Generator:
     return generator
 
 
-def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
+def _initial(
+    job: GANJob, preset: gan_presets.GANPreset
+) -> stylegan2.StyleGAN2Generator:
     if job.start is None:
-        return stylegan2.Generator(preset.generator, rngs=nnx.Rngs(job.seed))
+        return stylegan2.StyleGAN2Generator(preset.generator, rngs=nnx.Rngs(job.seed))
     generator = resources.load(job.start, "generator").network
-    if not isinstance(generator, stylegan2.Generator):
+    if not isinstance(generator, stylegan2.StyleGAN2Generator):
         raise ValueError(f"{job.start} is no StyleGAN2 generator.")
     if generator.config.resolution != job.resolution:
         raise ValueError(
@@ -111,7 +114,7 @@ def _initial(job: Job, preset: presets.Preset) -> stylegan2.Generator:
     return generator
 
 
-def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
+def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generator:
     """Teaches the mapping, then the synthesis coarse to fine."""
     config = regression.RegressionConfig(
         batch_size=preset.training.batch_size,
@@ -132,33 +135,38 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.Generator:
         error = float(errors[-100:].mean())
         print(f"The mapping's error: {error:.4f}", flush=True)
         io.save(generator, taught, provenance={"error": error})
-    state = regression.init(generator, config)
-    if checkpoints.steps(root / "checkpoints"):
-        state = checkpoints.restore(root / "checkpoints", state)
     graphdef, _, rest = nnx.split(generator, nnx.Param, ...)
-    step = jax.jit(
+    advance = jax.jit(
         regression.step,
         static_argnames=("config", "resolution"),
         donate_argnames="state",
     )
     draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
-    log = training_log.TrainingLog(root, int(state.step))
-    while (done := int(state.step)) < config.num_steps:
+
+    def step(state, done):
         z, cutoff, attributes = draw(
             jax.random.fold_in(key, done),
             config.batch_size,
             generator.config.z_dim,
             config.mixing_probability,
         )
-        targets = faces.render(attributes, job.resolution)
+        targets = face_rendering.render(attributes, job.resolution)
         side = _side(done / config.num_steps, job.resolution)
-        state, loss = step(
+        state, loss = advance(
             state, generator, z, cutoff, targets, config=config, resolution=side
         )
-        log.add({"loss/regression": loss}, config.batch_size)
-        shown = functools.partial(nnx.merge, graphdef, state.average, rest)
-        _note(job, log, judge, state, shown, config.num_steps)
-    log.close()
+        return state, {"loss/regression": loss}
+
+    state = _trained(
+        job,
+        root,
+        regression.init(generator, config),
+        step,
+        judge=judge,
+        shown=lambda state: nnx.merge(graphdef, state.average, rest),
+        num_steps=config.num_steps,
+        batch_size=config.batch_size,
+    )
     generator = nnx.clone(nnx.merge(graphdef, state.average, rest))
     generator.w_avg[...] = statistics.estimate(generator, num_samples=100_000).w_avg
     return generator
@@ -171,35 +179,85 @@ def _side(progress: float, resolution: int) -> int:
     return max(resolution // 2, 8) if progress < 0.3 else resolution
 
 
-def _adversarial(job, generator, preset, key, source, judge) -> stylegan2.Generator:
-    discriminator = stylegan2_discriminator.Discriminator(
+def _adversarial(
+    job, generator, preset, key, source, judge
+) -> stylegan2.StyleGAN2Generator:
+    discriminator = stylegan2_discriminator.StyleGAN2Discriminator(
         preset.discriminator, rngs=nnx.Rngs(job.seed + 1)
     )
     config = preset.training
     root = job.output / "adversarial"
     state, networks = gan.init(generator, discriminator, config)
     state, networks, sharding = replication.distribute(state, networks)
-    if checkpoints.steps(root / "checkpoints"):
-        state = checkpoints.restore(root / "checkpoints", state)
     lesson = _lessons(job, generator, config, key, sharding)
-    log = training_log.TrainingLog(root, int(state.step))
-    is_start_known = bool(job.start or job.bootstrap_steps)
-    if int(state.step) == 0 and is_start_known and _is_measured(job, 0, False):
-        _measure(log, judge, generator, 0)
-    while (done := int(state.step)) < job.num_steps:
+
+    def step(state, done):
         images = jax.device_put(source(done, config.batch_size), sharding)
-        state, report = gan.train_step(
+        return gan.train_step(
             state, networks, images, key, config, sharding, lesson(done)
         )
-        log.add(report, config.batch_size)
-        shown = functools.partial(gan.averaged_generator, state, networks)
-        _note(job, log, judge, state, shown, job.num_steps)
-    log.close()
+
+    state = _trained(
+        job,
+        root,
+        state,
+        step,
+        judge=judge,
+        shown=lambda state: gan.averaged_generator(state, networks),
+        num_steps=job.num_steps,
+        batch_size=config.batch_size,
+        looks_first=bool(job.start or job.bootstrap_steps),
+    )
     return gan.averaged_generator(state, networks)
 
 
+def _trained(
+    job: GANJob,
+    root: pathlib.Path,
+    state: Any,
+    step: Callable[[Any, int], tuple[Any, Mapping[str, Any]]],
+    *,
+    judge: training_measures.GeneratorMeasures,
+    shown: Callable[[Any], stylegan2.StyleGAN2Generator],
+    num_steps: int,
+    batch_size: int,
+    looks_first: bool = False,
+) -> Any:
+    """Runs one stage's loop, with sheets at checkpoints and measures in between."""
+
+    def look(state, log, done):
+        is_last = done == num_steps
+        judge.latest = None
+        if done and (done % job.checkpoint_every == 0 or is_last):
+            pictures = generator_evaluation.samples(
+                shown(state), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
+            )
+            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
+        if judge.note() or not _is_measured(job, done, is_last):
+            return {}
+        found = judge.measure(shown(state))
+        return {name: found[name] for name in ("fid", "fid_real", "ppl")}
+
+    return training_loop.run(
+        root,
+        state,
+        step,
+        pace=training_loop.Pace(
+            num_steps=num_steps,
+            log_every=job.log_every,
+            checkpoint_every=job.checkpoint_every,
+            look_every=job.measure_every,
+            looks_first=looks_first,
+        ),
+        batch_size=batch_size,
+        look=look,
+        remedy="Train again with a lower --learning_rate, or a higher --r1_gamma, in"
+        " another --output_dir.",
+    )
+
+
 def _lessons(
-    job, generator, config: gan.GanConfig, key, sharding
+    job, generator, config: gan.GANConfig, key, sharding
 ) -> Callable[[int], fakes.Lesson | None]:
     """Returns what draws the lesson of a step, or None where none is given."""
     shape = (config.batch_size, generator.config.z_dim)
@@ -211,91 +269,20 @@ def _lessons(
         if not config.lesson_weight or step < config.head_start:
             return None
         z = jax.random.normal(jax.random.fold_in(lesson_key, step), shape)
-        targets = faces.render(people(z), job.resolution)
+        targets = face_rendering.render(people(z), job.resolution)
         return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
 
     return lesson
 
 
-def _note(job, log, judge, state, generator, num_steps) -> None:
-    """Logs, draws, measures and saves where it is time to.
-
-    The checkpoint comes last: what a resumed training does not repeat, it has logged.
-
-    Raises:
-      Stopped: a signal has come; the checkpoint of this step is saved.
-    """
-    done = int(state.step)
-    is_last = done == num_steps
-    is_stopping = signals.is_stopping()
-    judge.latest = None
-    is_saved = done % job.checkpoint_every == 0 or is_last or is_stopping
-    if is_saved or done % job.log_every == 0:
-        _stop_if_broken(log, done)
-    if done % job.log_every == 0 or is_last or is_stopping:
-        print(log.flush(done), flush=True)
-    with log.paused():
-        if _is_measured(job, done, is_last):
-            _measure(log, judge, generator(), done)
-        if is_saved:
-            # Checked before anything is drawn from it.
-            _check_weights(log, state, done)
-            pictures = evaluation.samples(
-                generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
-            )
-            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
-            log.curves()
-            checkpoints.save(log.directory / "checkpoints", done, state)
-    if is_stopping:
-        log.close()
-        signals.check()
-
-
-def _stop_if_broken(log: training_log.TrainingLog, done: int) -> None:
-    """Ends a training that has diverged, before anything of it is written."""
-    if broken := log.broken(done):
-        step, name = broken
-        raise _diverged(log, step, f"{name} is no longer finite")
-
-
-def _check_weights(log: training_log.TrainingLog, state: Any, done: int) -> None:
-    try:
-        finite.check(state, f"step {done}")
-    except finite.NotFiniteError as error:
-        what = f"{error.entries[0]} and {len(error.entries) - 1} other arrays"
-        raise _diverged(log, done, f"{what} are no longer finite") from error
-
-
-def _diverged(log: training_log.TrainingLog, step: int, what: str):
-    root = log.directory / "checkpoints"
-    kept = checkpoints.steps(root)
-    last = (
-        f"The last good checkpoint is {root / f'step_{kept[-1]}'}"
-        if kept
-        else ("There is no checkpoint from before")
-    )
-    return command_line.Failure(
-        f"Stopped at step {step}: {what}. {last}. Train again with a lower"
-        " --learning_rate, or a higher --r1_gamma, in another --output_dir."
-    )
-
-
-def _measure(log, judge, generator, step: int) -> None:
-    if judge.note():
-        return
-    found = judge.measure(generator)
-    shown = {name: found[name] for name in ("fid", "fid_real", "ppl")}
-    print(log.measures(step, shown), flush=True)
-
-
-def _is_measured(job: Job, done: int, is_last: bool) -> bool:
+def _is_measured(job: GANJob, done: int, is_last: bool) -> bool:
     every = job.measure_every
     if every is None:
         every = 4 * job.checkpoint_every
     return bool(job.num_fid and every) and (done % every == 0 or is_last)
 
 
-def _source(job: Job, key: jax.Array) -> sources.Source:
+def _source(job: GANJob, key: jax.Array) -> sources.Source:
     if job.data == "faces":
         return rendered.source(jax.random.fold_in(key, 17), job.resolution)
     say = functools.partial(print, file=sys.stderr, flush=True)
@@ -304,7 +291,7 @@ def _source(job: Job, key: jax.Array) -> sources.Source:
     )
 
 
-def _claim(job: Job) -> None:
+def _claim(job: GANJob) -> None:
     """Notes the settings in the directory, or compares them with those noted there."""
     free = ("output", "num_steps", "checkpoint_every", "log_every", "measure_every")
     now = {k: v for k, v in dataclasses.asdict(job).items() if k not in free}
@@ -313,7 +300,7 @@ def _claim(job: Job) -> None:
     settings.claim(job.output, now, "a training")
 
 
-def _provenance(job: Job) -> dict[str, Any]:
+def _provenance(job: GANJob) -> dict[str, Any]:
     made = dataclasses.asdict(job)
     for name in ("output", "networks", "measure_every", "num_fid"):
         made.pop(name)

@@ -86,9 +86,12 @@ def weights(frame: frames.Frame, mask: Mask, where: Window | None = None) -> np.
     u, v = _unit_coordinates(frame, where)
     depth = np.minimum(np.minimum(u, 1.0 - u), np.minimum(v, 1.0 - v))
     if mask.shape == "ellipse":
-        x, y, half_x, half_y = _ellipse(frame.method)
+        face = frame.of_face
+        u, v = _unit_coordinates(face, where)
+        x, y, half_x, half_y = _ellipse(face.method)
         radius = np.hypot((u - x) / half_x, (v - y) / half_y)
-        depth = np.minimum(depth, (1.0 - radius) * min(half_x, half_y))
+        inside = (1.0 - radius) * min(half_x, half_y) * (face.side / frame.side)
+        depth = np.minimum(depth, inside)
     elif mask.shape == "hull":
         hull = _hull_depth(frame, where) / frame.side + mask.grow
         depth = np.minimum(depth, hull)

@@ -23,7 +23,7 @@ _MARGIN = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Options:
+class PastingOptions:
     """How a rendering is put back.
 
     Attributes:
@@ -45,7 +45,7 @@ def paste(
     photograph: np.ndarray,
     rendering: np.ndarray,
     frame: frames.Frame,
-    options: Options = Options(),
+    options: PastingOptions = PastingOptions(),
 ) -> np.ndarray:
     """Puts a rendering back into its photograph.
 

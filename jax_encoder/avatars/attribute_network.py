@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.nn import vgg
 from jax_encoder.training import ema
 
@@ -351,7 +351,7 @@ def evaluate_identity(network: vgg.VGG, images: jax.Array) -> dict[str, float]:
 def _batch(key, config):
     people, levels, noise = jax.random.split(key, 3)
     attributes = draw_people(people, config.num_people)
-    images = faces.render(attributes, config.resolution)
+    images = face_rendering.render(attributes, config.resolution)
     num = attributes.shape[0]
     level = config.max_noise * jax.random.uniform(levels, (num, 1, 1, 1))
     return attributes, images + level * jax.random.normal(noise, images.shape)

@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 
 from jax_encoder.avatars import attribute_network as attributes_lib
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.nn import lpips, vgg
 
 _FLOOR = 1e-8
@@ -202,5 +202,5 @@ def with_weights(distance: lpips.LPIPS, weights: jax.Array) -> lpips.LPIPS:
 @functools.partial(jax.jit, static_argnames="resolution")
 def _compare(distance, attributes_a, attributes_b, resolution):
     rows = jnp.concatenate([attributes_a, attributes_b])
-    images = faces.render(rows, resolution)
+    images = face_rendering.render(rows, resolution)
     return channel_distances(distance, *jnp.split(images, 2))

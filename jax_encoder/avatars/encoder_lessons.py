@@ -11,13 +11,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jax_encoder.avatars import face_attributes, faces, regression
+from jax_encoder.avatars import face_attributes, face_rendering, regression
 from jax_encoder.latents import sampling
-from jax_encoder.training import pairs
+from jax_encoder.training import encoder_sources
 from jax_encoder.training.encoder_objective import Batch
 
 
-def named(generator: Any, key: jax.Array) -> pairs.PairSource:
+def named(generator: Any, key: jax.Array) -> encoder_sources.PairSource:
     """Returns a source of renderings of the faces that random z name.
 
     Args:
@@ -37,7 +37,7 @@ def named(generator: Any, key: jax.Array) -> pairs.PairSource:
     def draw(step: int, num: int) -> Batch:
         attributes, ws = _people(generator, jax.random.fold_in(key, step), num)
         # Drawn outside, since XLA would fuse the attributes into the drawing's loops.
-        images = faces.render(attributes, generator.config.resolution)
+        images = face_rendering.render(attributes, generator.config.resolution)
         return Batch(images=images, ws=ws, is_known=jnp.ones(num))
 
     return draw

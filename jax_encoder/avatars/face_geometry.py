@@ -46,7 +46,7 @@ class Pose:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Face:
+class FaceGeometry:
     """One face, ready to be drawn: every field is made of scalars.
 
     Attributes:
@@ -75,7 +75,7 @@ class Face:
         return self.values[name]
 
 
-def make(attributes: jax.Array) -> Face:
+def make(attributes: jax.Array) -> FaceGeometry:
     """Computes pose, sizes and colors of one face from `[K]` attributes."""
     names = face_attributes.NAMES
     values = dict(zip(names, attributes, strict=True))
@@ -86,7 +86,7 @@ def make(attributes: jax.Array) -> Face:
     skin = _skin(values["skin_tone"], values["skin_warmth"])
     hair = _hair(values)
     rosy = shapes.mix(shapes.scale(skin, (0.86, 0.62, 0.60)), (0.72, 0.36, 0.34), 0.25)
-    return Face(
+    return FaceGeometry(
         values=values,
         pose=pose,
         center=pose.project(0.0, 0.06, 0.0),

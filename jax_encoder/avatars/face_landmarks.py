@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jax_encoder.avatars import face_attributes, face_geometry, shapes
 
-Face = face_geometry.Face
+Face = face_geometry.FaceGeometry
 
 
 @jax.jit

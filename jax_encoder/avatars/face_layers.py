@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jax_encoder.avatars import face_geometry, shapes
 
-Face = face_geometry.Face
+Face = face_geometry.FaceGeometry
 
 
 def background(face: Face, x: jax.Array, y: jax.Array) -> shapes.Canvas:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jax_encoder.avatars import face_geometry, shapes
 
-Face = face_geometry.Face
+Face = face_geometry.FaceGeometry
 # Centers of the lenses: sideways, down, forwards.
 _GLASSES = (0.262, face_geometry.EYES_Y + 0.015, 0.52)
 

@@ -11,20 +11,20 @@ import numpy as np
 import optax
 from flax import nnx
 
-from jax_encoder.avatars import faces, regression
+from jax_encoder.avatars import face_rendering, regression
 from jax_encoder.nn import layers, stylegan2
 
 _RIDGE = 1e-4
 
 
 def teach(
-    generator: stylegan2.Generator,
+    generator: stylegan2.StyleGAN2Generator,
     key: jax.Array,
     *,
     num_steps: int = 45_000,
     num_people: int = 131_072,
     batch_size: int = 256,
-) -> tuple[stylegan2.Generator, np.ndarray]:
+) -> tuple[stylegan2.StyleGAN2Generator, np.ndarray]:
     """Teaches w to predict a face, linearly.
 
     What is predicted are the attributes and a tiny rendering: attributes such as hues
@@ -94,7 +94,7 @@ def _appearance(z: jax.Array, chunk: int = 1024) -> jax.Array:
     attributes = regression.people(z)
     tiny = []
     for start in range(0, z.shape[0], chunk):
-        drawn = faces.render(attributes[start : start + chunk], 16)
+        drawn = face_rendering.render(attributes[start : start + chunk], 16)
         boxes = drawn.reshape(drawn.shape[0], 8, 2, 8, 2, 3)
         tiny.append(jnp.mean(boxes, axis=(2, 4)).reshape(drawn.shape[0], -1))
     return _standardize(jnp.concatenate([attributes, jnp.concatenate(tiny)], axis=1))

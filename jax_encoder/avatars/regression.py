@@ -115,7 +115,9 @@ def optimizer(config: RegressionConfig) -> optax.GradientTransformation:
     return optax.adam(schedule, b1=0.9, b2=0.99)
 
 
-def init(generator: stylegan2.Generator, config: RegressionConfig) -> RegressionState:
+def init(
+    generator: stylegan2.StyleGAN2Generator, config: RegressionConfig
+) -> RegressionState:
     """Starts from a generator's weights."""
     params = nnx.state(generator, nnx.Param)
     return RegressionState(
@@ -149,7 +151,7 @@ def draw(
 
 
 def loss(
-    generator: stylegan2.Generator,
+    generator: stylegan2.StyleGAN2Generator,
     z: jax.Array,
     cutoff: jax.Array,
     targets: jax.Array,
@@ -186,7 +188,7 @@ def loss(
 
 def step(
     state: RegressionState,
-    generator: stylegan2.Generator,
+    generator: stylegan2.StyleGAN2Generator,
     z: jax.Array,
     cutoff: jax.Array,
     targets: jax.Array,

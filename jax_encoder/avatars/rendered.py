@@ -2,7 +2,7 @@
 
 import jax
 
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.training import sources
 
 
@@ -11,6 +11,6 @@ def source(key: jax.Array, resolution: int) -> sources.Source:
 
     def draw(step: int, num: int) -> jax.Array:
         attributes = face_attributes.sample(jax.random.fold_in(key, step), num)
-        return faces.render(attributes, resolution)
+        return face_rendering.render(attributes, resolution)
 
     return draw

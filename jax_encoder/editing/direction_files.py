@@ -7,8 +7,8 @@
 | `.npy` `[1, num_ws, D]`, `[num_ws, D]` | one, with a move for every row |
 | `.npz` with `lat_comp`, `lat_mean`, `lat_stdev` (GANSpace) | one per component |
 
-Files of PyTorch are read by `converters.formats.directions`, which understands their
-content with `from_tree`.
+Files of PyTorch are read by `converters.formats.direction_layouts`, which understands
+their content with `from_tree`.
 """
 
 import json

@@ -151,7 +151,7 @@ class BatchInverter:
             )
 
     @functools.cached_property
-    def _pools(self) -> dict[str, starts.Pool]:
+    def _pools(self) -> dict[str, starts.SeedPool]:
         return {}
 
     def iterate(
@@ -179,7 +179,7 @@ class BatchInverter:
             config=self.fitted_config(num),
             weights=state.weights,
             labels=sampling.broadcast_labels(labels, num),
-            chunk=min(self.chunk, self.config.num_steps),
+            chunk=max(min(self.chunk, self.config.num_steps), 1),
             mesh=self._mesh(num),
         ):
             yield dataclasses.replace(state, projector=advanced), curves
@@ -205,11 +205,13 @@ class BatchInverter:
         colors = None
         if self.colors is not None:
             colors = np.asarray(color_lib.as_array(pictures, self.colors))
-        on_host = jax.tree.map(np.asarray, (found.values, found.noises))
+        kept = (found.values, found.noises, found.features)
+        on_host = jax.tree.map(np.asarray, kept)
         return results.Inversion(
             ws=np.asarray(found.ws),
             values=on_host[0],
             noises=on_host[1],
+            features=on_host[2],
             images=np.asarray(shown),
             measures=self._measure(shown, pictures),
             curves={} if curves is None else dict(curves),

@@ -1,6 +1,7 @@
 """The options of an inversion."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,7 +40,7 @@ class ProjectorConfig:
 
     Attributes:
       space: what is searched, one of `latents.spaces.names()`.
-      num_steps: gradient steps.
+      num_steps: gradient steps; 0 keeps the start.
       optimizer: the name of an optimizer, optax's or one that `optimizers.register` was
         told of; or a function from the learning rate to an optax transformation.
         "lbfgs" is `inversion.lbfgs`; its line search needs no learning rate.
@@ -47,12 +48,15 @@ class ProjectorConfig:
       schedule: the learning rate: a schedule of `inversion.schedules` or of optax, or a
         number for a constant rate.
       terms: the objective. With optimized noise maps their regularizer is added, unless
-        one of the terms looks at the maps already.
+        one of the terms looks at the maps already; in space F likewise the distance of
+        the feature map from its start.
       exploration: noise added to the values while they are optimized, or None.
       noise: the generator's noise maps: "const" (the checkpoint's), "none" or
         "optimize" (per picture).
       noise_is_unbiased: divide by n - 1 when renormalizing optimized maps.
       stages: coarse resolutions of the first steps; the rest runs at full resolution.
+      feature_start: in space F, the share of the steps in which only the rows of W+
+        move; then these rest before the feature map, which moves with the later ones.
       keep: the "best" values seen, or the "last".
       stop_below: a picture is done when its objective falls below this; or None.
       patience: a picture is done after this many steps without improvement; or None.
@@ -73,6 +77,7 @@ class ProjectorConfig:
     noise: str = "const"
     noise_is_unbiased: bool = False
     stages: tuple[Stage, ...] = ()
+    feature_start: float = 0.5
     keep: str = "best"
     stop_below: float | None = None
     patience: int | None = None
@@ -97,11 +102,12 @@ class ProjectorConfig:
         self.make_optimizer()
         if self.searches_lines:
             self._check_line_search()
-        if sum(stage.share for stage in self.stages) > 1:
-            raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
+        self._check_shares()
 
     def _check_choices(self) -> None:
-        for name in ("num_steps", "patience", "micro_batch", "remat_from"):
+        if self.num_steps < 0:
+            raise ValueError(f"`num_steps` must not be negative: got {self.num_steps}.")
+        for name in ("patience", "micro_batch", "remat_from"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`{name}` must be positive, got {value}.")
@@ -117,6 +123,15 @@ class ProjectorConfig:
                     f'`{name}` must be {listed} or "{allowed[-1]}", got'
                     f" {getattr(self, name)!r}."
                 )
+
+    def _check_shares(self) -> None:
+        if sum(stage.share for stage in self.stages) > 1:
+            raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
+        if not 0 <= self.feature_start <= 1:
+            raise ValueError(
+                "`feature_start` is a share of the steps, 0 to 1: got"
+                f" {self.feature_start}."
+            )
 
     def _check_line_search(self) -> None:
         if self.exploration is not None:
@@ -151,6 +166,11 @@ class ProjectorConfig:
                     f"The term {term.name!r} looks at optimized noise maps: give"
                     f' noise="optimize", got noise={self.noise!r}.'
                 )
+            if term.needs_features and not self._has_features:
+                raise ValueError(
+                    f"The term {term.name!r} looks at the offset of a feature map: give"
+                    f' space="f", got space={self.space!r}.'
+                )
         names = ("loss", *self.names)
         if len(set(names)) < len(names):
             raise ValueError(
@@ -160,11 +180,13 @@ class ProjectorConfig:
 
     @property
     def objective(self) -> tuple[term_lib.Term, ...]:
-        """The terms, and the regularizer of optimized noise maps if none has it."""
-        is_regularized = any(term.needs_noises for term in self.terms)
-        if self.noise != "optimize" or is_regularized:
-            return self.terms
-        return (*self.terms, term_lib.NoiseRegularizer())
+        """The terms, and the priors on noise and feature maps that they do not have."""
+        added = []
+        if self.noise == "optimize" and not any(t.needs_noises for t in self.terms):
+            added.append(term_lib.NoiseRegularizer())
+        if self._has_features and not any(t.needs_features for t in self.terms):
+            added.append(term_lib.FeatureOffsetPrior())
+        return (*self.terms, *added)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -197,6 +219,15 @@ class ProjectorConfig:
         """Whether the optimizer compares values of one objective at several points."""
         return optimizers.searches_lines(self.optimizer)
 
+    @property
+    def _has_features(self) -> bool:
+        return self.latent_space.has_features
+
+    @property
+    def feature_step(self) -> int:
+        """The first step at which the feature map moves; 0 in spaces without."""
+        return round(self.feature_start * self.num_steps) if self._has_features else 0
+
     def make_optimizer(self) -> optax.GradientTransformationExtraArgs:
         """Returns the optimizer, with its schedule."""
         return optimizers.make(
@@ -213,14 +244,37 @@ class ProjectorConfig:
         Returns:
           (first step, number of steps, resolution) of every chunk.
         """
+        return [
+            (first, min(chunk, stop - first), side)
+            for start, stop, side in self._parts(resolution)
+            for first in range(start, stop, chunk)
+        ]
+
+    def turns(self, resolution: int) -> frozenset[int]:
+        """The steps at which the objective or what is searched becomes another.
+
+        Args:
+          resolution: of the generator.
+        """
+        parts = self._parts(resolution)
+        changes = {
+            start
+            for (_, _, before), (start, _, side) in itertools.pairwise(parts)
+            if before != side
+        }
+        inner = {self.feature_step} & set(range(1, self.num_steps))
+        return frozenset(changes | inner)
+
+    def _parts(self, resolution: int) -> list[tuple[int, int, int]]:
+        """(first step, step after the last, resolution) of all that goes undivided."""
         bounds, start = [], 0
         for stage in self.stages:
             stop = start + round(stage.share * self.num_steps)
             bounds.append((start, stop, min(stage.resolution, resolution)))
             start = stop
         bounds.append((start, self.num_steps, resolution))
-        return [
-            (first, min(chunk, stop - first), side)
-            for start, stop, side in bounds
-            for first in range(start, stop, chunk)
-        ]
+        turn, parts = self.feature_step, []
+        for start, stop, side in bounds:
+            cuts = [start, turn, stop] if start < turn < stop else [start, stop]
+            parts += [(*pair, side) for pair in itertools.pairwise(cuts)]
+        return [part for part in parts if part[0] < part[1]]

@@ -11,7 +11,9 @@ from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.nn import base
 
-Start = str | starts.Pool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
+Start = (
+    str | starts.SeedPool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
+)
 """Where to start: "mean", "zeros", "random", "seeds" or "seeds:NUMBER" (the best of so
 many random codes), "encoder" (what the network of this name predicts); a pool of random
 codes; codes `[1 or N, num_ws, w_dim]` or values `[1 or N, ...]` of the searched space;
@@ -26,7 +28,7 @@ def find(
     key: jax.Array,
     *,
     labels: jax.Array | None = None,
-    pools: dict[str, starts.Pool] | None = None,
+    pools: dict[str, starts.SeedPool] | None = None,
 ) -> jax.Array:
     """Finds the first values of a batch.
 
@@ -63,7 +65,7 @@ def find(
             "`start` must be mean, zeros, random, encoder, seeds or seeds:NUMBER,"
             f" codes, or a network that predicts them, got {start!r}."
         )
-    if isinstance(start, starts.Pool):
+    if isinstance(start, starts.SeedPool):
         z, _ = starts.nearest(models, start, targets, config)
         return starts.from_z(models, space, z, labels)
     if callable(start):

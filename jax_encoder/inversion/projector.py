@@ -28,7 +28,8 @@ from jax_encoder.inversion.state import (
     ProjectorState,
     Variables,
 )
-from jax_encoder.nn import frozen
+from jax_encoder.latents import styles
+from jax_encoder.nn import feature_maps, frozen
 
 
 def prepare(
@@ -100,7 +101,9 @@ def init(
         if config.noise == "optimize":
             shapes = models.generator.config.noise_shapes
             noises = _random_noises(noise_key, shapes, num)
-    variables = Variables(values=values, noises=noises)
+    layer = config.latent_space.feature_layer(models.generator.config)
+    features = None if layer is None else jnp.zeros((num, *layer.shape))
+    variables = Variables(values=values, noises=noises, features=features)
     optimizer: Any = config.make_optimizer()
     return ProjectorState(
         step=jnp.zeros((), jnp.int32),
@@ -180,11 +183,20 @@ def _run(models, problem, state, num_steps, *, config, resolution, chunk):
         names=config.names,
     )
 
-    def evaluate(offset, batch):
+    units = _feature_units(models, config)
+
+    def evaluate(offset, step, batch):
         variables, problem = batch
-        return _evaluate(
-            models, variables, problem, offset, config=config, resolution=resolution
+        measured, gradients = _evaluate(
+            models,
+            variables,
+            problem,
+            offset,
+            units,
+            config=config,
+            resolution=resolution,
         )
+        return measured, _hold(gradients, step, models, config)
 
     def body(index, carry):
         state, curves = carry
@@ -203,7 +215,7 @@ def _step(evaluate, problem, state, spread, config):
         key = jax.random.fold_in(jax.random.wrap_key_data(state.seed), state.step)
         offset = scale * exploration_noise(key, state.step, offset.shape)
     measured, gradients = batching.map_batches(
-        functools.partial(evaluate, offset),
+        functools.partial(evaluate, offset, state.step),
         (state.variables, problem),
         config.micro_batch,
     )
@@ -309,7 +321,33 @@ def _is_done(best_loss, num_idle, config):
     return is_done
 
 
-def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
+def _feature_units(models: Models, config: ProjectorConfig) -> jax.Array | None:
+    """The root mean square of the searched map at the mean w; None without a map."""
+    generator = models.generator
+    layer = config.latent_space.feature_layer(generator.config)
+    if layer is None:
+        return None
+    ws = styles.broadcast(models.statistics.w_avg[None], generator.config.num_ws)
+    own = feature_maps.feature_map(generator.synthesis, ws, layer)
+    return jnp.sqrt(jnp.mean(jnp.square(own)))
+
+
+def _hold(gradients, step, models, config):
+    """Lets the feature map rest at first, then the rows of w that act before it."""
+    layer = config.latent_space.feature_layer(models.generator.config)
+    if layer is None:
+        return gradients
+    is_first = step < config.feature_step
+    is_late = jnp.arange(gradients.values.shape[1]) >= layer.num_rows
+    moves = (is_first | is_late)[None, :, None]
+    return dataclasses.replace(
+        gradients,
+        values=jnp.where(moves, gradients.values, 0.0),
+        features=jnp.where(is_first, 0.0, gradients.features),
+    )
+
+
+def _evaluate(models, variables, problem, offset, units, *, config, resolution) -> Any:
     """Returns what was measured, and the gradient of every picture's objective."""
 
     def objective(variables):
@@ -317,7 +355,7 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
             # The search moves freely; what is shown has mean 0 and variance 1.
             variables = _normalize_noises(variables, config)
         moved = dataclasses.replace(variables, values=variables.values + offset)
-        shown = _render(models, moved, problem.labels, config, resolution)
+        shown = _render(models, moved, problem.labels, units, config, resolution)
         rows = [
             term(models.networks, prepared, shown)
             for term, prepared in zip(config.objective, problem.prepared, strict=True)
@@ -336,7 +374,7 @@ def _evaluate(models, variables, problem, offset, *, config, resolution) -> Any:
     return measured, gradients
 
 
-def _render(models, variables, labels, config, resolution):
+def _render(models, variables, labels, units, config, resolution):
     ws = config.latent_space.to_ws(
         variables.values, models.generator, models.statistics, labels
     )
@@ -348,9 +386,14 @@ def _render(models, variables, labels, config, resolution):
         resolution=resolution,
         dtype=config.dtype,
         remat_from=config.remat_from,
+        features=None if units is None else variables.features * units,
     )
     return terms.Rendering(
-        images=images, ws=ws, statistics=models.statistics, noises=variables.noises
+        images=images,
+        ws=ws,
+        statistics=models.statistics,
+        noises=variables.noises,
+        features=variables.features,
     )
 
 
@@ -367,11 +410,13 @@ def finish(
     if config.searches_lines:
         kept = _normalize_noises(kept, config)
 
+    units = _feature_units(models, config)
+
     # Without one finite objective these are the start.
     def show(batch):
         full = models.generator.config.resolution
         variables, labels = batch
-        shown = _render(models, variables, labels, config, full)
+        shown = _render(models, variables, labels, units, config, full)
         return shown.ws, shown.images
 
     ws, images = batching.map_batches(show, (kept, labels), config.micro_batch)
@@ -379,6 +424,7 @@ def finish(
         ws=ws,
         values=kept.values,
         noises=kept.noises,
+        features=None if units is None else kept.features * units,
         images=images,
         loss=state.best_loss,
         best_step=state.best_step,

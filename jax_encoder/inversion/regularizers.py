@@ -130,6 +130,18 @@ def normalize_noise(noise: jax.Array, *, unbiased: bool = False) -> jax.Array:
     return noise * jnp.where(is_zero, 0.0, scale)
 
 
+def feature_offset_prior(features: jax.Array) -> jax.Array:
+    """Mean squared offset of a feature map (Barbershop, arXiv:2106.01505, Eq. 6).
+
+    Args:
+      features: `[N, H, W, C]` the offset, in units of the map's own size.
+
+    Returns:
+      `[N]`.
+    """
+    return jnp.mean(jnp.square(features), axis=(1, 2, 3))
+
+
 def center(ws: jax.Array, w_avg: jax.Array) -> jax.Array:
     """Broadcasts the mean latent to the shape of `ws`.
 

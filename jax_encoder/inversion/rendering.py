@@ -1,5 +1,7 @@
 """Rendering with any family of generator."""
 
+from typing import Any
+
 import jax
 
 from jax_encoder.nn import base
@@ -14,6 +16,7 @@ def render(
     resolution: int | None = None,
     dtype: str = "float32",
     remat_from: int | None = None,
+    features: jax.Array | None = None,
 ) -> jax.Array:
     """Renders ws with any family of generator.
 
@@ -24,14 +27,17 @@ def render(
       resolution: one of `config.render_resolutions`; None for the full one.
       dtype: of the convolutions.
       remat_from: maps of this side and above are computed again for the gradient.
+      features: `[N, H, W, C]` added to the feature map of this shape; None: nothing is.
 
     Returns:
       images `[N, R, R, C]`, not clamped.
     """
+    options: dict[str, Any] = {} if features is None else {"features": features}
     return generator.synthesis(
         ws,
         noise if generator.config.noise_shapes else "const",
         resolution=resolution,
         dtype=dtype,
         remat_from=remat_from,
+        **options,
     )

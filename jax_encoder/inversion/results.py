@@ -44,6 +44,7 @@ class Inversion:
       ws: `[N, num_ws, w_dim]`.
       values: `[N, ...]` in the searched space.
       noises: optimized noise maps `[N, H, W]`, coarse to fine; empty otherwise.
+      features: `[N, H, W, C]` offset of the space's feature map; None without.
       images: `[N, R, R, 3]` the reconstructions, not clamped.
       measures: by name, `[N]` each: "psnr" in decibels, "lpips" where the network was
         given; after pivotal tuning, those of the pivots as "pivot_psnr"..., and
@@ -61,6 +62,7 @@ class Inversion:
     ws: np.ndarray
     values: np.ndarray
     noises: tuple[np.ndarray, ...]
+    features: np.ndarray | None
     images: np.ndarray
     measures: Mapping[str, np.ndarray]
     curves: Mapping[str, np.ndarray]
@@ -84,6 +86,7 @@ class Inversion:
             ws=self.ws[:num],
             values=self.values[:num],
             noises=tuple(noise[:num] for noise in self.noises),
+            features=cut(self.features),
             images=self.images[:num],
             measures={name: rows[:num] for name, rows in self.measures.items()},
             curves={name: rows[:, :num] for name, rows in self.curves.items()},
@@ -135,4 +138,5 @@ def join(parts: Sequence[Inversion]) -> Inversion:
         status=tuple(status for part in parts for status in part.status),
         targets=rows("targets"),
         colors=None if first.colors is None else rows("colors"),
+        features=None if first.features is None else rows("features"),
     )

@@ -136,7 +136,7 @@ def from_array(models: Models, space: str, codes: jax.Array, num: int) -> jax.Ar
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Pool:
+class SeedPool:
     """Random codes and what the terms see of their pictures.
 
     The pool is rendered once and shared by all pictures.
@@ -161,7 +161,7 @@ def make_pool(
     side: int = 64,
     labels: jax.Array | None = None,
     key: jax.Array | None = None,
-) -> Pool:
+) -> SeedPool:
     """Renders random codes and computes what the terms compare.
 
     Args:
@@ -189,7 +189,7 @@ def make_pool(
         prepared = _prepare_pool(models, filled, labels, config=config, side=side)
         parts.append(jax.tree.map(lambda x, n=size: x[:n], prepared))
     joined = jax.tree.map(lambda *xs: jnp.concatenate(xs), *parts)
-    return Pool(z=z, prepared=joined, side=side)
+    return SeedPool(z=z, prepared=joined, side=side)
 
 
 @functools.partial(jax.jit, static_argnames=("config", "side"))
@@ -209,7 +209,7 @@ def _prepare(models, images, config):
 
 def nearest(
     models: Models,
-    pool: Pool,
+    pool: SeedPool,
     targets: jax.Array,
     config: ProjectorConfig,
     *,
@@ -255,7 +255,7 @@ def _distances(models, pool, targets, weights, *, config):
 
 
 def save_pool(
-    pool: Pool, path: str | os.PathLike[str], *, is_compressed: bool = False
+    pool: SeedPool, path: str | os.PathLike[str], *, is_compressed: bool = False
 ) -> None:
     """Writes a pool as `.npz`; the file appears whole or not at all."""
     leaves = jax.tree.leaves(pool.prepared)
@@ -266,7 +266,7 @@ def save_pool(
 
 def load_pool(
     path: str | os.PathLike[str], models: Models, config: ProjectorConfig
-) -> Pool:
+) -> SeedPool:
     """Reads a pool that `save_pool` wrote for the same networks and terms.
 
     Raises:
@@ -295,4 +295,4 @@ def load_pool(
         for k, leaf in enumerate(leaves)
     ]
     prepared = jax.tree.unflatten(structure, [jnp.asarray(x) for x in found])
-    return Pool(z=jnp.asarray(z), prepared=prepared, side=side)
+    return SeedPool(z=jnp.asarray(z), prepared=prepared, side=side)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jax_encoder.latents import statistics
@@ -35,10 +36,13 @@ class Variables:
     Attributes:
       values: `[N, D]` or `[N, num_ws, D]` in the searched space.
       noises: noise maps `[N, H, W]`, coarse to fine; empty unless optimized.
+      features: `[N, H, W, C]` offset of the space's feature map, in units of the map's
+        own size; None in spaces without.
     """
 
     values: jax.Array
     noises: tuple[jax.Array, ...]
+    features: jax.Array | None = None
 
 
 @jax.tree_util.register_dataclass
@@ -98,6 +102,15 @@ class Curves:
     terms: jax.Array
     names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
 
+    @classmethod
+    def empty(cls, num: int, names: tuple[str, ...]) -> "Curves":
+        """Returns the curves of no step, of `num` pictures."""
+        return cls(
+            loss=jnp.zeros((0, num)),
+            terms=jnp.zeros((0, num, len(names))),
+            names=names,
+        )
+
     def __getitem__(self, name: str) -> jax.Array:
         """Returns `[steps, N]`: the objective for "loss", or a term by its name."""
         if name == "loss":
@@ -120,6 +133,8 @@ class Projection:
       ws: `[N, num_ws, w_dim]`.
       values: `[N, ...]` in the searched space.
       noises: optimized noise maps `[N, H, W]`; empty otherwise.
+      features: `[N, H, W, C]` offset of the space's feature map, as synthesis takes it;
+        None in spaces without.
       images: `[N, R, R, 3]` the reconstructions at full resolution, not clamped.
       loss: `[N]` the objective of the kept values (of the last stage's resolution).
       best_step: `[N]` the step at which the best objective was seen.
@@ -129,6 +144,7 @@ class Projection:
     ws: jax.Array
     values: jax.Array
     noises: tuple[jax.Array, ...]
+    features: jax.Array | None
     images: jax.Array
     loss: jax.Array
     best_step: jax.Array

@@ -53,12 +53,15 @@ class Rendering:
       ws: `[N, num_ws, w_dim]`.
       statistics: of the generator.
       noises: optimized noise maps `[N, H, W]`, coarse to fine; empty unless optimized.
+      features: `[N, H, W, C]` offset of the feature map, in units of the map's own
+        size; None in spaces without.
     """
 
     images: jax.Array
     ws: jax.Array
     statistics: statistics.LatentStatistics
     noises: tuple[jax.Array, ...] = ()
+    features: jax.Array | None = None
 
 
 class Term:
@@ -71,11 +74,13 @@ class Term:
       weight: in the objective.
       name: of the curve.
       needs_noises: whether optimized noise maps are looked at.
+      needs_features: whether the offset of a feature map is looked at.
     """
 
     weight: float = 1.0
     name: str = "term"
     needs_noises: bool = False
+    needs_features: bool = False
 
     @property
     def needs_p(self) -> bool:
@@ -345,6 +350,27 @@ class NoiseRegularizer(Term):
         """Returns the penalties `[N]`."""
         del networks, prepared
         return regularizers.noise_regularizer(rendering.noises)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FeatureOffsetPrior(Term):
+    """Keeps the feature map of space F near the one that W+ makes.
+
+    Attributes:
+      weight: in the objective.
+    """
+
+    weight: float = 0.01
+    name: str = "feature_offset"
+    needs_features = True
+
+    def __call__(
+        self, networks: Networks, prepared: base.Tree, rendering: Rendering
+    ) -> jax.Array:
+        """Returns the penalties `[N]`."""
+        del networks, prepared
+        assert rendering.features is not None
+        return regularizers.feature_offset_prior(rendering.features)
 
 
 def _shrink(images: jax.Array, size: int | None) -> jax.Array:

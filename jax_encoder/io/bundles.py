@@ -20,7 +20,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
-from jax_encoder.io import descriptions, digests, files, finite
+from jax_encoder.io import descriptions, digests, files, finite, network_names
 from jax_encoder.io.descriptions import BundleError as BundleError
 from jax_encoder.io.descriptions import companion as companion
 from jax_encoder.io.descriptions import describe as describe
@@ -250,7 +250,7 @@ def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
-    name = description["network"]
+    name = network_names.current(description["network"])
     module_name, _, class_name = name.partition(":")
     # Only this library's own networks: a bundle must not choose code to run.
     if not module_name.startswith("jax_encoder.nn."):

@@ -19,6 +19,9 @@ import numpy as np
 from jax_encoder.io import files, finite, loading
 
 SPACES = ("z", "w", "w+")
+FEATURES = "features"
+"""The name of the array that a code of space F has besides `ws`: the offset `[H, W, C]`
+of a feature map, which `inversion.rendering.render` takes with any edited `ws`."""
 _FORMAT = 1
 _METADATA = "metadata"
 

@@ -1,4 +1,4 @@
-"""The spaces to search: Z, W, W+, P, P+, P_N, P_N+, W_N, W_N+, and a user's own.
+"""The spaces to search: Z, W, W+, P, P+, P_N, P_N+, W_N, W_N+, F, and a user's own.
 
 A space turns what is optimized, `values`, into `ws`. Each is a frozen class, registered
 under the name by which configurations, flags and files know it. To add one, write a
@@ -8,6 +8,7 @@ subclass of `Space` and register it:
 
 The spaces with a plus have one row per layer, the others share one row. Z is searched
 freely or on the sphere of radius `sqrt(z_dim)`, where the mapping network was trained.
+F has, besides the rows of W+, an offset of one of the synthesis network's maps.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 
 from jax_encoder.latents import sampling, styles
 from jax_encoder.latents import statistics as stats
-from jax_encoder.nn import base
+from jax_encoder.nn import base, feature_maps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +29,12 @@ class Space:
       needs_p: whether it needs the principal components of P.
       is_before_mapping: whether the mapping network comes after it, as after Z: then no
         w leads back, and a conditional generator needs labels.
+      has_features: whether a feature map is searched as well as the values.
     """
 
     needs_p = False
     is_before_mapping = False
+    has_features = False
 
     def shape(self, config: base.GeneratorConfig) -> tuple[int, ...]:
         """Returns the shape of one picture's values.
@@ -97,6 +100,17 @@ class Space:
         """
         del generator
         return statistics.w_std
+
+    def feature_layer(
+        self, config: base.GeneratorConfig
+    ) -> feature_maps.FeatureLayer | None:
+        """Returns the map that is searched as well as the values; None for none.
+
+        Args:
+          config: the generator's.
+        """
+        del config
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,6 +253,36 @@ class WN(W):
         return jnp.sqrt(jnp.sum(jnp.square(std / floored)))
 
 
+@dataclasses.dataclass(frozen=True)
+class F(W):
+    """W+ and an offset of one feature map (Barbershop's FS, arXiv:2106.01505).
+
+    What the rows before the map cannot say of a picture, the offset does. Edits move
+    the rows and leave the offset.
+
+    Attributes:
+      is_layered: always.
+      side: of the map; None: 16 of generators below 256 pixels, 32 below 1024, else 64;
+        or the largest below that there is.
+    """
+
+    is_layered: bool = True
+    side: int | None = None
+    has_features = True
+
+    def __post_init__(self):
+        if not self.is_layered:
+            raise ValueError("F has one row of w per layer: leave `is_layered` True.")
+
+    def feature_layer(self, config):
+        """Returns the layer of the side."""
+        if self.side is not None:
+            return feature_maps.find_layer(config, self.side)
+        resolution = config.resolution
+        most = 16 if resolution < 256 else 32 if resolution < 1024 else 64
+        return feature_maps.find_layer(config, most, is_limit=True)
+
+
 _SPACES: dict[str, Space] = {}
 
 
@@ -320,3 +364,6 @@ register("p_n", PN())
 register("p_n+", PN(is_layered=True))
 register("w_n", WN())
 register("w_n+", WN(is_layered=True))
+register("f", F())
+for _side in (16, 32, 64):
+    register(f"f{_side}", F(side=_side))

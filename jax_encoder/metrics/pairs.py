@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.nn import base
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import norms
 from jax_encoder.ops import ssim as ssim_lib
 

@@ -9,7 +9,7 @@ from jax_encoder.nn import stylegan2, vision_layers
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import formulations, winograd
 
-_Convolution = stylegan2.SynthesisLayer | vision_layers.Conv
+_Convolution = stylegan2.StyleGAN2SynthesisLayer | vision_layers.Conv
 
 
 def prepare(networks: Any) -> Any:
@@ -43,6 +43,6 @@ def _prepare(network: nnx.Module) -> nnx.Module:
 
 def _is_convolution(layer: Any) -> TypeGuard[_Convolution]:
     """Whether the layer takes a transformed kernel."""
-    if isinstance(layer, stylegan2.SynthesisLayer):
+    if isinstance(layer, stylegan2.StyleGAN2SynthesisLayer):
         return not layer.up
     return isinstance(layer, vision_layers.Conv) and layer.is_same

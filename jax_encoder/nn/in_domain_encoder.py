@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
 
 _SLOPE = 0.2
@@ -44,7 +44,7 @@ class InDomainEncoderConfig:
         return 4 << (len(self.channels) - 1)
 
 
-class ResidualBlock(nnx.Module):
+class InDomainBlock(nnx.Module):
     """Two 3x3 convolutions beside a projection; only the sum of both is passed on."""
 
     def __init__(
@@ -98,7 +98,7 @@ class InDomainEncoder(nnx.Module):
         )
         for index, num_out in enumerate(config.channels[1:], 1):
             num_in = config.channels[index - 1]
-            setattr(self, f"block{index}", ResidualBlock(config, num_in, num_out, rngs))
+            setattr(self, f"block{index}", InDomainBlock(config, num_in, num_out, rngs))
         num_inputs, num_outputs = last * 16, config.num_ws * config.w_dim
         self.fc = nnx.Param(rngs.params.normal((num_inputs, num_outputs)))
         if config.has_norm:

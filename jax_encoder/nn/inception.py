@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
 
 # (name, width, kernel, stride); a stride of two goes without padding.

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
 
 # The crop of an aligned 256-pixel portrait that the identity loss looks at.
@@ -63,7 +63,7 @@ class SqueezeExcite(nnx.Module):
         return x * jax.nn.sigmoid(self.fc2(jax.nn.relu(self.fc1(means))))
 
 
-class Block(nnx.Module):
+class IRSEBlock(nnx.Module):
     """BN, convolution, PReLU, strided convolution, BN, gate; plus a shortcut."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Body(nnx.Module):
         for width, depth in zip(config.widths, config.depths, strict=True):
             for position in range(depth):
                 stride = 1 if position else 2
-                block = Block(num_in, width, stride, config.reduction, rngs=rngs)
+                block = IRSEBlock(num_in, width, stride, config.reduction, rngs=rngs)
                 setattr(self, f"body_{index}", block)
                 num_in, index = width, index + 1
 

@@ -8,7 +8,7 @@ from jax_encoder.nn import layers
 from jax_encoder.ops import activation
 
 
-class MappingNetwork(nnx.Module):
+class StyleGAN2MappingNetwork(nnx.Module):
     """`z, labels -> w` (Karras et al. 2020, arXiv:1912.04958; labels: 2006.06676).
 
     Attributes:

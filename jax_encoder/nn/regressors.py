@@ -10,7 +10,7 @@ import jax
 from flax import nnx
 
 from jax_encoder.nn import checks, preprocessing, resnet, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, preprocessing, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
 
 _STEM_POOLS = ("padded", "ceil", "none")
@@ -75,7 +75,7 @@ def vggface2_config(*, num_classes: int = 8631) -> ResNetConfig:
     )
 
 
-class Block(nnx.Module):
+class ResNetBlock(nnx.Module):
     """A residual block; `downsample` projects its input where the shapes differ."""
 
     def __init__(
@@ -148,7 +148,7 @@ class ResNet(nnx.Module):
         if config.has_prelu:
             self.prelu = vision_layers.PReLU(config.width)
         for name, *shape in block_shapes(config):
-            setattr(self, name, Block(config, *shape, rngs=rngs))
+            setattr(self, name, ResNetBlock(config, *shape, rngs=rngs))
         if config.num_outputs:
             self.fc = vision_layers.Linear(
                 config.num_features, config.num_outputs, rngs=rngs

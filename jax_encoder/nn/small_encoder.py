@@ -13,7 +13,7 @@ from flax import nnx
 
 from jax_encoder.nn import checks, vision_layers
 from jax_encoder.nn.variables import Buffer
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
 
 _SLOPE = 0.2
@@ -71,7 +71,7 @@ class SmallEncoderConfig:
         return 3
 
 
-class ResidualBlock(nnx.Module):
+class SmallEncoderBlock(nnx.Module):
     """Two convolutions beside a shortcut; the block starts as the identity."""
 
     def __init__(self, width: int, *, rngs: nnx.Rngs):
@@ -108,7 +108,7 @@ class SmallEncoder(nnx.Module):
             down = vision_layers.Conv(num_in, width, 3, stride=2, padding=1, rngs=rngs)
             setattr(self, f"down{stage}", down)
             for place in range(config.depths[stage]):
-                block = ResidualBlock(width, rngs=rngs)
+                block = SmallEncoderBlock(width, rngs=rngs)
                 setattr(self, f"block{stage}_{place}", block)
             num_in = width
         cells = config.input_size[0] * config.input_size[1] // 4 ** len(config.widths)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, preprocessing, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling
 
 # name: (input width, squeezed width, half the output width, pooled before)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import checks, irse, resnet, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
 
 # Rows below the first read the coarse map, below the second the middle one.

@@ -24,7 +24,7 @@ FUSED_FROM = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class StyleGAN1Config:
     """The architecture of a StyleGAN1 generator.
 
     Attributes:
@@ -117,10 +117,10 @@ def paper_channels(resolution: int) -> tuple[int, ...]:
     return (widths[0], *widths)
 
 
-class MappingNetwork(nnx.Module):
+class StyleGAN1MappingNetwork(nnx.Module):
     """`z -> w`: pixel norm, then dense layers with leaky ReLU."""
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN1Config, *, rngs: nnx.Rngs):
         self.config = config
         hidden = config.hidden_dim or config.w_dim
         widths = [config.z_dim] + [hidden] * (config.num_mapping_layers - 1)
@@ -159,7 +159,7 @@ class MappingNetwork(nnx.Module):
         return x
 
 
-class SynthesisLayer(nnx.Module):
+class StyleGAN1SynthesisLayer(nnx.Module):
     """One convolution (none in the first layer) and its epilogue.
 
     Noise, bias, leaky ReLU, instance norm and style, in this order.
@@ -172,7 +172,7 @@ class SynthesisLayer(nnx.Module):
       style_mod: w to scale (less one) and shift.
     """
 
-    def __init__(self, config: GeneratorConfig, index: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN1Config, index: int, *, rngs: nnx.Rngs):
         block, second = divmod(index, 2)
         self.resolution = config.resolutions[block]
         self.up = index > 0 and not second
@@ -243,10 +243,10 @@ def instance_norm(
     return (wide * (jax.lax.rsqrt(variance + epsilon) * scale) + shift).astype(x.dtype)
 
 
-class ToRGB(nnx.Module):
+class StyleGAN1ToRGB(nnx.Module):
     """A 1x1 convolution to colors, without modulation."""
 
-    def __init__(self, config: GeneratorConfig, block: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN1Config, block: int, *, rngs: nnx.Rngs):
         channels = config.channels[block + 1]
         shape = (1, 1, channels, config.image_channels)
         self.gain = 1 / math.sqrt(channels)
@@ -260,7 +260,7 @@ class ToRGB(nnx.Module):
         return y + self.bias[...][None, None, None]
 
 
-class SynthesisNetwork(nnx.Module):
+class StyleGAN1SynthesisNetwork(nnx.Module):
     """`ws -> images`.
 
     Attributes:
@@ -269,13 +269,13 @@ class SynthesisNetwork(nnx.Module):
       output0, output1, ...: colors at 4, 8, ..., `resolution`.
     """
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN1Config, *, rngs: nnx.Rngs):
         self.config = config
         self.const = nnx.Param(jnp.ones((4, 4, config.channels[0])))
         for k in range(config.num_ws):
-            setattr(self, f"layer{k}", SynthesisLayer(config, k, rngs=rngs))
+            setattr(self, f"layer{k}", StyleGAN1SynthesisLayer(config, k, rngs=rngs))
         for block in range(len(config.resolutions)):
-            setattr(self, f"output{block}", ToRGB(config, block, rngs=rngs))
+            setattr(self, f"output{block}", StyleGAN1ToRGB(config, block, rngs=rngs))
 
     def __call__(
         self,
@@ -359,7 +359,7 @@ class SynthesisNetwork(nnx.Module):
             yield x
 
 
-class Generator(nnx.Module):
+class StyleGAN1Generator(nnx.Module):
     """A StyleGAN1 generator: mapping, synthesis and the mean latent.
 
     Attributes:
@@ -369,10 +369,10 @@ class Generator(nnx.Module):
       w_avg: `[w_dim]`, the mean of w.
     """
 
-    config_class = GeneratorConfig
+    config_class = StyleGAN1Config
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN1Config, *, rngs: nnx.Rngs):
         self.config = config
-        self.mapping = MappingNetwork(config, rngs=rngs)
-        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.mapping = StyleGAN1MappingNetwork(config, rngs=rngs)
+        self.synthesis = StyleGAN1SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros(config.w_dim))

@@ -6,12 +6,13 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import checks, layers, mapping
+from jax_encoder.nn import checks, feature_maps, layers, mapping
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer, NoiseConst
@@ -21,7 +22,7 @@ Noise = noise_maps.Noise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class StyleGAN2Config:
     """The architecture of a StyleGAN2 generator.
 
     Attributes:
@@ -98,12 +99,26 @@ class GeneratorConfig:
         sides = [4] + [r for r in self.resolutions[1:] for _ in range(2)]
         return tuple((side, side) for side in sides)
 
+    @property
+    def feature_layers(self) -> tuple[feature_maps.FeatureLayer, ...]:
+        """The maps that can be changed, coarse to fine: of every block but the last."""
+        sides = zip(self.resolutions[:-1], self.channels[:-1], strict=True)
+        return tuple(
+            feature_maps.FeatureLayer(
+                side=side,
+                shape=(side, side, channels),
+                num_rows=1 + 2 * index,
+                stage=side,
+            )
+            for index, (side, channels) in enumerate(sides)
+        )
+
     def has_torgb(self, resolution: int) -> bool:
         """Whether the block of this resolution contributes to the image."""
         return self.architecture == "skip" or resolution == self.resolution
 
 
-class SynthesisLayer(nnx.Module):
+class StyleGAN2SynthesisLayer(nnx.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU (Figure 2d).
 
     Attributes:
@@ -119,7 +134,7 @@ class SynthesisLayer(nnx.Module):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: StyleGAN2Config,
         num_in: int,
         num_out: int,
         resolution: int,
@@ -161,10 +176,10 @@ class SynthesisLayer(nnx.Module):
         )
 
 
-class ToRGB(nnx.Module):
+class StyleGAN2ToRGB(nnx.Module):
     """Modulated 1x1 convolution to RGB, without demodulation."""
 
-    def __init__(self, config: GeneratorConfig, num_in: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, num_in: int, *, rngs: nnx.Rngs):
         shape = (1, 1, num_in, config.image_channels)
         self.affine = layers.FullyConnected(
             config.w_dim, num_in, bias_init=1.0, rngs=rngs
@@ -182,7 +197,7 @@ class ToRGB(nnx.Module):
         return activation.bias_act(y, self.bias[...], clamp=self.clamp)
 
 
-class SynthesisBlock(nnx.Module):
+class StyleGAN2SynthesisBlock(nnx.Module):
     """The layers of one resolution.
 
     Attributes:
@@ -193,7 +208,7 @@ class SynthesisBlock(nnx.Module):
       skip: the residual connection; architecture "resnet" only.
     """
 
-    def __init__(self, config: GeneratorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, resolution: int, *, rngs: nnx.Rngs):
         index = config.resolutions.index(resolution)
         num_in, num_out = config.channels[max(index - 1, 0)], config.channels[index]
         self.is_first = resolution == 4
@@ -203,14 +218,14 @@ class SynthesisBlock(nnx.Module):
         if self.is_first:
             self.const = nnx.Param(rngs.params.normal((4, 4, num_out)))
         else:
-            self.conv0 = SynthesisLayer(
+            self.conv0 = StyleGAN2SynthesisLayer(
                 config, num_in, num_out, resolution, up=True, rngs=rngs
             )
-        self.conv1 = SynthesisLayer(
+        self.conv1 = StyleGAN2SynthesisLayer(
             config, num_out, num_out, resolution, up=False, rngs=rngs
         )
         if self.has_torgb:
-            self.torgb = ToRGB(config, num_out, rngs=rngs)
+            self.torgb = StyleGAN2ToRGB(config, num_out, rngs=rngs)
         if self.has_skip:
             self.skip = layers.Conv2d(
                 num_in, num_out, 1, use_bias=False, up=True, taps=config.taps, rngs=rngs
@@ -227,6 +242,7 @@ class SynthesisBlock(nnx.Module):
         image: jax.Array | None,
         ws: Sequence[jax.Array],
         noises: Sequence[jax.Array | str],
+        features: jax.Array | None = None,
     ) -> tuple[jax.Array, jax.Array | None]:
         """Runs the layers of the block.
 
@@ -235,6 +251,7 @@ class SynthesisBlock(nnx.Module):
           image: `[N, H/2, W/2, 3]` RGB so far, or None.
           ws: one `[N, w_dim]` per convolution and one for RGB.
           noises: one entry per convolution.
+          features: `[N, H, W, C]` added to the block's own, before RGB; or None.
 
         Returns:
           features `[N, H, W, C]` and RGB `[N, H, W, 3]` (None if none so far).
@@ -249,6 +266,7 @@ class SynthesisBlock(nnx.Module):
         else:
             x = self.conv0(x, ws[0], noises[0])
             x = self.conv1(x, ws[1], noises[1])
+        x = feature_maps.add(x, features)
         if image is not None:
             image = upfirdn.upsample2d(image, self.taps)
         if self.has_torgb:
@@ -257,13 +275,13 @@ class SynthesisBlock(nnx.Module):
         return x, image
 
 
-class SynthesisNetwork(nnx.Module):
+class StyleGAN2SynthesisNetwork(nnx.Module):
     """`ws -> images`."""
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, *, rngs: nnx.Rngs):
         self.config = config
         for resolution in config.resolutions:
-            block = SynthesisBlock(config, resolution, rngs=rngs)
+            block = StyleGAN2SynthesisBlock(config, resolution, rngs=rngs)
             setattr(self, f"b{resolution}", block)
 
     def __call__(
@@ -274,6 +292,7 @@ class SynthesisNetwork(nnx.Module):
         resolution: int | None = None,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
+        features: jax.Array | None = None,
     ) -> jax.Array:
         """Renders images.
 
@@ -286,12 +305,14 @@ class SynthesisNetwork(nnx.Module):
           dtype: of the convolutions; latents, styles and RGB stay in float32.
           remat_from: maps of this side and above are not kept for a gradient but
             computed again; None: all are kept.
+          features: `[N, H, W, C]` added to the map of this shape, one of
+            `config.feature_layers`; None: nothing is.
 
         Returns:
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
 
         Raises:
-          ValueError: `ws`, `noise` or `resolution` do not fit the network.
+          ValueError: `ws`, `noise`, `resolution` or `features` do not fit the network.
         """
         resolution = resolution or self.config.resolution
         if resolution not in self.config.render_resolutions:
@@ -299,8 +320,8 @@ class SynthesisNetwork(nnx.Module):
                 f"`resolution` must be one of {self.config.resolutions} (the last one"
                 f' unless the architecture is "skip"), got {resolution}.'
             )
-        stages = self.stages(ws, noise, dtype=dtype, remat_from=remat_from)
-        for side, _, image in stages:
+        options: Any = {"dtype": dtype, "remat_from": remat_from, "features": features}
+        for side, _, image in self.stages(ws, noise, **options):
             if side == resolution:
                 assert image is not None
                 return image
@@ -328,6 +349,7 @@ class SynthesisNetwork(nnx.Module):
         *,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
+        features: jax.Array | None = None,
     ) -> Iterator[tuple[int, jax.Array, jax.Array | None]]:
         """Yields (resolution, features, RGB so far), coarse to fine."""
         config = self.config
@@ -336,6 +358,7 @@ class SynthesisNetwork(nnx.Module):
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
         noises = noise_maps.select(noise, config.noise_shapes)
+        changed = feature_maps.changed_layer(config, features, len(ws))
         const = getattr(self, "b4").const[...].astype(dtype)  # noqa: B009
         x = jnp.broadcast_to(const[None], (ws.shape[0], *const.shape))
         image, row, plane = None, 0, 0
@@ -343,14 +366,19 @@ class SynthesisNetwork(nnx.Module):
             block = getattr(self, f"b{resolution}")
             count = block.num_convs
             rows = [ws[:, row + k] for k in range(count + 1) if row + k < config.num_ws]
-            run = functools.partial(block, noises=noises[plane : plane + count])
+            is_changed = changed is not None and changed.stage == resolution
+            run = functools.partial(
+                block,
+                noises=noises[plane : plane + count],
+                features=features if is_changed else None,
+            )
             run = rematerialize.from_side(run, resolution, remat_from)
             x, image = run(x, image, rows)
             row, plane = row + count, plane + count
             yield resolution, x, image
 
 
-class Generator(nnx.Module):
+class StyleGAN2Generator(nnx.Module):
     """A StyleGAN2 generator: mapping, synthesis and the mean latent.
 
     Attributes:
@@ -360,11 +388,11 @@ class Generator(nnx.Module):
       w_avg: `[w_dim]`, the mean of w.
     """
 
-    config_class = GeneratorConfig
+    config_class = StyleGAN2Config
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2Config, *, rngs: nnx.Rngs):
         self.config = config
-        self.mapping = mapping.MappingNetwork(
+        self.mapping = mapping.StyleGAN2MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
             w_dim=config.w_dim,
@@ -374,5 +402,5 @@ class Generator(nnx.Module):
             hidden_dim=config.hidden_dim,
             rngs=rngs,
         )
-        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.synthesis = StyleGAN2SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros((config.w_dim,)))

@@ -11,7 +11,7 @@ from jax_encoder.ops import upfirdn
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DiscriminatorConfig:
+class StyleGAN2DiscriminatorConfig:
     """The architecture of a StyleGAN2 discriminator.
 
     Attributes:
@@ -103,7 +103,9 @@ def minibatch_stddev(
 class DiscriminatorBlock(nnx.Module):
     """The layers of one resolution; halves it."""
 
-    def __init__(self, config: DiscriminatorConfig, resolution: int, *, rngs: nnx.Rngs):
+    def __init__(
+        self, config: StyleGAN2DiscriminatorConfig, resolution: int, *, rngs: nnx.Rngs
+    ):
         index = config.resolutions.index(resolution)
         num_in, num_out = config.channels[index], config.channels[index - 1]
         shared = {"taps": config.taps, "clamp": config.conv_clamp, "rngs": rngs}
@@ -151,7 +153,7 @@ class DiscriminatorBlock(nnx.Module):
 class DiscriminatorEpilogue(nnx.Module):
     """Minibatch statistic, 4x4 convolution and the dense layers."""
 
-    def __init__(self, config: DiscriminatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2DiscriminatorConfig, *, rngs: nnx.Rngs):
         width = config.channels[0]
         self.group_size = config.group_size
         self.num_group_channels = config.num_group_channels
@@ -191,7 +193,7 @@ class DiscriminatorEpilogue(nnx.Module):
         return jnp.sum(x * cmap, axis=1, keepdims=True) * scale
 
 
-class Discriminator(nnx.Module):
+class StyleGAN2Discriminator(nnx.Module):
     """`images, labels -> logits`; larger means more real.
 
     Attributes:
@@ -200,16 +202,16 @@ class Discriminator(nnx.Module):
       mapping: the label projection; conditional discriminators only.
     """
 
-    config_class = DiscriminatorConfig
+    config_class = StyleGAN2DiscriminatorConfig
 
-    def __init__(self, config: DiscriminatorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN2DiscriminatorConfig, *, rngs: nnx.Rngs):
         self.config = config
         for resolution in config.resolutions[:0:-1]:
             block = DiscriminatorBlock(config, resolution, rngs=rngs)
             setattr(self, f"b{resolution}", block)
         self.b4 = DiscriminatorEpilogue(config, rngs=rngs)
         if config.c_dim:
-            self.mapping = mapping.MappingNetwork(
+            self.mapping = mapping.StyleGAN2MappingNetwork(
                 z_dim=0,
                 c_dim=config.c_dim,
                 w_dim=config.cmap_dim,

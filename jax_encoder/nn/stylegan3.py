@@ -4,23 +4,24 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jax_encoder.nn import layers, mapping, stylegan3_config
+from jax_encoder.nn import feature_maps, layers, mapping, stylegan3_config
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
-GeneratorConfig = stylegan3_config.GeneratorConfig
+StyleGAN3Config = stylegan3_config.StyleGAN3Config
 config_r = stylegan3_config.config_r
 
 
-class SynthesisInput(nnx.Module):
+class StyleGAN3SynthesisInput(nnx.Module):
     """Fourier features that w rotates and translates (Section 3.2, Appendix F).
 
     Attributes:
@@ -31,7 +32,7 @@ class SynthesisInput(nnx.Module):
       transform: `[3, 3]`, inverse of the transform of the image.
     """
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         channels = config.input_channels
         self.size = config.input_size
         self.sampling_rate = config.input_sampling_rate
@@ -105,7 +106,7 @@ class SynthesisInput(nnx.Module):
         return moved[:, :, :2], self.phases[...][None] + moved[:, :, 2]
 
 
-class SynthesisLayer(nnx.Module):
+class StyleGAN3SynthesisLayer(nnx.Module):
     """Modulated convolution, then bias and filtered leaky ReLU (Figure 4b).
 
     Attributes:
@@ -118,7 +119,7 @@ class SynthesisLayer(nnx.Module):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: StyleGAN3Config,
         spec: stylegan3_config.LayerSpec,
         *,
         rngs: nnx.Rngs,
@@ -211,7 +212,7 @@ def unit_scale(kernel: jax.Array) -> jax.Array:
     return jax.lax.rsqrt(jnp.ones((1, len(squares))) @ squares / len(squares))
 
 
-class SynthesisNetwork(nnx.Module):
+class StyleGAN3SynthesisNetwork(nnx.Module):
     """`ws -> images`.
 
     Attributes:
@@ -219,11 +220,11 @@ class SynthesisNetwork(nnx.Module):
       L0_..., L1_..., ...: the layers of `config.layers`, driven by row 1 + index.
     """
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         self.config = config
-        self.input = SynthesisInput(config, rngs=rngs)
+        self.input = StyleGAN3SynthesisInput(config, rngs=rngs)
         for spec in config.layers:
-            setattr(self, spec.name, SynthesisLayer(config, spec, rngs=rngs))
+            setattr(self, spec.name, StyleGAN3SynthesisLayer(config, spec, rngs=rngs))
 
     def __call__(
         self,
@@ -234,6 +235,7 @@ class SynthesisNetwork(nnx.Module):
         transform: jax.Array | None = None,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
+        features: jax.Array | None = None,
     ) -> jax.Array:
         """Renders images.
 
@@ -246,17 +248,25 @@ class SynthesisNetwork(nnx.Module):
           dtype: of the layers; latents, styles, the input and RGB stay in float32.
           remat_from: maps of this side and above are not kept for a gradient but
             computed again; None: all are kept.
+          features: `[N, H, W, C]` added to the map of this shape, one of
+            `config.feature_layers`; None: nothing is.
 
         Returns:
           images `[N, R, R, 3]`, nominally in [-1, 1], not clamped.
 
         Raises:
-          ValueError: `ws`, `noise`, `resolution` or `transform` do not fit the network.
+          ValueError: `ws`, `noise`, `resolution`, `transform` or `features` do not fit
+            the network.
         """
         noise_maps.check_resolution(resolution, self.config.render_resolutions)
         noise_maps.select(noise, self.config.noise_shapes)
         images = None
-        options = {"transform": transform, "dtype": dtype, "remat_from": remat_from}
+        options: Any = {
+            "transform": transform,
+            "dtype": dtype,
+            "remat_from": remat_from,
+            "features": features,
+        }
         for _, images in self.stages(ws, **options):  # noqa: B007
             pass
         assert images is not None
@@ -278,6 +288,7 @@ class SynthesisNetwork(nnx.Module):
         transform: jax.Array | None = None,
         dtype: jnp.dtype | str = jnp.float32,
         remat_from: int | None = None,
+        features: jax.Array | None = None,
     ) -> Iterator[tuple[str, jax.Array]]:
         """Yields (name, features) of the input and of every layer in turn."""
         config = self.config
@@ -285,16 +296,19 @@ class SynthesisNetwork(nnx.Module):
             raise ValueError(
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
+        changed = feature_maps.changed_layer(config, features, len(ws))
         x = self.input(ws[:, 0], transform).astype(dtype)
         yield "input", x
         for index, spec in enumerate(config.layers):
             layer = getattr(self, spec.name)
             run = rematerialize.from_side(layer, spec.out_size, remat_from)
             x = run(x, ws[:, 1 + index])
+            if changed is not None and changed.stage == spec.name:
+                x = feature_maps.add(x, features)
             yield spec.name, x
 
 
-class Generator(nnx.Module):
+class StyleGAN3Generator(nnx.Module):
     """A StyleGAN3 generator: mapping, synthesis and the mean latent.
 
     Attributes:
@@ -304,11 +318,11 @@ class Generator(nnx.Module):
       w_avg: `[w_dim]`, the mean of w.
     """
 
-    config_class = GeneratorConfig
+    config_class = StyleGAN3Config
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         self.config = config
-        self.mapping = mapping.MappingNetwork(
+        self.mapping = mapping.StyleGAN2MappingNetwork(
             z_dim=config.z_dim,
             c_dim=config.c_dim,
             w_dim=config.w_dim,
@@ -316,5 +330,17 @@ class Generator(nnx.Module):
             lr_multiplier=config.lr_multiplier,
             rngs=rngs,
         )
-        self.synthesis = SynthesisNetwork(config, rngs=rngs)
+        self.synthesis = StyleGAN3SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros((config.w_dim,)))
+
+
+def moved(generator: StyleGAN3Generator, transform: jax.Array) -> StyleGAN3Generator:
+    """Returns a copy of a generator whose pictures are moved.
+
+    Args:
+      generator: it stays as it is.
+      transform: `[3, 3]`, the *inverse* of what happens to the picture.
+    """
+    copy = nnx.merge(*nnx.split(generator))
+    copy.synthesis.input.transform = Buffer(jnp.asarray(transform, jnp.float32))
+    return copy

@@ -9,7 +9,7 @@ import functools
 
 import numpy as np
 
-from jax_encoder.nn import checks
+from jax_encoder.nn import checks, feature_maps
 from jax_encoder.ops import filtered_lrelu
 
 _MAX_TAPS = 512
@@ -55,7 +55,7 @@ class LayerSpec:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GeneratorConfig:
+class StyleGAN3Config:
     """The architecture of a StyleGAN3 generator; defaults are configuration T.
 
     Attributes:
@@ -169,8 +169,26 @@ class GeneratorConfig:
         """The layers in order; the last one is ToRGB."""
         return tuple(_layer(self, index) for index in range(self.num_layers + 1))
 
+    @functools.cached_property
+    def feature_layers(self) -> tuple[feature_maps.FeatureLayer, ...]:
+        """The maps that can be changed, coarse to fine.
 
-def config_r(resolution: int, **options) -> GeneratorConfig:
+        They are the last ones of every sampling rate, below that of the picture.
+        """
+        found: dict[int, feature_maps.FeatureLayer] = {}
+        for index, spec in enumerate(self.layers[: -1 - self.num_critical]):
+            side, size = int(spec.out_sampling_rate), spec.out_size
+            if side < self.resolution:
+                found[side] = feature_maps.FeatureLayer(
+                    side=side,
+                    shape=(size, size, spec.out_channels),
+                    num_rows=2 + index,
+                    stage=spec.name,
+                )
+        return tuple(found.values())
+
+
+def config_r(resolution: int, **options) -> StyleGAN3Config:
     """Configuration R, rotation equivariant: 1x1 kernels, radial filters, wide.
 
     Args:
@@ -179,7 +197,7 @@ def config_r(resolution: int, **options) -> GeneratorConfig:
     """
     wide = {"channel_base": 65536, "channel_max": 1024}
     kind = {"conv_kernel": 1, "use_radial_filters": True}
-    return GeneratorConfig(resolution=resolution, **{**wide, **kind, **options})
+    return StyleGAN3Config(resolution=resolution, **{**wide, **kind, **options})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +211,7 @@ class _Bands:
     channels: np.ndarray
 
 
-def _bands(config: GeneratorConfig) -> _Bands:
+def _bands(config: StyleGAN3Config) -> _Bands:
     """Geometric progressions of cutoff and stopband (Appendix C.2, Figure 4)."""
     steps = np.arange(config.num_layers + 1)
     steps = np.minimum(steps / (config.num_layers - config.num_critical), 1)
@@ -219,7 +237,7 @@ def _bands(config: GeneratorConfig) -> _Bands:
     )
 
 
-def _layer(config: GeneratorConfig, index: int) -> LayerSpec:
+def _layer(config: StyleGAN3Config, index: int) -> LayerSpec:
     bands = config._bands
     before = max(index - 1, 0)
     is_torgb = index == config.num_layers

@@ -12,7 +12,7 @@ import jax
 from flax import nnx
 
 from jax_encoder.nn import checks, preprocessing, vision_layers
-from jax_encoder.ops import images as images_lib
+from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import norms, pooling, resize
 
 VGG16_CHANNELS = (

@@ -30,7 +30,7 @@ class Batch:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Networks:
+class EncoderNetworks:
     """What does not change while an encoder learns.
 
     Attributes:
@@ -56,7 +56,7 @@ class Networks:
 
 
 jax.tree_util.register_dataclass(
-    Networks,
+    EncoderNetworks,
     data_fields=["generator", "lpips", "identity", "latent_avg", "metric"],
     meta_fields=["encoder", "judge"],
 )
@@ -64,7 +64,7 @@ jax.tree_util.register_dataclass(
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
+class EncoderOutputs:
     """The gradient of a step.
 
     Attributes:
@@ -80,7 +80,9 @@ class Found:
     ws: jax.Array
 
 
-def gradients(state: Any, networks: Networks, batch: Batch, stage, config) -> Found:
+def gradients(
+    state: Any, networks: EncoderNetworks, batch: Batch, stage, config
+) -> EncoderOutputs:
     """Adds up the gradients of a batch's parts and of the looks at each.
 
     Args:
@@ -117,7 +119,7 @@ def gradients(state: Any, networks: Networks, batch: Batch, stage, config) -> Fo
     (total, buffers), (reports, ws) = _scan(
         add, start, jax.tree.map(split, batch), parts
     )
-    return Found(
+    return EncoderOutputs(
         gradient=total,
         buffers=buffers,
         report=jax.tree.map(lambda x: jnp.mean(x, axis=0), reports),
@@ -125,7 +127,9 @@ def gradients(state: Any, networks: Networks, batch: Batch, stage, config) -> Fo
     )
 
 
-def _looks(state, buffers, networks: Networks, batch: Batch, stage, config) -> Found:
+def _looks(
+    state, buffers, networks: EncoderNetworks, batch: Batch, stage, config
+) -> EncoderOutputs:
     """Every look (ReStyle) has its own loss; codes are detached in between."""
     num = len(batch.images)
     before = jnp.broadcast_to(
@@ -160,7 +164,7 @@ def _looks(state, buffers, networks: Networks, batch: Batch, stage, config) -> F
     start = (jax.tree.map(jnp.zeros_like, state.params), buffers, before, images)
     (total, buffers, ws, _), reports = _scan(look, start, None, config.num_refinements)
     last = jax.tree.map(lambda x: x[-1], reports)
-    return Found(gradient=total, buffers=buffers, report=last, ws=ws)
+    return EncoderOutputs(gradient=total, buffers=buffers, report=last, ws=ws)
 
 
 def _scan(body, carry, xs, length: int):
@@ -176,7 +180,7 @@ def losses(
     *,
     buffers: Any,
     judge: Any,
-    networks: Networks,
+    networks: EncoderNetworks,
     batch: Batch,
     before: jax.Array,
     images: jax.Array | None,

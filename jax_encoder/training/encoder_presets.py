@@ -6,7 +6,7 @@ from typing import Any
 from flax import nnx
 
 from jax_encoder.nn import irse, small_encoder, style_encoder
-from jax_encoder.training import encoder_losses, encoders, optimizers
+from jax_encoder.training import encoder_losses, encoder_training, weight_optimizers
 
 NAMES = ("psp", "e4e", "restyle_psp", "restyle_e4e", "avatars")
 BACKBONES = ("irse50", "resnet34", "small")
@@ -16,7 +16,7 @@ _E4E = {"delta": 2e-4, "adversarial": 0.1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Preset:
+class EncoderPreset:
     """A configuration.
 
     Attributes:
@@ -25,10 +25,10 @@ class Preset:
     """
 
     encoder: style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig
-    training: encoders.EncoderConfig
+    training: encoder_training.EncoderConfig
 
 
-def preset(name: str, generator: Any, *, backbone: str | None = None) -> Preset:
+def preset(name: str, generator: Any, *, backbone: str | None = None) -> EncoderPreset:
     """Returns a configuration for a generator.
 
     Args:
@@ -53,14 +53,14 @@ def preset(name: str, generator: Any, *, backbone: str | None = None) -> Preset:
         is_restyle=is_restyle,
     )
     if is_demo:
-        return Preset(encoder=architecture, training=_avatars())
+        return EncoderPreset(encoder=architecture, training=_avatars())
     more = _E4E if name.endswith("e4e") else {}
-    training = encoders.EncoderConfig(
+    training = encoder_training.EncoderConfig(
         weights=encoder_losses.LossWeights(**more),
         num_refinements=5 if is_restyle else 1,
         progressive_start=20_000 if more else None,
     )
-    return Preset(encoder=architecture, training=training)
+    return EncoderPreset(encoder=architecture, training=training)
 
 
 def build(config: Any, *, seed: int = 0) -> Any:
@@ -122,9 +122,9 @@ def _architecture(generator, backbone, *, is_progressive, is_restyle):
     )
 
 
-def _avatars() -> encoders.EncoderConfig:
+def _avatars() -> encoder_training.EncoderConfig:
     """The demo's: known codes first (`lessons`), then pictures."""
-    return encoders.EncoderConfig(
+    return encoder_training.EncoderConfig(
         batch_size=16,
         weights=encoder_losses.LossWeights(
             l2=1.0,
@@ -133,21 +133,21 @@ def _avatars() -> encoders.EncoderConfig:
             code=0.25,
             **_E4E | {"adversarial": 0.002},
         ),
-        optimizer=optimizers.OptimizerConfig(
+        optimizer=weight_optimizers.OptimizerConfig(
             name="adam", learning_rate=5e-4, schedule="cosine", max_norm=1.0
         ),
         ema_half_life=2_000.0,
     )
 
 
-def lessons(training: encoders.EncoderConfig) -> encoders.EncoderConfig:
+def lessons(training: encoder_training.EncoderConfig) -> encoder_training.EncoderConfig:
     """Returns the options of a training by known codes alone, before the pictures."""
     return dataclasses.replace(
         training,
         batch_size=2 * training.batch_size,
         num_accumulated=1,
         weights=encoder_losses.LossWeights(l2=0.0, lpips=0.0, identity=0.0, code=1.0),
-        optimizer=optimizers.OptimizerConfig(
+        optimizer=weight_optimizers.OptimizerConfig(
             name="adam", learning_rate=1.5e-3, schedule="cosine", max_norm=1.0
         ),
         ema_half_life=training.ema_half_life and 4 * training.ema_half_life,

@@ -46,7 +46,7 @@ class Lesson:
 
 
 def draw(
-    generator: stylegan2.Generator,
+    generator: stylegan2.StyleGAN2Generator,
     key: jax.Array,
     num: int,
     *,
@@ -81,7 +81,7 @@ def draw(
 
 
 def draw_ws(
-    generator: stylegan2.Generator,
+    generator: stylegan2.StyleGAN2Generator,
     key: jax.Array,
     num: int,
     *,
@@ -106,7 +106,7 @@ def draw_ws(
 
 
 def draw_noise(
-    config: stylegan2.GeneratorConfig, key: jax.Array, num: int
+    config: stylegan2.StyleGAN2Config, key: jax.Array, num: int
 ) -> list[jax.Array]:
     """Draws noise maps `[N, H, W]`, one for every noisy layer."""
     keys = jax.random.split(key, len(config.noise_shapes))

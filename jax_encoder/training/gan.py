@@ -22,7 +22,7 @@ AUGMENTATIONS = ("none", "ada", "diff")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanConfig:
+class GANConfig:
     """Options of the training; hashable, hence static under `jax.jit`.
 
     Attributes:
@@ -96,7 +96,7 @@ class GanConfig:
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanState:
+class GANState:
     """What changes from one step to the next.
 
     Attributes:
@@ -125,7 +125,7 @@ class GanState:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Networks:
+class GANNetworks:
     """The architectures, and what does not change while they train."""
 
     generator: nnx.GraphDef
@@ -135,14 +135,14 @@ class Networks:
 
 
 jax.tree_util.register_dataclass(
-    Networks,
+    GANNetworks,
     data_fields=["generator_rest", "discriminator_rest"],
     meta_fields=["generator", "discriminator"],
 )
 
 
 def optimizer(
-    config: GanConfig, interval: int, learning_rate: float | None = None
+    config: GANConfig, interval: int, learning_rate: float | None = None
 ) -> optax.GradientTransformation:
     """Returns Adam, corrected for steps that only regularize (Appendix B).
 
@@ -162,10 +162,10 @@ def optimizer(
 
 
 def init(
-    generator: stylegan2.Generator,
-    discriminator: stylegan2_discriminator.Discriminator,
-    config: GanConfig,
-) -> tuple[GanState, Networks]:
+    generator: stylegan2.StyleGAN2Generator,
+    discriminator: stylegan2_discriminator.StyleGAN2Discriminator,
+    config: GANConfig,
+) -> tuple[GANState, GANNetworks]:
     """Starts a training from two networks.
 
     Returns:
@@ -173,7 +173,7 @@ def init(
     """
     g_def, g_params, g_rest = nnx.split(generator, nnx.Param, ...)
     d_def, d_params, d_rest = nnx.split(discriminator, nnx.Param, ...)
-    state = GanState(
+    state = GANState(
         generator=g_params,
         average=jax.tree.map(jnp.copy, g_params),
         discriminator=d_params,
@@ -185,7 +185,7 @@ def init(
         sign_sum=jnp.zeros(()),
         step=jnp.zeros((), jnp.int32),
     )
-    networks = Networks(
+    networks = GANNetworks(
         generator=g_def,
         generator_rest=g_rest,
         discriminator=d_def,
@@ -194,7 +194,9 @@ def init(
     return state, networks
 
 
-def averaged_generator(state: GanState, networks: Networks) -> stylegan2.Generator:
+def averaged_generator(
+    state: GANState, networks: GANNetworks
+) -> stylegan2.StyleGAN2Generator:
     """Returns the generator that the training has arrived at, its mean latent set."""
     generator = nnx.merge(networks.generator, state.average, networks.generator_rest)
     generator = nnx.clone(generator)
@@ -203,14 +205,14 @@ def averaged_generator(state: GanState, networks: Networks) -> stylegan2.Generat
 
 
 def train_step(
-    state: GanState,
-    networks: Networks,
+    state: GANState,
+    networks: GANNetworks,
     images: jax.Array,
     key: jax.Array,
-    config: GanConfig,
+    config: GANConfig,
     sharding: jax.sharding.NamedSharding | None = None,
     lesson: fakes.Lesson | None = None,
-) -> tuple[GanState, dict[str, jax.Array]]:
+) -> tuple[GANState, dict[str, jax.Array]]:
     """Runs the phases that are due, and moves the averages.
 
     Each phase is compiled by itself, once.
@@ -261,7 +263,7 @@ _PHASE = functools.partial(
 
 @_PHASE
 def generator_phase(
-    state, networks, key, lesson=None, *, config: GanConfig, sharding=None
+    state, networks, key, lesson=None, *, config: GANConfig, sharding=None
 ):
     """Takes a step of the generator's loss, and of the lesson's if there is one."""
     keys = _keys(key, state.step, 0)
@@ -287,7 +289,7 @@ def generator_phase(
 
 
 @_PHASE
-def path_phase(state, networks, key, *, config: GanConfig, sharding=None):
+def path_phase(state, networks, key, *, config: GANConfig, sharding=None):
     """Takes a step of the path length regularization."""
     keys = _keys(key, state.step, 1)
     num = config.batch_size // config.path_batch_shrink
@@ -322,7 +324,7 @@ def path_phase(state, networks, key, *, config: GanConfig, sharding=None):
 
 @_PHASE
 def discriminator_phase(
-    state, networks, images, key, *, config: GanConfig, sharding=None
+    state, networks, images, key, *, config: GANConfig, sharding=None
 ):
     """Takes a step of the discriminator's loss."""
     keys = _keys(key, state.step, 2)
@@ -351,7 +353,7 @@ def discriminator_phase(
 
 
 @_PHASE
-def r1_phase(state, networks, images, key, *, config: GanConfig, sharding=None):
+def r1_phase(state, networks, images, key, *, config: GANConfig, sharding=None):
     """Takes a step of the R1 regularization."""
     keys = _keys(key, state.step, 3)
     real = fakes.spread(images, sharding)
@@ -370,7 +372,7 @@ def r1_phase(state, networks, images, key, *, config: GanConfig, sharding=None):
 
 
 @functools.partial(jax.jit, static_argnames="config", donate_argnames="state")
-def finish_step(state: GanState, *, config: GanConfig) -> GanState:
+def finish_step(state: GANState, *, config: GANConfig) -> GANState:
     """Moves the averaged generator, the augmentation's probability and the count."""
     step = state.step + 1
     factor = ema.decay(
@@ -434,18 +436,18 @@ def _finite(gradient):
     )
 
 
-def _generator_optimizer(config: GanConfig) -> optax.GradientTransformation:
+def _generator_optimizer(config: GANConfig) -> optax.GradientTransformation:
     return optimizer(config, config.path_interval, config.generator_learning_rate)
 
 
-def _update_generator(state: GanState, gradient, config: GanConfig) -> GanState:
+def _update_generator(state: GANState, gradient, config: GANConfig) -> GANState:
     adam = _generator_optimizer(config)
     updates, opt = adam.update(_finite(gradient), state.generator_opt)
     params = optax.apply_updates(state.generator, updates)
     return dataclasses.replace(state, generator=params, generator_opt=opt)
 
 
-def _update_discriminator(state: GanState, gradient, config: GanConfig) -> GanState:
+def _update_discriminator(state: GANState, gradient, config: GANConfig) -> GANState:
     adam = optimizer(config, config.r1_interval)
     updates, opt = adam.update(_finite(gradient), state.discriminator_opt)
     params = optax.apply_updates(state.discriminator, updates)

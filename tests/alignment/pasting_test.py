@@ -22,7 +22,7 @@ def test_what_was_aligned_goes_back_to_its_place(shape, method, size):
     photograph = synthetic.smooth_picture(300, 400)
     points = frames.apply(synthetic.place(-35, 150, 220, 140), synthetic.FOUR)
     aligned = methods.align(photograph, points, method=method, output_size=size)
-    options = pasting.Options(mask=masks.Mask(shape=shape), color="none")
+    options = pasting.PastingOptions(mask=masks.Mask(shape=shape), color="none")
     pasted = pasting.paste(photograph, aligned.picture, aligned.frame, options)
     inside = masks.weights(aligned.frame, options.mask) > 0
     assert inside.mean() > 0.03
@@ -41,7 +41,7 @@ def test_what_was_aligned_goes_back_to_its_place(shape, method, size):
 def test_outside_the_mask_nothing_changes(angle, scale, x, y, shape, color):
     photograph = synthetic.smooth_picture(90, 110)
     frame = synthetic.frame(synthetic.place(angle, scale, x, y), 16, (110, 90))
-    options = pasting.Options(mask=masks.Mask(shape=shape), color=color)
+    options = pasting.PastingOptions(mask=masks.Mask(shape=shape), color=color)
     rendering = np.random.default_rng(0).uniform(-1, 1, (16, 16, 3))
     pasted = pasting.paste(photograph, rendering, frame, options)
     weights = masks.weights(frame, options.mask)
@@ -56,7 +56,7 @@ def test_outside_the_mask_nothing_changes(angle, scale, x, y, shape, color):
 def test_a_rendering_of_any_side_lands_at_the_same_place():
     photograph = np.zeros((200, 200, 3), np.uint8)
     frame = synthetic.frame(synthetic.place(30, 120, 100, 90), 64, (200, 200))
-    options = pasting.Options(mask=masks.Mask(shape="frame"), color="none")
+    options = pasting.PastingOptions(mask=masks.Mask(shape="frame"), color="none")
     y, x = np.mgrid[:512, :512] / 512
     large = np.stack([np.exp(-((x - 0.3) ** 2 + (y - 0.6) ** 2) * 60)] * 3, axis=-1)
     centers = []
@@ -78,10 +78,10 @@ def test_a_tint_of_the_rendering_is_taken_back(color):
     tinted = np.uint8(np.clip(tinted, 0, 255))
     inside = masks.weights(aligned.frame, masks.Mask()) > 0
     plain = pasting.paste(
-        photograph, tinted, aligned.frame, pasting.Options(color="none")
+        photograph, tinted, aligned.frame, pasting.PastingOptions(color="none")
     )
     matched = pasting.paste(
-        photograph, tinted, aligned.frame, pasting.Options(color=color)
+        photograph, tinted, aligned.frame, pasting.PastingOptions(color=color)
     )
     assert _psnr(plain, photograph, inside) < 25
     assert _psnr(matched, photograph, inside) > 40
@@ -96,7 +96,9 @@ def test_smooth_colors_follow_the_seam():
     inside = masks.weights(aligned.frame, masks.Mask()) > 0
     scores = {
         color: _psnr(
-            pasting.paste(photograph, lit, aligned.frame, pasting.Options(color=color)),
+            pasting.paste(
+                photograph, lit, aligned.frame, pasting.PastingOptions(color=color)
+            ),
             photograph,
             inside,
         )
@@ -152,6 +154,6 @@ def test_what_cannot_be_pasted():
     with pytest.raises(ValueError, match=r"\[S, S, 3\], got \(8, 9, 3\)"):
         pasting.paste(photograph, np.zeros((8, 9, 3)), frame)
     with pytest.raises(ValueError, match="must be one of"):
-        pasting.Options(color="purple")
+        pasting.PastingOptions(color="purple")
     with pytest.raises(ValueError, match="feather"):
         masks.Mask(feather=0.0)

@@ -7,7 +7,7 @@ from jax_encoder.alignment import transforms
 from jax_encoder.nn import stylegan3
 from tests.alignment import synthetic
 
-CONFIG = stylegan3.GeneratorConfig(
+CONFIG = stylegan3.StyleGAN3Config(
     resolution=16,
     z_dim=6,
     w_dim=5,
@@ -41,7 +41,7 @@ def test_the_matrices_are_those_of_the_official_code(golden, name, angle, shift)
 
 
 def test_the_input_is_drawn_where_the_view_sees_it():
-    module = stylegan3.SynthesisInput(CONFIG, rngs=nnx.Rngs(0))
+    module = stylegan3.StyleGAN3SynthesisInput(CONFIG, rngs=nnx.Rngs(0))
     w = jax.random.normal(jax.random.key(0), (1, CONFIG.w_dim))
     step = 100 / float(module.sampling_rate)
     plain = np.asarray(module(w))

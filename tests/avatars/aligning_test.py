@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 
 from jax_encoder.alignment import frames, landmarks, methods
-from jax_encoder.avatars import aligning, face_attributes, face_landmarks, faces
+from jax_encoder.avatars import (
+    aligning,
+    face_attributes,
+    face_landmarks,
+    face_rendering,
+)
 from tests.alignment import synthetic
 
 CORNERS = [[0, 0], [0, 1], [1, 1], [1, 0]]
@@ -51,7 +56,7 @@ def test_fewer_landmarks_come_close(points, count, share):
 
 def test_a_rendering_is_cut_out_as_it_was(people, points):
     size = 96
-    pictures = np.asarray(faces.render(people[:3], size))
+    pictures = np.asarray(face_rendering.render(people[:3], size))
     for picture, face in zip(pictures, points, strict=False):
         drawn = np.uint8(np.rint(picture * 127.5 + 127.5))
         photograph = np.full((180, 170, 3), 90, np.uint8)

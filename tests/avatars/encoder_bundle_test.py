@@ -4,13 +4,13 @@ import jax
 import numpy as np
 
 from jax_encoder import demo
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.training import encoder_evaluation
 
 
 def test_one_pass_gives_25_decibels_and_the_same_person():
     people = face_attributes.sample(jax.random.key(271828), 64)
-    pictures = np.asarray(faces.render(people, 64))
+    pictures = np.asarray(face_rendering.render(people, 64))
     found = encoder_evaluation.measure(
         demo.encoder(),
         demo.generator(),

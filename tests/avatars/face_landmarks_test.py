@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jax_encoder.alignment import landmarks
-from jax_encoder.avatars import face_attributes, face_landmarks, faces
+from jax_encoder.avatars import face_attributes, face_landmarks, face_rendering
 
 SIZE = 96
 
@@ -33,7 +33,7 @@ def test_pixels_begin_at_the_center_of_the_first():
 def test_the_iris_lies_between_the_lids(people):
     """Pupils are the darkest spots of the eyes, wherever the head turns."""
     bare = people.at[:, face_attributes.index("glasses")].set(0.0)
-    pictures = np.asarray(faces.render(bare, SIZE)).mean(axis=-1)
+    pictures = np.asarray(face_rendering.render(bare, SIZE)).mean(axis=-1)
     points = np.asarray(face_landmarks.to_pixels(face_landmarks.points(bare), SIZE))
     for picture, face in zip(pictures, points, strict=True):
         for eye in (face[landmarks.LEFT_EYE], face[landmarks.RIGHT_EYE]):
@@ -49,8 +49,8 @@ def test_the_lips_are_where_the_points_say(people):
     """Painting the lips changes pixels inside of their outline, and there only."""
     column = face_attributes.index("lip_color")
     shaved = people.at[:, face_attributes.index("beard")].set(0.0)
-    pale = np.asarray(faces.render(shaved.at[:, column].set(0.0), SIZE))
-    painted = np.asarray(faces.render(shaved.at[:, column].set(1.0), SIZE))
+    pale = np.asarray(face_rendering.render(shaved.at[:, column].set(0.0), SIZE))
+    painted = np.asarray(face_rendering.render(shaved.at[:, column].set(1.0), SIZE))
     changed = np.abs(painted - pale).max(axis=-1) > 0.04
     points = np.asarray(face_landmarks.to_pixels(face_landmarks.points(shaved), SIZE))
     for mask, face in zip(changed, points, strict=True):

@@ -9,7 +9,7 @@ from jax_encoder.avatars import face_attributes, regression
 from jax_encoder.nn import stylegan2
 from jax_encoder.training import pyramid
 
-CONFIG = stylegan2.GeneratorConfig(
+CONFIG = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=64, w_dim=8, channels=(8, 8), num_mapping_layers=1
 )
 
@@ -45,7 +45,7 @@ def test_the_distance_is_zero_for_equals_and_sees_lines():
 
 def test_steps_bring_the_generator_nearer():
     config = regression.RegressionConfig(batch_size=4, num_steps=40, num_cooldown=10)
-    generator = stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(0))
     state = regression.init(generator, config)
     z = jax.random.normal(jax.random.key(3), (2, 4, 64))
     targets = jnp.tile(jnp.asarray([-0.5, 0.2, 0.6]), (4, 8, 8, 1))

@@ -18,7 +18,7 @@ from converters.writers import export, torch_writer
 from jax_encoder.nn import stylegan2
 from tests.converters import streams
 
-CONFIG_F = stylegan2.GeneratorConfig(
+CONFIG_F = stylegan2.StyleGAN2Config(
     resolution=1024, channels=(512, 512, 512, 512, 512, 256, 128, 64, 32)
 )
 MEASURE = r"""
@@ -38,7 +38,9 @@ print(json.dumps([*seconds, peak]))
 def arrays():
     """Random weights under NVIDIA's names."""
     random = np.random.default_rng(0)
-    module = nnx.eval_shape(lambda: stylegan2.Generator(CONFIG_F, rngs=nnx.Rngs(0)))
+    module = nnx.eval_shape(
+        lambda: stylegan2.StyleGAN2Generator(CONFIG_F, rngs=nnx.Rngs(0))
+    )
     graphdef, state = nnx.split(module)
     fill = lambda leaf: random.standard_normal(leaf.shape, np.float32)  # noqa: E731
     return export.nvidia_arrays(nnx.merge(graphdef, jax.tree.map(fill, state)))

@@ -101,7 +101,7 @@ def test_parts_count_by_their_share_of_the_steps(monkeypatch):
         return {name: timing.Timing(**fields, **busy) for name in callables}
 
     monkeypatch.setattr(timing, "alternate", alternate)
-    row = rows.measure(case, rows.Options(with_cache=False))
+    row = rows.measure(case, rows.TimingOptions(with_cache=False))
     assert row["seconds"] == 0.5 * 4.0 / 2 + 0.25 * 8.0
     assert row["processor_seconds"] == 2 * row["seconds"]
     assert row["flops"] == 0.5 * 10 + 0.25 * 20
@@ -137,7 +137,7 @@ def test_the_same_without_a_formulation_is_the_reference(monkeypatch):
         return compile_program(fn, arguments, **options)
 
     monkeypatch.setattr(timing, "compile_program", note)
-    options = rows.Options(with_cache=False, without=("strips",))
+    options = rows.TimingOptions(with_cache=False, without=("strips",))
     row = rows.measure(case, options)
     assert called == ["ours", "other"]
     assert ["scan" in program for program in programs] == [True, False]

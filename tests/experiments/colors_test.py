@@ -45,7 +45,7 @@ def encode(photo, output, monkeypatch, **options):
         return dataclasses.replace(preset, config=CONFIG, coarse=())
 
     monkeypatch.setattr(presets.Preset, "changed", changed)
-    job = jobs.Job(paths=[photo], output=output, has_reports=False, **options)
+    job = jobs.InversionJob(paths=[photo], output=output, has_reports=False, **options)
     (row,) = encoding.run(job)
     return row
 
@@ -70,5 +70,5 @@ def test_a_dark_picture_is_found_and_comes_back_dark(photo, tmp_path, monkeypatc
             tmp_path / "plain",
             monkeypatch,
             normalize_colors=True,
-            options=encoding.batches.Options(resume=True),
+            options=encoding.batches.BatchOptions(resume=True),
         )

@@ -26,7 +26,7 @@ def made(monkeypatch, tmp_path):
 
     def make(*_, **options):
         calls.append(options)
-        return starts.Pool(z=np.zeros((1, 1)), prepared=(), side=1)
+        return starts.SeedPool(z=np.zeros((1, 1)), prepared=(), side=1)
 
     monkeypatch.setattr(starts, "make_pool", make)
     return calls

@@ -26,7 +26,7 @@ def pictures():
 
 
 def make_engine(num_steps):
-    job = jobs.Job(
+    job = jobs.InversionJob(
         paths=(), output=pathlib.Path(), overrides={"num_steps": num_steps}, chunk=20
     )
     return encoding.make_engine(job)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from experiments.comparing import evaluation
-from experiments.networks import sampling
+from experiments.networks import seed_pictures
 from jax_encoder.inversion import config as configs
 from jax_encoder.inversion import inverter as inverters
 from jax_encoder.inversion import pivotal, presets, state, terms
 from jax_encoder.io import contact_sheet, films, images
 from jax_encoder.latents import statistics
 from jax_encoder.nn import lpips, stylegan2
-from jax_encoder.ops import images as image_ops
+from jax_encoder.ops import image_checks as image_ops
 from jax_encoder.training import augment, sources
 from tests.experiments import tiny
 
@@ -24,7 +24,7 @@ KINDS = {1: "L", 4: "RGBA"}
 @pytest.fixture(scope="module", params=[1, 4], ids=["gray", "rgba"])
 def models(request):
     config = dataclasses.replace(tiny.GENERATOR, image_channels=request.param)
-    generator = tiny.make(stylegan2.Generator, config, 0)
+    generator = tiny.make(stylegan2.StyleGAN2Generator, config, 0)
     return state.Models(
         generator=generator,
         networks={"lpips": tiny.make(lpips.LPIPS, tiny.LPIPS, 1)},
@@ -33,8 +33,8 @@ def models(request):
 
 
 def _draw(models, folder):
-    sampler = sampling.Sampler(generator=models.generator, batch_size=2)
-    sampling.write_seeds(sampler, [0, 1], folder)
+    sampler = seed_pictures.Sampler(generator=models.generator, batch_size=2)
+    seed_pictures.write_seeds(sampler, [0, 1], folder)
     return sorted(folder.glob("seed*.png"))
 
 
@@ -89,7 +89,7 @@ def test_read_by_the_binary(models, tmp_path):
 
 def test_measured(models, tmp_path):
     _draw(models, tmp_path / "drawn")
-    options = evaluation.Options(
+    options = evaluation.EvaluationOptions(
         references=str(tmp_path / "drawn/seed*.png"), num_samples=4, batch_size=2
     )
     report = evaluation.run(options, models.networks, models.generator)

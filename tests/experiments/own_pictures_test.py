@@ -22,7 +22,7 @@ _NUM, _BATCH = 100, 10
 
 @pytest.fixture(scope="module")
 def models():
-    job = jobs.Job(paths=(), output=pathlib.Path())
+    job = jobs.InversionJob(paths=(), output=pathlib.Path())
     return encoding.make_engine(job).models
 
 

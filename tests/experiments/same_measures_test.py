@@ -19,7 +19,7 @@ import jax
 import numpy as np
 import pytest
 
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import images
 
 # As people run it; the tests' own settings compile quickly and compute slowly.
@@ -33,7 +33,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("same")
     (root / "photos").mkdir()
     attributes = face_attributes.sample(jax.random.key(7), _NUM)
-    for index, picture in enumerate(np.asarray(faces.render(attributes, 64))):
+    for index, picture in enumerate(np.asarray(face_rendering.render(attributes, 64))):
         images.write(root / "photos" / f"face_{index}.png", picture)
     return root
 

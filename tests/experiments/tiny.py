@@ -14,7 +14,7 @@ import jax_encoder
 from jax_encoder.io import images
 from jax_encoder.nn import lpips, regressors, stylegan2
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 ENCODER = regressors.ImageToLatentConfig(
@@ -49,7 +49,7 @@ def pure_state(module):
 
 
 def make_generator():
-    return make(stylegan2.Generator, GENERATOR, 0)
+    return make(stylegan2.StyleGAN2Generator, GENERATOR, 0)
 
 
 def write_pictures(directory: pathlib.Path, names: str) -> pathlib.Path:

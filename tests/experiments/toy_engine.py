@@ -55,7 +55,7 @@ class ToyEngine:
     def finish(self, targets, state, num):
         images = self.render(targets, state)
         error = np.square(images - targets).mean((1, 2, 3))
-        return engines.Outcome(
+        return engines.EngineOutcome(
             ws=state["ws"],
             images=images,
             measures={"psnr": 10 * np.log10(4 / error), "lpips": error},

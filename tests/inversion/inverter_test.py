@@ -15,7 +15,7 @@ from jax_encoder.latents import sampling, statistics
 from jax_encoder.nn import small_encoder, stylegan2
 from tests.inversion import stand_in
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 PRESET = presets.Preset(
@@ -43,7 +43,7 @@ LPIPS = Distance(PLAIN.kernel, PLAIN.bias)
 
 @pytest.fixture(scope="module")
 def generator():
-    return stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def test_colors_are_given_back(generator, pictures):
 
 def test_classes_have_seeds_of_their_own(pictures):
     config = dataclasses.replace(GENERATOR, c_dim=2)
-    generator = stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
     labels = jnp.eye(2)[jnp.array([1, 0, 1])]
     found = statistics.estimate(generator, num_samples=100, labels=labels[:1])
     made = inverter.Inverter(

@@ -21,11 +21,11 @@ CONFIG = ProjectorConfig(terms=(terms.Perceptual(), terms.LatentPrior()))
 def models():
     """Shapes only, in the published widths up to 256 pixels."""
     widths = tuple(min(32768 >> side, 512) for side in range(2, 9))
-    generator_config = stylegan2.GeneratorConfig(resolution=256, channels=widths)
+    generator_config = stylegan2.StyleGAN2Config(resolution=256, channels=widths)
     lpips_config = lpips.LPIPSConfig(channels=vgg.VGG16_CHANNELS)
     return Models(
         generator=nnx.eval_shape(
-            lambda: stylegan2.Generator(generator_config, rngs=nnx.Rngs(0))
+            lambda: stylegan2.StyleGAN2Generator(generator_config, rngs=nnx.Rngs(0))
         ),
         networks={
             "lpips": nnx.eval_shape(lambda: lpips.LPIPS(lpips_config, rngs=nnx.Rngs(0)))

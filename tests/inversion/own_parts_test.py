@@ -14,7 +14,7 @@ from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.latents import spaces, statistics, styles
 from jax_encoder.nn import stylegan2
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 
@@ -67,7 +67,7 @@ def _clipped(rate):
 
 def test_they_work_together():
     spaces.register("halves", Halves())
-    generator = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))
     models = state.Models(
         generator=generator,
         networks={},

@@ -14,7 +14,7 @@ from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
 
-CONFIG = stylegan2.GeneratorConfig(
+CONFIG = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 
@@ -91,8 +91,8 @@ def test_gradient_of_locality_equals_the_reference(io, recorded):
 @pytest.fixture(scope="module")
 def task():
     """A generator, and pictures that another generator made of the same codes."""
-    generator = stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0))
-    other = stylegan2.Generator(CONFIG, rngs=nnx.Rngs(1))
+    generator = stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(0))
+    other = stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(1))
     models = state.Models(
         generator=generator,
         networks={"lpips": stand_in.random()},

@@ -11,7 +11,7 @@ from jax_encoder.nn import stylegan1, stylegan2
 
 def _config(resolution, architecture="skip"):
     channels = (8,) * (resolution.bit_length() - 2)
-    return stylegan2.GeneratorConfig(
+    return stylegan2.StyleGAN2Config(
         resolution=resolution, channels=channels, architecture=architecture
     )
 
@@ -25,7 +25,7 @@ def test_large_generators_with_skips_begin_coarsely():
     assert stages(_config(1024)) == preset.coarse
     assert not stages(_config(512))
     assert not stages(_config(1024, "resnet"))
-    assert not stages(stylegan1.GeneratorConfig(resolution=1024, channels=(8,) * 10))
+    assert not stages(stylegan1.StyleGAN1Config(resolution=1024, channels=(8,) * 10))
     for preset in presets.PRESETS:
         sides = {stage.resolution for stage in preset.coarse}
         assert sides <= set(_config(1024).resolutions)
@@ -67,7 +67,7 @@ def test_changes_reach_what_they_name():
         ("default", {"tuning_steps": 3}, "default tunes no generator"),
         ("default", {"vgg_layer": 3}, "compares no single layer"),
         ("default", {"steps": 3}, r"no \['steps'\]"),
-        ("default", {"num_steps": 0}, "must be positive"),
+        ("default", {"num_steps": -1}, "must not be negative"),
         ("stylegan3-encoding", {"terms": presets.get("ii2s").config.terms}, "the 3 te"),
     ],
 )

@@ -14,7 +14,7 @@ from jax_encoder.latents import spaces, statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 CONFIG = config_lib.ProjectorConfig(
@@ -30,7 +30,7 @@ KEY = jax.random.key(7)
 
 @pytest.fixture(scope="module")
 def models():
-    generator = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))
     return state.Models(
         generator=generator,
         networks={"lpips": stand_in.random()},
@@ -185,7 +185,7 @@ def test_one_compilation_per_batch_shape(models, targets):
     driver.project(models, targets[2:4], values, other, config=config, chunk=3)
     assert len(_Counting.traces) == num_traces
     # Another generator of the same architecture is an argument, not a constant.
-    again = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(5))
+    again = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(5))
     twin = dataclasses.replace(models, generator=again)
     driver.project(twin, targets[:2], values, KEY, config=config, chunk=3)
     assert len(_Counting.traces) == num_traces

@@ -15,7 +15,7 @@ from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
 
-GENERATOR = stylegan2.GeneratorConfig(
+GENERATOR = stylegan2.StyleGAN2Config(
     resolution=16, z_dim=8, w_dim=8, channels=(8, 8, 8), num_mapping_layers=2
 )
 CONFIG = config_lib.ProjectorConfig(
@@ -28,7 +28,7 @@ CONFIG = config_lib.ProjectorConfig(
 
 @pytest.fixture(scope="module")
 def models():
-    generator = stylegan2.Generator(GENERATOR, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))
     return state.Models(
         generator=generator,
         networks={"lpips": stand_in.random()},

@@ -1,5 +1,7 @@
 """Bundles and differences: whole or not at all, and only our own networks."""
 
+import dataclasses
+import importlib
 import json
 import pathlib
 import random
@@ -14,17 +16,17 @@ from flax import nnx
 
 from fuzz import edits
 from jax_encoder import io
-from jax_encoder.io import bundles, differences, digests
+from jax_encoder.io import bundles, descriptions, differences, digests, network_names
 from jax_encoder.nn import stylegan2
 
-CONFIG = stylegan2.GeneratorConfig(
+CONFIG = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 
 
 @pytest.fixture(scope="module")
 def generator():
-    return stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +181,7 @@ def test_flipped_bits_never_give_another_network(generator, bundle, tmp_path):
 
 def test_exchanged_arrays_are_noticed_unless_told_not_to_look(bundle, tmp_path):
     copy = _copy(bundle, tmp_path)
-    other = stylegan2.Generator(CONFIG, rngs=nnx.Rngs(1))
+    other = stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(1))
     io.save(other, tmp_path / "other")
     shutil.rmtree(copy / "arrays")
     shutil.copytree(tmp_path / "other" / "arrays", copy / "arrays")
@@ -227,3 +229,24 @@ def test_a_network_beyond_the_ceiling_is_refused(bundle, monkeypatch):
     monkeypatch.setenv("JAX_ENCODER_MAX_NETWORK_GIB", "0")
     with pytest.raises(io.BundleError, match="JAX_ENCODER_MAX_NETWORK_GIB"):
         io.load(bundle)
+
+
+def test_a_bundle_of_an_earlier_version_loads_under_its_old_name(bundle, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(bundle, old)
+    description = json.loads((old / "config.json").read_text())
+    description["network"] = "jax_encoder.nn.stylegan2:Generator"
+    arrays = description["digests"]["arrays"]
+    description["digests"] = descriptions.digests(description, arrays)
+    (old / "config.json").write_text(json.dumps(description))
+    assert type(io.load(old)) is stylegan2.StyleGAN2Generator
+    bundles.seal(old)
+    assert bundles.describe(old)["network"] == description["network"]
+
+
+@pytest.mark.parametrize("name", network_names.RENAMED.values())
+def test_every_new_name_is_one_of_a_network(name):
+    module, _, kind = name.partition(":")
+    assert dataclasses.is_dataclass(
+        getattr(importlib.import_module(module), kind).config_class
+    )

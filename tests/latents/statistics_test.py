@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from jax_encoder.latents import spaces, statistics
 from jax_encoder.nn import stylegan2
 
-CONFIG = stylegan2.GeneratorConfig(
+CONFIG = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=6, w_dim=5, channels=(4, 4), num_mapping_layers=2
 )
 
 
 @pytest.fixture(scope="module")
 def generator():
-    return stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,7 @@ def test_no_field_takes_an_extreme(kind):
 
 
 def test_messages_name_the_entry_and_its_range():
-    config = stylegan2.GeneratorConfig(resolution=16, channels=(4, 4, 4))
+    config = stylegan2.StyleGAN2Config(resolution=16, channels=(4, 4, 4))
     for changes, message in (
         ({"z_dim": None}, "`z_dim` must be a whole number from 1 to 8192, got None"),
         ({"channels": (4, 4, "a")}, r"`channels\[2\]` must be a whole number from 1"),

@@ -7,8 +7,8 @@ import pytest
 
 from jax_encoder.nn import (
     alexnet,
+    encoder_decoder,
     inception,
-    inverter,
     irse,
     latent_discriminator,
     lpips,
@@ -34,9 +34,9 @@ CONFIGS = [
     squeezenet.SqueezeNetConfig(),
     style_encoder.StyleEncoderConfig(is_progressive=True),
     vgg.vgg_face_config(),
-    inverter.InverterConfig(
+    encoder_decoder.EncoderDecoderConfig(
         encoder=style_encoder.StyleEncoderConfig(num_ws=4, w_dim=16),
-        decoder=stylegan2.GeneratorConfig(resolution=8, w_dim=16, channels=(4, 4)),
+        decoder=stylegan2.StyleGAN2Config(resolution=8, w_dim=16, channels=(4, 4)),
     ),
 ]
 
@@ -59,7 +59,7 @@ def test_configs_survive_json(config):
 
 def test_an_inverters_encoder_must_fit_its_generator():
     with pytest.raises(ValueError, match=r"it gives \(18, 512\), not \(4, 512\)"):
-        inverter.InverterConfig(
+        encoder_decoder.EncoderDecoderConfig(
             encoder=style_encoder.StyleEncoderConfig(),
-            decoder=stylegan2.GeneratorConfig(resolution=8, channels=(4, 4)),
+            decoder=stylegan2.StyleGAN2Config(resolution=8, channels=(4, 4)),
         )

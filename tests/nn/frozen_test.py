@@ -8,7 +8,7 @@ from flax import nnx
 from jax_encoder.nn import frozen, stylegan2, vgg
 from jax_encoder.ops import backends
 
-CONFIG = stylegan2.GeneratorConfig(
+CONFIG = stylegan2.StyleGAN2Config(
     resolution=32, z_dim=8, w_dim=8, channels=(64,) * 4, num_mapping_layers=1
 )
 
@@ -16,7 +16,7 @@ CONFIG = stylegan2.GeneratorConfig(
 def _networks():
     config = vgg.VGGConfig(channels=((64, 64),))
     return {
-        "generator": stylegan2.Generator(CONFIG, rngs=nnx.Rngs(0)),
+        "generator": stylegan2.StyleGAN2Generator(CONFIG, rngs=nnx.Rngs(0)),
         "vgg": vgg.VGG(config, rngs=nnx.Rngs(1)),
         "number": jnp.ones(()),
     }

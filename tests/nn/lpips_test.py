@@ -7,7 +7,7 @@ import pytest
 from flax import nnx
 
 import converters
-from converters.formats import lpips as lpips_converter
+from converters.formats import lpips_layouts as lpips_converter
 from converters.readers import contents
 from jax_encoder.nn import lpips, vgg
 from tests import reference

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from converters.formats import encoders
+from converters.formats import encoder_layouts
 from jax_encoder.nn import style_encoder
 from tests import reference
 
@@ -47,7 +47,7 @@ def test_equals_the_reference_layer_by_layer(golden, name, kind):
 def _map_name(tap, config):
     if config.backbone == "irse50":
         return tap.replace("body.", "body_")
-    return encoders._stage_block(int(tap.removeprefix("body.")), config.depths)
+    return encoder_layouts._stage_block(int(tap.removeprefix("body.")), config.depths)
 
 
 @pytest.fixture(scope="module")

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from jax_encoder.nn import stylegan1
 from jax_encoder.ops import convolution, upscale
 
-CONFIG = stylegan1.GeneratorConfig(
+CONFIG = stylegan1.StyleGAN1Config(
     resolution=16, z_dim=6, w_dim=5, channels=(8, 7, 6, 4), num_mapping_layers=3
 )
 
 
 @pytest.fixture(scope="module")
 def generator():
-    module = stylegan1.Generator(CONFIG, rngs=nnx.Rngs(0))
+    module = stylegan1.StyleGAN1Generator(CONFIG, rngs=nnx.Rngs(0))
     for k in range(CONFIG.num_ws):
         layer = getattr(module.synthesis, f"layer{k}")
         layer.noise_weight[...] = jnp.full(layer.noise_weight.shape, 0.3)
@@ -75,7 +75,7 @@ def test_refuses_what_does_not_fit(generator):
 def test_published_architecture():
     channels = stylegan1.paper_channels(1024)
     assert channels == (512, 512, 512, 512, 512, 256, 128, 64, 32, 16)
-    config = stylegan1.GeneratorConfig(resolution=1024, channels=channels)
+    config = stylegan1.StyleGAN1Config(resolution=1024, channels=channels)
     assert config.num_ws == 18
     assert [r for r in config.resolutions if config.is_fused(r)] == [
         128,

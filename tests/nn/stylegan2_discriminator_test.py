@@ -88,14 +88,14 @@ class Reference:
 
 
 def _make(architecture):
-    config = discriminators.DiscriminatorConfig(
+    config = discriminators.StyleGAN2DiscriminatorConfig(
         resolution=16,
         channels=(6, 5, 4),
         architecture=architecture,
         conv_clamp=CLAMP,
         group_size=None,
     )
-    network = tiny.make(discriminators.Discriminator, config, 6)
+    network = tiny.make(discriminators.StyleGAN2Discriminator, config, 6)
     leaves = jax.tree_util.tree_leaves_with_path(tiny.pure_state(network))
     arrays = {".".join(str(k.key) for k in path): leaf for path, leaf in leaves}
     return network, arrays

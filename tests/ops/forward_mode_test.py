@@ -23,10 +23,10 @@ def test_it_equals_jax_where_jax_can():
 
 
 def test_it_goes_through_synthesis_and_lpips():
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=16, z_dim=8, w_dim=8, channels=(8, 8, 8), num_mapping_layers=2
     )
-    generator = stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    generator = stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
     distance, target = je.demo.lpips(), jnp.zeros((1, 16, 16, 3))
 
     def fn(ws):

@@ -12,7 +12,7 @@ import jax_encoder
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import distance_lessons as perceptual
-from jax_encoder.avatars import face_attributes, faces
+from jax_encoder.avatars import face_attributes, face_rendering
 
 ASSETS = pathlib.Path(jax_encoder.__file__).parent / "assets"
 NUM = 128
@@ -25,7 +25,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def pictures(pairs):
-    return faces.render(jnp.concatenate(pairs), 64)
+    return face_rendering.render(jnp.concatenate(pairs), 64)
 
 
 def test_attributes_are_read(pairs, pictures):
@@ -43,7 +43,7 @@ def test_attributes_are_read(pairs, pictures):
 def test_embeddings_tell_people_apart():
     network = io.load(ASSETS / "avatar_vgg")
     people = attributes.draw_people(jax.random.key(78), NUM)
-    found = attributes.evaluate_identity(network, faces.render(people, 64))
+    found = attributes.evaluate_identity(network, face_rendering.render(people, 64))
     assert found["ranking"] > 0.99
     assert found["retrieval"] > 0.9
 

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jax_encoder.training import encoder_losses, latent_judge, losses
+from jax_encoder.training import encoder_losses, latent_adversary, losses
 from tests import reference
 
 STAGES = (0, 1, 4, 9)
@@ -57,7 +57,7 @@ def test_the_judge_s_losses_equal_the_reference(golden):
     np.testing.assert_allclose(found, fixture["loss_d"], rtol=1e-5)
     found = encoder_losses.adversarial(fake)
     np.testing.assert_allclose(found, fixture["loss_g"], rtol=1e-5)
-    found = latent_judge.r1_penalty(network, jnp.asarray(fixture["w"]))
+    found = latent_adversary.r1_penalty(network, jnp.asarray(fixture["w"]))
     np.testing.assert_allclose(found, fixture["r1"], rtol=1e-4)
 
 

@@ -14,10 +14,10 @@ _NUM = 4
 
 @pytest.fixture(scope="module")
 def generator():
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=8, channels=(8, 8), z_dim=8, w_dim=8, num_mapping_layers=2
     )
-    return stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture(scope="module")

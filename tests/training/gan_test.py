@@ -136,7 +136,7 @@ def test_the_generator_may_have_its_own_learning_rate():
     state, _ = tiny.start()
     weights = {"x": np.ones(2, np.float32)}
     for rate, expected in ((None, 0.002), (0.0005, 0.0005)):
-        config = gan.GanConfig(generator_learning_rate=rate, path_interval=0)
+        config = gan.GANConfig(generator_learning_rate=rate, path_interval=0)
         opt = gan._generator_optimizer(config).init(weights)
         start = dataclasses.replace(state, generator=weights, generator_opt=opt)
         after = gan._update_generator(start, {"x": np.ones(2, np.float32)}, config)
@@ -221,7 +221,7 @@ def test_the_averaged_generator_carries_the_mean_latent(trained):
 
 def test_lazy_regularization_slows_adam_as_published():
     """A step of Adam from rest has the length of the learning rate."""
-    config = gan.GanConfig(learning_rate=0.002)
+    config = gan.GANConfig(learning_rate=0.002)
     for interval, ratio in ((0, 1.0), (4, 0.8), (16, 16 / 17)):
         adam = gan.optimizer(config, interval)
         params = {"x": np.ones(1, np.float32)}
@@ -231,13 +231,13 @@ def test_lazy_regularization_slows_adam_as_published():
 
 def test_wrong_options_and_batches_are_refused(trained):
     with pytest.raises(ValueError, match="augmentation"):
-        gan.GanConfig(augmentation="lots")
+        gan.GANConfig(augmentation="lots")
     with pytest.raises(ValueError, match="multiple"):
-        gan.GanConfig(batch_size=7)
+        gan.GANConfig(batch_size=7)
     state, networks, _ = trained
     with pytest.raises(ValueError, match="8 pictures"):
         gan.train_step(state, networks, np.zeros((4, 8, 8, 3)), tiny.KEY, tiny.CONFIG)
 
 
 def test_the_config_is_static():
-    assert hash(gan.GanConfig()) == hash(dataclasses.replace(gan.GanConfig()))
+    assert hash(gan.GANConfig()) == hash(dataclasses.replace(gan.GANConfig()))

@@ -14,26 +14,28 @@ from flax import nnx
 from jax_encoder.nn import small_encoder, stylegan2
 from jax_encoder.training import (
     encoder_losses,
-    encoders,
-    latent_judge,
-    optimizers,
-    pairs,
+    encoder_sources,
+    encoder_training,
+    latent_adversary,
     replication,
+    weight_optimizers,
 )
 
-CONFIG = encoders.EncoderConfig(
+CONFIG = encoder_training.EncoderConfig(
     batch_size=8,
     weights=encoder_losses.LossWeights(
         lpips=0.0, identity=0.1, w_norm=0.01, delta=2e-4, adversarial=0.1, code=0.1
     ),
-    optimizer=optimizers.OptimizerConfig(name="ranger", learning_rate=1e-3),
+    optimizer=weight_optimizers.OptimizerConfig(name="ranger", learning_rate=1e-3),
     progressive_start=4,
     progressive_interval=3,
-    judge=latent_judge.JudgeConfig(learning_rate=1e-3, r1_interval=4, pool_size=10),
+    judge=latent_adversary.LatentAdversaryConfig(
+        learning_rate=1e-3, r1_interval=4, pool_size=10
+    ),
     ema_half_life=50.0,
 )
 KEY = jax.random.key(7)
-SHAPE = stylegan2.GeneratorConfig(
+SHAPE = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
 
@@ -49,7 +51,7 @@ class Averages(nnx.Module):
 
 def generator():
     """Returns a generator of 8 pixels with random weights."""
-    return stylegan2.Generator(SHAPE, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(SHAPE, rngs=nnx.Rngs(0))
 
 
 def encoder(**changes):
@@ -68,21 +70,23 @@ def encoder(**changes):
 
 def start(config=CONFIG, **changes):
     """Returns the state and the networks of an untrained encoder."""
-    return encoders.init(
+    return encoder_training.init(
         encoder(**changes), generator(), config, networks={"identity": Averages()}
     )
 
 
 def run(state, networks, num_steps, config=CONFIG, sharding=None):
     """Trains for some steps; returns the state and the total losses `[steps]`."""
-    source, curve = pairs.sampled(networks.generator, jax.random.key(11)), []
+    source, curve = encoder_sources.sampled(networks.generator, jax.random.key(11)), []
     for _ in range(num_steps):
         batch = source(int(state.step), config.batch_size)
         # Some codes are not known, as in a mixture.
         batch = dataclasses.replace(batch, is_known=batch.is_known.at[:3].set(0.0))
         if sharding is not None:
             batch = jax.device_put(batch, sharding)
-        state, report = encoders.train_step(state, networks, batch, KEY, config=config)
+        state, report = encoder_training.train_step(
+            state, networks, batch, KEY, config=config
+        )
         curve.append(report["loss/total"])
     return state, np.asarray(jax.device_get(curve))
 

@@ -13,7 +13,7 @@ from flax import nnx
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import gan, replication
 
-CONFIG = gan.GanConfig(
+CONFIG = gan.GANConfig(
     batch_size=8,
     r1_gamma=1.0,
     r1_interval=4,
@@ -26,13 +26,13 @@ KEY = jax.random.key(7)
 def start():
     """Returns the state and the architectures of an untrained pair."""
     shape = {"resolution": 8, "channels": (8, 8)}
-    generator = stylegan2.GeneratorConfig(
+    generator = stylegan2.StyleGAN2Config(
         z_dim=8, w_dim=8, num_mapping_layers=2, **shape
     )
-    discriminator = stylegan2_discriminator.DiscriminatorConfig(**shape)
+    discriminator = stylegan2_discriminator.StyleGAN2DiscriminatorConfig(**shape)
     return gan.init(
-        stylegan2.Generator(generator, rngs=nnx.Rngs(0)),
-        stylegan2_discriminator.Discriminator(discriminator, rngs=nnx.Rngs(1)),
+        stylegan2.StyleGAN2Generator(generator, rngs=nnx.Rngs(0)),
+        stylegan2_discriminator.StyleGAN2Discriminator(discriminator, rngs=nnx.Rngs(1)),
         CONFIG,
     )
 

@@ -52,6 +52,29 @@ def vgg16_channels_last(case: Mapping[str, Any]) -> Step | None:
     return _vgg_step(case, torch.channels_last)
 
 
+def on(device: str, peer: Callable[[Mapping[str, Any]], Step | None]):
+    """A peer whose arrays lie on a device, and whose steps wait for it.
+
+    Args:
+      device: "cpu" or "cuda".
+      peer: one of the functions above.
+    """
+
+    def build(case):
+        with torch.device(device):
+            step = peer(case)
+        if step is None or device == "cpu":
+            return step
+
+        def waiting():
+            step()
+            torch.cuda.synchronize()
+
+        return waiting
+
+    return build
+
+
 def insert_zeros(x: torch.Tensor, up: int) -> torch.Tensor:
     """Zeros after every value of `[N, C, H, W]`: `[N, C, up * H, up * W]`."""
     if up == 1:
@@ -65,7 +88,7 @@ def insert_zeros(x: torch.Tensor, up: int) -> torch.Tensor:
 def depthwise(x: torch.Tensor, taps: torch.Tensor) -> torch.Tensor:
     """Filters every channel of `[N, C, H, W]` by `[K, K]`, as many groups."""
     channels = x.shape[1]
-    kernel = taps[None, None].repeat(channels, 1, 1, 1)
+    kernel = taps.to(x.device)[None, None].repeat(channels, 1, 1, 1)
     return functional.conv2d(x, kernel, groups=channels)
 
 
@@ -73,7 +96,7 @@ def _channelwise(x, taps):
     """Every channel as a picture of its own."""
     num, channels, height, width = x.shape
     alone = x.reshape(num * channels, 1, height, width)
-    blurred = functional.conv2d(alone, taps[None, None])
+    blurred = functional.conv2d(alone, taps.to(x.device)[None, None])
     return blurred.reshape(num, channels, *blurred.shape[2:])
 
 

@@ -93,7 +93,7 @@ def _filter(x, taps):
 class Synthesis:
     """The synthesis network with random weights."""
 
-    def __init__(self, config: stylegan3_config.GeneratorConfig):
+    def __init__(self, config: stylegan3_config.StyleGAN3Config):
         self.side, self.w_dim = config.resolution, config.w_dim
         channels, size = config.input_channels, config.input_size
         self.frequencies = torch.randn(channels, 2)

@@ -53,7 +53,7 @@ def test_nvidia(golden, tmp_path, name):
 
 
 def make(**options):
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         **{
             "resolution": 8,
             "z_dim": 6,
@@ -63,7 +63,9 @@ def make(**options):
             **options,
         }
     )
-    module = nnx.eval_shape(lambda: stylegan2.Generator(config, rngs=nnx.Rngs(0)))
+    module = nnx.eval_shape(
+        lambda: stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
+    )
     graphdef, state = nnx.split(module)
     state = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), state)
     return nnx.merge(graphdef, state)

@@ -36,7 +36,7 @@ def place(tmp_path):
 
 def _align(place, **options):
     told = []
-    settings = photographs.Settings(
+    settings = photographs.AlignmentSettings(
         landmarks=str(place / "points.json"), **{"method": "quick"} | options
     )
     outcome = photographs.align(
@@ -87,7 +87,7 @@ def test_names_that_clash_are_refused(place):
 
 
 def test_the_centered_square_needs_no_landmarks(place):
-    settings = photographs.Settings(method="center", landmarks="nobody")
+    settings = photographs.AlignmentSettings(method="center", landmarks="nobody")
     paths = images.find(place / "photos")
     outcome = photographs.align(
         paths, place / "aligned", settings, output_size=16, tell=lambda text: None
@@ -114,7 +114,7 @@ def test_reconstructions_go_back_into_their_photographs(place):
     rows = [{"name": name, "status": "ok"} for name in ("one", "two")]
     rows.append({"name": "none", "status": "failed"})
     told = []
-    options = pasting.Options(mask=masks.Mask(shape="frame"))
+    options = pasting.PastingOptions(mask=masks.Mask(shape="frame"))
     assert paste_back.paste_rows(rows, output, options, tell=told.append) == 1
     (text,) = told
     assert text.startswith("two: not pasted back: its picture was not aligned")

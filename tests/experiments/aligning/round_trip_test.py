@@ -10,7 +10,7 @@ import pytest
 from scipy import ndimage
 
 from jax_encoder.alignment import frames, masks
-from jax_encoder.avatars import face_attributes, face_landmarks, faces
+from jax_encoder.avatars import face_attributes, face_landmarks, face_rendering
 from jax_encoder.io import codes, images
 from tests.alignment import synthetic
 
@@ -39,7 +39,7 @@ def photograph(picture, place, seed):
 def write_photographs(folder, num):
     """Photographs `<i>.png`, `points.json`, and the places of the renderings."""
     people = face_attributes.sample(jax.random.key(2024), num)
-    pictures = np.asarray(faces.render(people, 64))
+    pictures = np.asarray(face_rendering.render(people, 64))
     points = np.asarray(face_landmarks.points(people), np.float64) * 0.5 + 0.5
     rng = np.random.default_rng(0)
     (folder / "photos").mkdir()
@@ -64,6 +64,7 @@ def test_a_photograph_comes_back_from_its_code(tmp_path):
             f"--output_dir={tmp_path}/out",
             f"--landmarks={tmp_path}/points.json",
             *("--align=demo", "--paste_back", "--batch_size=10"),
+            *("--preset=faithful", "--iterations=600", "--verdicts=none"),
         ],
         capture_output=True,
         text=True,
@@ -82,4 +83,7 @@ def test_a_photograph_comes_back_from_its_code(tmp_path):
         np.testing.assert_array_equal(pasted[~inside], original[~inside])
         error = np.mean((pasted - original)[inside] ** 2)
         scores.append(10 * np.log10(255**2 / error))
-    assert np.median(scores) > 30, scores
+    # What is left of the worst is the generator's: its glasses are not those.
+    assert np.median(scores) > 33, scores
+    assert np.sort(scores)[1] > 30, scores
+    assert min(scores) > 27.5, scores

@@ -25,10 +25,10 @@ def network():
 
 @pytest.fixture(scope="module")
 def generator():
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=SIDE, z_dim=4, w_dim=4, channels=(4, 4, 4), num_mapping_layers=1
     )
-    return stylegan2.Generator(config, rngs=nnx.Rngs(0))
+    return stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def folders(tmp_path):
 
 def _options(folders, **options):
     where = {name: str(folders / name) for name in ("found", "references")}
-    return evaluation.Options(
+    return evaluation.EvaluationOptions(
         images=where["found"], references=where["references"], batch_size=2, **options
     )
 
@@ -85,7 +85,7 @@ def test_pairs_and_sets(folders, network):
 
 def test_a_folder_and_itself_are_equal_sets(folders, network):
     options = _options(folders)
-    same = evaluation.Options(
+    same = evaluation.EvaluationOptions(
         images=options.references, references=options.references, batch_size=3
     )
     report = evaluation.run(same, {"lpips": network})
@@ -96,7 +96,7 @@ def test_a_folder_and_itself_are_equal_sets(folders, network):
 
 def test_a_generator(folders, network, generator):
     path = path_length.PathLengthConfig(epsilon=1e-2)
-    options = evaluation.Options(
+    options = evaluation.EvaluationOptions(
         references=str(folders / "references"),
         num_samples=5,
         num_paths=3,
@@ -143,7 +143,7 @@ def test_what_cannot_be_measured_is_refused(folders, generator):
         evaluation.run(options, {})
     with pytest.raises(ValueError, match="--lpips"):
         evaluation.run(_options(folders), {})
-    options = evaluation.Options(resolution=8, num_paths=1)
+    options = evaluation.EvaluationOptions(resolution=8, num_paths=1)
     with pytest.raises(ValueError, match="16 pixels"):
         evaluation.run(options, {}, generator)
 

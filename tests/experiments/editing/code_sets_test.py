@@ -87,3 +87,15 @@ def test_there_is_no_way_back(source):
     same = np.repeat(WS[0, :1], 4, axis=0)
     one = code_sets.Code(name="a", value=same, space="w+")
     assert code_sets.moved_to(one, "w", source, same).value.shape == (8,)
+
+
+def test_codes_of_space_f_keep_their_feature_map(tmp_path, source):
+    features = RNG.normal(size=source.network.config.feature_layers[0].shape)
+    codes.save(tmp_path / "f", WS[0], space="f", arrays={"features": features})
+    (code,), _ = code_sets.read(str(tmp_path / "f.npz"), source)
+    assert code.space == "w+"
+    np.testing.assert_array_equal(code.features, features)
+    assert not code.is_plain
+    codes.save(tmp_path / "g", WS[0], space="f", arrays={"features": features[1:]})
+    with pytest.raises(command_line.Failure, match="changes no feature map of this"):
+        code_sets.read(str(tmp_path / "g.npz"), source)

@@ -12,7 +12,7 @@ from flax import nnx
 
 import converters
 from experiments.launch import command_line
-from experiments.networks import conversion, sampling
+from experiments.networks import conversion, seed_pictures
 from jax_encoder.io import bundles, images
 from tests.experiments import tiny
 
@@ -76,16 +76,18 @@ def test_the_summary_tells_where_the_mean_latent_came_from(golden, tmp_path):
 
 
 def test_lists_of_numbers():
-    assert sampling.parse_numbers("0-3, 7") == [0, 1, 2, 3, 7]
+    assert seed_pictures.parse_numbers("0-3, 7") == [0, 1, 2, 3, 7]
     for text in ("", "a", "3-1", "1--2", "0-999999999"):
         with pytest.raises(command_line.UsageError):
-            sampling.parse_numbers(text)
+            seed_pictures.parse_numbers(text)
 
 
 def test_seeds_are_drawn_alone_as_in_a_batch(tmp_path):
     generator = tiny.make_generator()
-    sampler = sampling.Sampler(generator=generator, truncation_psi=0.7, batch_size=2)
-    assert sampling.write_seeds(sampler, [3, 5, 8], tmp_path) == 3
+    sampler = seed_pictures.Sampler(
+        generator=generator, truncation_psi=0.7, batch_size=2
+    )
+    assert seed_pictures.write_seeds(sampler, [3, 5, 8], tmp_path) == 3
     names = ["contact_sheet.png", "seed0003.png", "seed0005.png", "seed0008.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
     z = np.random.RandomState(5).randn(1, 8).astype(np.float32)
@@ -98,16 +100,16 @@ def test_seeds_are_drawn_alone_as_in_a_batch(tmp_path):
 
 
 def test_a_seed_is_the_same_picture_in_every_company(tmp_path):
-    sampler = sampling.Sampler(generator=tiny.make_generator(), batch_size=4)
-    sampling.write_seeds(sampler, [3], tmp_path / "alone")
-    sampling.write_seeds(sampler, list(range(9)), tmp_path / "many")
+    sampler = seed_pictures.Sampler(generator=tiny.make_generator(), batch_size=4)
+    seed_pictures.write_seeds(sampler, [3], tmp_path / "alone")
+    seed_pictures.write_seeds(sampler, list(range(9)), tmp_path / "many")
     alone, many = (tmp_path / name / "seed0003.png" for name in ("alone", "many"))
     assert alone.read_bytes() == many.read_bytes()
 
 
 def test_style_mixing_takes_rows_of_w_from_the_column(tmp_path):
-    sampler = sampling.Sampler(generator=tiny.make_generator(), batch_size=3)
-    assert sampling.write_mixes(sampler, [1, 2], [3], [0, 1], tmp_path) == 2
+    sampler = seed_pictures.Sampler(generator=tiny.make_generator(), batch_size=3)
+    assert seed_pictures.write_mixes(sampler, [1, 2], [3], [0, 1], tmp_path) == 2
     ws, other = sampler.ws([2]).copy(), sampler.ws([3])
     ws[:, :2] = other[:, :2]
     wanted = images.to_uint8(next(sampler.render(ws)))
@@ -116,4 +118,4 @@ def test_style_mixing_takes_rows_of_w_from_the_column(tmp_path):
     assert (tmp_path / "1-3.png").exists()
     assert (tmp_path / "contact_sheet.png").exists()
     with pytest.raises(command_line.UsageError, match="0 to 3"):
-        sampling.write_mixes(sampler, [1], [3], [9], tmp_path)
+        seed_pictures.write_mixes(sampler, [1], [3], [9], tmp_path)

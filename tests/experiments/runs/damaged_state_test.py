@@ -41,7 +41,7 @@ def photos(tmp_path_factory):
 
 
 def invert(photos, output, engine=None, resume=True):
-    options = batches.Options(batch_size=2, resume=resume)
+    options = batches.BatchOptions(batch_size=2, resume=resume)
     reporter = progress.Progress(3, stream=io.StringIO())
     engine = engine or toy_engine.ToyEngine()
     return batches.invert(images.find(photos), output, engine, options, reporter)

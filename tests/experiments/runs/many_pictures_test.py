@@ -151,7 +151,7 @@ def _run(tmp_path, num):
         listing.paths,
         output,
         Watched(num_steps=3, chunk=3),
-        batches.Options(batch_size=8),
+        batches.BatchOptions(batch_size=8),
         progress.Progress(num, stream=io.StringIO()),
         named=listing.names(),
     )

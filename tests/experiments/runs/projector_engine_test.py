@@ -30,11 +30,11 @@ LPIPS = jax.tree_util.Partial(lambda a, b: jnp.mean(jnp.abs(a - b), (1, 2, 3)))
 
 @pytest.fixture(scope="module")
 def generator():
-    config = stylegan2.GeneratorConfig(
+    config = stylegan2.StyleGAN2Config(
         resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
     )
     graphdef, state = nnx.split(
-        nnx.eval_shape(lambda: stylegan2.Generator(config, rngs=nnx.Rngs(0)))
+        nnx.eval_shape(lambda: stylegan2.StyleGAN2Generator(config, rngs=nnx.Rngs(0)))
     )
     rng = np.random.default_rng(0)
     fill = lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype)  # noqa: E731
@@ -76,7 +76,7 @@ def invert(photos, output, engine, **options):
         images.find(photos),
         output,
         engine,
-        batches.Options(batch_size=2, **options),
+        batches.BatchOptions(batch_size=2, **options),
         progress.Progress(3, stream=io.StringIO()),
     )
 

@@ -26,7 +26,7 @@ def task():
         generator=tiny.make_generator(), networks={}, statistics=found
     )
     config = ProjectorConfig(space="w+", terms=(terms.Pixel(),))
-    return starting.Task(models=models, config=config)
+    return starting.StartingTask(models=models, config=config)
 
 
 def save(module, directory):

@@ -11,7 +11,7 @@ from experiments.launch import command_line
 from experiments.training import encoder_stages
 from jax_encoder import io
 from jax_encoder.io import bundles
-from jax_encoder.training import checkpoints, encoders
+from jax_encoder.training import checkpoints, encoder_training
 from tests.experiments import tiny
 
 
@@ -27,7 +27,7 @@ def place(tmp_path_factory):
 @pytest.fixture
 def job(place, tmp_path):
     """Three steps on a folder and the generator's own pictures."""
-    return encoder_stages.Job(
+    return encoder_stages.EncoderJob(
         output=tmp_path / "run",
         generator=str(place / "generator"),
         data=str(place / "mine"),
@@ -75,7 +75,7 @@ def test_a_whole_run_and_going_on(job, place):
 
 
 def test_divergence_stops_it_and_keeps_the_last_good_checkpoint(job, monkeypatch):
-    original = encoders.train_step
+    original = encoder_training.train_step
 
     def broken(state, networks, batch, key, *, config):
         if int(state.step) == 2:
@@ -83,7 +83,7 @@ def test_divergence_stops_it_and_keeps_the_last_good_checkpoint(job, monkeypatch
             batch = dataclasses.replace(batch, images=images)
         return original(state, networks, batch, key, config=config)
 
-    monkeypatch.setattr(encoders, "train_step", broken)
+    monkeypatch.setattr(encoder_training, "train_step", broken)
     with pytest.raises(command_line.Failure, match="by step 3.*of step 2 is kept"):
         encoder_stages.run(job)
     assert checkpoints.steps(job.output / "pictures" / "checkpoints") == [2]

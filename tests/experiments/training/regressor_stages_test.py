@@ -12,7 +12,7 @@ from experiments.networks import resources
 from experiments.training import regressor_stages
 from jax_encoder import io
 from jax_encoder.nn import vgg
-from jax_encoder.training import optimizers
+from jax_encoder.training import weight_optimizers
 from tests.experiments import tiny
 
 VGG = vgg.VGGConfig(
@@ -36,12 +36,12 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def job(place, tmp_path):
-    return regressor_stages.Job(
+    return regressor_stages.RegressorJob(
         output=tmp_path / "run",
         task="descriptor_to_w",
         generator=str(place / "generator"),
         identity=str(place / "vgg"),
-        optimizer=optimizers.OptimizerConfig(num_steps=3),
+        optimizer=weight_optimizers.OptimizerConfig(num_steps=3),
         batch_size=4,
         checkpoint_every=2,
         log_every=1,

@@ -20,7 +20,7 @@ def job(tmp_path):
         picture = rng.uniform(-1.0, 1.0, (9, 11, 3)).astype(np.float32)
         images.write(tmp_path / "mine" / f"{index}.png", picture)
     changes = {"dtype": "bfloat16", "batch_size": 4, "mixing_probability": 0.9}
-    return training_stages.Job(
+    return training_stages.GANJob(
         output=tmp_path / "run",
         data=str(tmp_path / "mine"),
         preset="avatars",
@@ -74,7 +74,7 @@ def test_measures_are_taken_where_asked_for(job):
 
 
 def test_the_judge_says_which_network_and_measures_real_pictures_once(monkeypatch):
-    evaluation = training_measures.evaluation
+    evaluation = training_measures.generator_evaluation
     seen = []
     real = evaluation.RealPictures(statistics=None, fid_real=0.5)
     monkeypatch.setattr(
@@ -84,16 +84,16 @@ def test_the_judge_says_which_network_and_measures_real_pictures_once(monkeypatc
     monkeypatch.setattr(evaluation, "ppl", lambda *_, num, **__: float(num))
     source = dataclasses.make_dataclass("Source", ["network"])(None)
     monkeypatch.setattr(training_measures.resources, "load", lambda path, role: source)
-    networks = training_measures.Networks()
-    judge = training_measures.Judge(networks, lambda *_: None, 64, num=100)
+    networks = training_measures.MeasuringNetworks()
+    judge = training_measures.GeneratorMeasures(networks, lambda *_: None, 64, num=100)
     found = judge.measure(None)
     assert judge.measure(None) == found == judge.latest
     assert seen == ["real"]
     assert found["network"] == "avatar_vgg"
     assert (found["fid"], found["fid_real"], found["ppl"]) == (2.0, 0.5, 25.0)
-    named = training_measures.Networks(inception="weights/pt_inception.pth")
-    judge = training_measures.Judge(named, lambda *_: None, 64, num=100)
+    named = training_measures.MeasuringNetworks(inception="weights/pt_inception.pth")
+    judge = training_measures.GeneratorMeasures(named, lambda *_: None, 64, num=100)
     assert judge.measure(None)["network"] == "Inception: pt_inception.pth"
-    absent = training_measures.Networks(vgg="nowhere")
-    judge = training_measures.Judge(absent, lambda *_: None, 64, num=100)
+    absent = training_measures.MeasuringNetworks(vgg="nowhere")
+    judge = training_measures.GeneratorMeasures(absent, lambda *_: None, 64, num=100)
     assert "missing" in judge.measure(None)["note"]
