@@ -59,7 +59,12 @@ def main(argv):
     codes, refused = render_flags.read_codes(renderer)
     asked = _SPACES[_PATH.value] if _PATH.value else render_flags.space()
     if _AT.value is not None:
-        return _draw_places(renderer, codes, refused)
+        if film:
+            raise command_line.UsageError("--at draws pictures: give --film=none.")
+        refused += morphing.draw_places(
+            renderer, codes, _AT.value, _OUTPUT_DIR.value, side=_SIDE.value
+        )
+        return editing_run.report(refused)
     space = morphing.common_space(codes, asked)
     if _SCHEDULE.value != "together" and space != "w+":
         space, asked = "w+", "p+" if asked and asked.startswith("p") else "w+"
@@ -86,18 +91,6 @@ def main(argv):
         save_frames=_SAVE.value,
     )
     print(f"Wrote {number} frames through {len(joined)} codes: {output}.")
-    return editing_run.report([*refused, *more])
-
-
-def _draw_places(renderer, codes, refused):
-    """Draws what --at names; returns the exit code."""
-    if _FILM.value != "none":
-        raise command_line.UsageError("--at draws pictures: give --film=none.")
-    places = morphing.parse_places(_AT.value, len(codes))
-    joined, more = morphing.joined(renderer, codes, "w+")
-    output = render_flags.directory(_OUTPUT_DIR.value)
-    morphing.write_places(renderer, joined, places, output, side=_SIDE.value)
-    print(f"Drew {len(places)} places between {len(joined)} codes: {output}.")
     return editing_run.report([*refused, *more])
 
 

@@ -12,7 +12,7 @@ from experiments.editing.code_sets import Code
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import interpolation
-from jax_encoder.io import contact_sheet, films, images
+from jax_encoder.io import contact_sheet, files, films, images
 
 _COLUMNS = 8
 
@@ -190,36 +190,45 @@ def parse_places(text: str, num_codes: int) -> list[tuple[float, float]]:
     return places
 
 
-def write_places(
+def draw_places(
     renderer: Renderer,
     codes: Sequence[Code],
-    places: Sequence[tuple[float, float]],
-    output: pathlib.Path,
+    text: str,
+    directory: str,
     *,
     side: int | None = None,
-) -> None:
-    """Writes `at_SHAPE_COLOR.png` for places of the path.
+) -> list[str]:
+    """Writes `at_SHAPE_COLOR.png` for places of the path, and says how many.
 
     Args:
       renderer: makes pictures.
-      codes: of W+, two or more.
-      places: of the coarse and of the fine rows.
-      output: a directory that exists.
+      codes: two or more.
+      text: of `parse_places`.
+      directory: made if missing.
       side: of the pictures; None for the generator's.
 
+    Returns:
+      A sentence for each code that cannot be brought to W+.
+
     Raises:
+      UsageError: the text reads otherwise.
       Failure: fewer than two codes.
       WriteError: the disk is full or read-only.
     """
-    if len(codes) < 2:
-        raise command_line.Failure(f"A morph needs two codes, got {len(codes)}.")
-    values = np.stack([code.value for code in codes])
-    bare = dataclasses.replace(codes[0], arrays={}, difference=None)
+    found, refused = joined(renderer, codes, "w+")
+    if len(found) < 2:
+        raise command_line.Failure(f"A morph needs two codes, got {len(found)}.")
+    places = parse_places(text, len(found))
+    output = files.make_directory(directory)
+    values = np.stack([code.value for code in found])
+    bare = dataclasses.replace(found[0], arrays={}, difference=None)
     ws = np.stack([interpolation.at(values, *place) for place in places])
     drawn = renderer.pictures(renderer.ws(bare, ws), bare)
     for (shape, color), picture in zip(places, drawn, strict=True):
         path = output / f"at_{shape:g}_{color:g}.png"
         images.write(path, _resized(picture, side))
+    print(f"Drew {len(places)} places between {len(found)} codes: {output}.")
+    return refused
 
 
 def _resized(picture: np.ndarray, side: int | None) -> np.ndarray:

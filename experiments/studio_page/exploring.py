@@ -10,10 +10,11 @@ import numpy as np
 from experiments.editing import readers
 from experiments.editing.code_sets import Code
 from experiments.launch import command_line
-from experiments.networks import sampling
+from experiments.networks import seed_pictures
 from experiments.studio_page import safety
 from experiments.studio_page.workshop import Workshop
 from jax_encoder.io import images
+from jax_encoder.latents import maps
 from jax_encoder.latents import sampling as latent_sampling
 
 NUM_DOTS = 240
@@ -100,11 +101,8 @@ def _principal(w: np.ndarray, workshop: Workshop) -> np.ndarray:
 
 
 def _neighbors(w: np.ndarray) -> np.ndarray:
-    from sklearn import manifold
-
-    perplexity = min(30.0, (len(w) - 1) / 3.0)
-    embedding = manifold.TSNE(perplexity=perplexity, init="pca", random_state=0)
-    places = embedding.fit_transform(np.asarray(w, np.float64))
+    found = maps.draw(w[:NUM_DOTS], "tsne", others=w[NUM_DOTS:])
+    places = np.concatenate([found.points, found.others])
     places = places - places.mean(axis=0)
     return places / np.abs(places).max()
 
@@ -139,7 +137,7 @@ def parse_seeds(text: str) -> list[int]:
       Refusal: it reads otherwise, or there are too many.
     """
     try:
-        found = sampling.parse_numbers(text)
+        found = seed_pictures.parse_numbers(text)
     except command_line.UsageError as error:
         raise safety.Refusal(safety.sentence(error)) from error
     if len(found) > _MAX_SEEDS:

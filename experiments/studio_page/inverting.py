@@ -10,11 +10,11 @@ import numpy as np
 
 from experiments.editing.code_sets import Code
 from experiments.runs import engines, tuning, verdicts
-from experiments.studio_page import pictures, safety
-from experiments.studio_page.tray import Entry
+from experiments.studio_page import picture_files, safety
+from experiments.studio_page.tray import TrayEntry
 from experiments.studio_page.turns import Turns
 from experiments.studio_page.visits import Upload, Visit
-from experiments.studio_page.workshop import Method, Workshop
+from experiments.studio_page.workshop import InversionMethod, Workshop
 from jax_encoder.alignment import frames
 from jax_encoder.io import files, images, names
 
@@ -23,7 +23,7 @@ STOPPED, FINISHING, DONE, FAILED = "stopped", "finishing", "done", "failed"
 _AT_WORK = (WAITING, PREPARING, RUNNING, FINISHING)
 
 
-class Inversion:
+class PictureInversion:
     """The inversion of one picture: a task of `turns.Turns`.
 
     Args:
@@ -39,8 +39,8 @@ class Inversion:
         visit: Visit,
         upload: Upload,
         workshop: Workshop,
-        method: Method,
-        keep: Callable[[Entry], Entry],
+        method: InversionMethod,
+        keep: Callable[[TrayEntry], TrayEntry],
     ):
         assert upload.target is not None
         self.id = visit.number()
@@ -149,7 +149,7 @@ class Inversion:
         self._show(self._engine.render(targets, self._state)[0])
 
     def _show(self, picture: np.ndarray) -> None:
-        self.preview = pictures.encode(picture)
+        self.preview = picture_files.encode(picture)
         self.num_previews += 1
         shown = np.clip(picture, -1.0, 1.0)
         error = float(np.mean(np.square(shown - self.target)))
@@ -182,10 +182,10 @@ class Inversion:
         self.measures = {k: v for k, v in measures.items() if np.isfinite(v)}
         row = {"status": "diverged" if is_diverged else "ok", **self.measures}
         picture = images.to_uint8(outcome.images[0])
-        self.preview = pictures.encode(picture)
+        self.preview = picture_files.encode(picture)
         self.num_previews += 1
         entry = self._keep(
-            Entry(
+            TrayEntry(
                 code=self._code(outcome, row),
                 picture=picture,
                 generator_sha256=self.workshop.source.sha256,
@@ -198,7 +198,7 @@ class Inversion:
         note = "Its loss became NaN; the best code before that is kept."
         self.set_status(DONE, note if is_diverged else "")
 
-    def _code(self, outcome: engines.Outcome, row) -> Code:
+    def _code(self, outcome: engines.EngineOutcome, row) -> Code:
         """The code with all that `encode_image` writes into its file."""
         frame = {frames.KEY: self.upload.frame} if self.upload.frame else {}
         picture = self.upload.picture or self.upload.path
@@ -239,11 +239,11 @@ class Preparation:
     def __init__(self, turns: Turns):
         self._turns = turns
         self._lock = threading.Lock()
-        self._ready: set[tuple[str, Method]] = set()
-        self._waiting: dict[tuple[str, Method], list[Inversion]] = {}
+        self._ready: set[tuple[str, InversionMethod]] = set()
+        self._waiting: dict[tuple[str, InversionMethod], list[PictureInversion]] = {}
         self._compiling = threading.Lock()  # one at a time: it takes all processors
 
-    def submit(self, task: Inversion) -> None:
+    def submit(self, task: PictureInversion) -> None:
         """Sends an inversion on its way; prepares its program first where needed."""
         key = (task.workshop.source.sha256, task.method)
         with self._lock:
@@ -256,7 +256,7 @@ class Preparation:
                 return
         self._turns.add(task.visit.id, task)
 
-    def warm_up(self, workshop: Workshop, method: Method) -> None:
+    def warm_up(self, workshop: Workshop, method: InversionMethod) -> None:
         """Prepares a method that nobody waits for yet."""
         key = (workshop.source.sha256, method)
         with self._lock:
@@ -265,7 +265,7 @@ class Preparation:
             self._waiting[key] = []
             self._start(key, workshop)
 
-    def is_ready(self, workshop: Workshop, method: Method) -> bool:
+    def is_ready(self, workshop: Workshop, method: InversionMethod) -> bool:
         """Whether a method's program is compiled."""
         return (workshop.source.sha256, method) in self._ready
 
@@ -273,7 +273,7 @@ class Preparation:
         arguments = (key, workshop)
         threading.Thread(target=self._prepare, args=arguments, daemon=True).start()
 
-    def _prepare(self, key: tuple[str, Method], workshop: Workshop) -> None:
+    def _prepare(self, key: tuple[str, InversionMethod], workshop: Workshop) -> None:
         error: Exception | None = None
         with self._compiling:
             try:
@@ -295,7 +295,7 @@ class Preparation:
             self._turns.add_house(Calibration(workshop, key[1].plain))
 
 
-def compile_method(workshop: Workshop, method: Method) -> None:
+def compile_method(workshop: Workshop, method: InversionMethod) -> None:
     """Runs every program of a method once, for a chunk of a gray picture."""
     engine = workshop.engine(method)
     shape = (1, engine.resolution, engine.resolution, engine.channels)
@@ -318,7 +318,7 @@ class Calibration:
       method: a preset as it is.
     """
 
-    def __init__(self, workshop: Workshop, method: Method):
+    def __init__(self, workshop: Workshop, method: InversionMethod):
         self._workshop, self._method = workshop, method
         self._targets: np.ndarray | None = None
         self._found: list[dict[str, float]] = []

@@ -9,8 +9,8 @@ import uvicorn
 
 from experiments.launch import command_line, signals
 from experiments.studio_page import safety
+from experiments.studio_page.page_actions import Studio
 from experiments.studio_page.server import Server
-from experiments.studio_page.studio import Studio
 from experiments.studio_page.workshop import Workshops
 
 
@@ -47,7 +47,7 @@ def serve(
     door = safety.door(host, token)
     workshops = Workshops(list(generators), networks, is_open=not door.is_public)
     workshops.get(workshops.first)  # says now what is wrong with it
-    limits = safety.Limits(max_bytes=max_bytes, idle_seconds=idle_seconds)
+    limits = safety.VisitorLimits(max_bytes=max_bytes, idle_seconds=idle_seconds)
     listening = _listen(door.host, port)
     app = Server(Studio(workshops, limits), door).app
     config = uvicorn.Config(

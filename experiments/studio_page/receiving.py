@@ -25,7 +25,11 @@ def example_names() -> list[str]:
 
 
 def receive(
-    content: bytes, name: str, visit: Visit, workshop: Workshop, limits: safety.Limits
+    content: bytes,
+    name: str,
+    visit: Visit,
+    workshop: Workshop,
+    limits: safety.VisitorLimits,
 ) -> Upload:
     """Takes a picture in.
 
@@ -143,7 +147,7 @@ def align(upload: Upload, method: str, visit: Visit, workshop: Workshop) -> None
 
 def _align(upload: Upload, method: str, visit: Visit, workshop: Workshop) -> None:
     folder = pathlib.Path(tempfile.mkdtemp(dir=visit.folder))
-    settings = photographs.Settings(method=method)
+    settings = photographs.AlignmentSettings(method=method)
     size = workshop.config.resolution
     told: list[str] = []
     outcome = photographs.align(

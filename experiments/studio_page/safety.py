@@ -19,7 +19,7 @@ class Refusal(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
+class VisitorLimits:
     """How much one visitor, and all of them, may ask of the studio.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import http
 import json
 import logging
 import pathlib
@@ -16,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from experiments.studio_page import safety
-from experiments.studio_page.studio import File, Studio
+from experiments.studio_page.page_actions import File, Studio
 from experiments.studio_page.visits import Visit
 
 STATIC = pathlib.Path(__file__).parent / "static"
@@ -26,8 +25,9 @@ _PATIENCE = 20.0  # seconds that a question for news waits
 _SWEEP = 10.0
 _HEADERS = {
     "Content-Security-Policy": (
-        # Drivers of browsers wait by evaluating texts; where scripts come from is strict.
-        "default-src 'self'; script-src 'self' 'unsafe-eval'; img-src 'self' data: blob:; media-src 'self' blob:;"
+        # Drivers of browsers evaluate texts; where scripts come from is strict.
+        "default-src 'self'; script-src 'self' 'unsafe-eval';"
+        " img-src 'self' data: blob:; media-src 'self' blob:;"
         " style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
@@ -239,7 +239,9 @@ def _told(text: str, **more: Any) -> Response:
     return JSONResponse({"error": text, **more}, headers=_HEADERS)
 
 
-def _answer(content: bytes, media_type: str, *, status=http.HTTPStatus.OK, headers=()):
+def _answer(
+    content: bytes, media_type: str, *, status: int = 200, headers=()
+) -> Response:
     all_headers = {**_HEADERS, **dict(headers)}
     return Response(
         content, status_code=status, media_type=media_type, headers=all_headers

@@ -22,7 +22,7 @@ CODE_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Entry:
+class TrayEntry:
     """A code in the tray.
 
     Attributes:
@@ -46,7 +46,7 @@ class Entry:
         """As it is shown, and as its file is called."""
         return self.code.name
 
-    def renamed(self, name: str) -> "Entry":
+    def renamed(self, name: str) -> "TrayEntry":
         """The entry under another name."""
         return dataclasses.replace(self, code=dataclasses.replace(self.code, name=name))
 
@@ -62,7 +62,7 @@ def public_metadata(code: Code) -> dict[str, Any]:
     return found
 
 
-def save(entries: Sequence[Entry], folder: pathlib.Path) -> bytes:
+def save(entries: Sequence[TrayEntry], folder: pathlib.Path) -> bytes:
     """Packs codes as `encode_image` writes them, `<name>.npz` and `.npy`.
 
     Args:
@@ -83,7 +83,7 @@ def save(entries: Sequence[Entry], folder: pathlib.Path) -> bytes:
     return buffer.getvalue()
 
 
-def _write(entry: Entry, stem: pathlib.Path) -> None:
+def _write(entry: TrayEntry, stem: pathlib.Path) -> None:
     code = entry.code
     if code.space != "w+":  # a bare file, whose name tells the space
         code_files.save_array(f"{stem}_{code.space}.npy", code.value)
@@ -101,7 +101,7 @@ def load(
     name: str,
     source: Source,
     folder: pathlib.Path,
-    limits: safety.Limits,
+    limits: safety.VisitorLimits,
 ) -> tuple[list[Code], list[str]]:
     """Reads codes that a visitor sends.
 
@@ -142,7 +142,7 @@ def _renamed(own: str, by_stem: Mapping[str, str]) -> str:
 
 
 def _unpack(
-    content: bytes, name: str, place: pathlib.Path, limits: safety.Limits
+    content: bytes, name: str, place: pathlib.Path, limits: safety.VisitorLimits
 ) -> dict[str, str]:
     """Writes the files under names of ours; returns the visitor's by ours."""
     if pathlib.PurePath(name).suffix.lower() != ".zip":
@@ -164,7 +164,9 @@ def _unpack(
         raise safety.Refusal(f"{name} is damaged, or no zip archive.") from error
 
 
-def _check(name: str, members: list[zipfile.ZipInfo], limits: safety.Limits) -> None:
+def _check(
+    name: str, members: list[zipfile.ZipInfo], limits: safety.VisitorLimits
+) -> None:
     size = sum(member.file_size for member in members)
     if len(members) > 3 * limits.max_files:
         raise safety.Refusal(f"{name} holds {len(members)} files, too many.")

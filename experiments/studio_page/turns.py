@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 
-class Task(Protocol):
+class TurnTask(Protocol):
     """Work that can be done in pieces."""
 
     @property
@@ -29,9 +29,9 @@ class Turns:
     """Tasks by owner, and the thread that works on them."""
 
     def __init__(self):
-        self._owners: collections.OrderedDict[Hashable, collections.deque[Task]]
+        self._owners: collections.OrderedDict[Hashable, collections.deque[TurnTask]]
         self._owners = collections.OrderedDict()
-        self._house: collections.deque[Task] = collections.deque()
+        self._house: collections.deque[TurnTask] = collections.deque()
         self._changed = threading.Condition(threading.RLock())
         self._is_closed = False
         self._thread: threading.Thread | None = None
@@ -49,7 +49,7 @@ class Turns:
         if self._thread is not None:
             self._thread.join()
 
-    def add(self, owner: Hashable, task: Task) -> None:
+    def add(self, owner: Hashable, task: TurnTask) -> None:
         """Puts a task behind the owner's others; one that is there stays there."""
         with self._changed:
             waiting = self._owners.setdefault(owner, collections.deque())
@@ -57,13 +57,13 @@ class Turns:
                 waiting.append(task)
             self._changed.notify_all()
 
-    def add_house(self, task: Task) -> None:
+    def add_house(self, task: TurnTask) -> None:
         """Adds work to be done when nobody waits."""
         with self._changed:
             self._house.append(task)
             self._changed.notify_all()
 
-    def drop(self, owner: Hashable, task: Task | None = None) -> None:
+    def drop(self, owner: Hashable, task: TurnTask | None = None) -> None:
         """Takes a task out, or all of an owner's; one at work ends its piece."""
         with self._changed:
             waiting = self._owners.get(owner)
@@ -79,7 +79,7 @@ class Turns:
         with self._changed:
             return len(self._owners.keys() | {owner})
 
-    def take(self) -> tuple[Hashable | None, Task] | None:
+    def take(self) -> tuple[Hashable | None, TurnTask] | None:
         """The next owner and task, the owner going to the end of the line.
 
         Returns:
@@ -107,7 +107,7 @@ class Turns:
             self._finish(owner, task)
         return True
 
-    def _finish(self, owner: Hashable | None, task: Task) -> None:
+    def _finish(self, owner: Hashable | None, task: TurnTask) -> None:
         with self._changed:
             if owner is None:
                 self._house.remove(task)

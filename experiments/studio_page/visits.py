@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from experiments.studio_page import safety
-from experiments.studio_page.tray import Entry
+from experiments.studio_page.tray import TrayEntry
 from jax_encoder.editing.directions import Direction
 
 
@@ -65,7 +65,7 @@ class Visit:
         self.generator = generator
         self.uploads: dict[str, Upload] = {}
         self.jobs: dict[str, Any] = {}
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, TrayEntry] = {}
         self.directions: dict[str, Direction] = {}
         self.version = 1
         self.lock = threading.RLock()
@@ -84,7 +84,7 @@ class Visit:
         with self.lock:
             self.version += 1
 
-    def put(self, entry: Entry, limits: safety.Limits) -> Entry:
+    def put(self, entry: TrayEntry, limits: safety.VisitorLimits) -> TrayEntry:
         """Adds a code to the tray, under a name of its own.
 
         Raises:
@@ -120,7 +120,7 @@ class Visits:
 
     def __init__(
         self,
-        limits: safety.Limits,
+        limits: safety.VisitorLimits,
         generator: str,
         on_end: Callable[[Visit], None] = lambda visit: None,
         clock: Callable[[], float] = time.monotonic,

@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.editing import direction_lists
 from experiments.editing.code_sets import Code
-from experiments.editing.rendering import Renderer
+from experiments.editing.edit_rendering import Renderer
 from experiments.networks import resources
 from experiments.runs import encoding, jobs, judging, projector_engine, verdicts
 from experiments.studio_page import safety
@@ -29,7 +29,7 @@ _COMPONENTS = 6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Method:
+class InversionMethod:
     """How pictures are inverted: what tells one compiled program from another.
 
     Attributes:
@@ -43,12 +43,12 @@ class Method:
     steps: int | None = None
 
     @property
-    def plain(self) -> "Method":
+    def plain(self) -> "InversionMethod":
         """The preset as it is, by whose errors verdicts are given."""
-        return Method(preset=self.preset)
+        return InversionMethod(preset=self.preset)
 
 
-def check_method(preset: Any, space: Any, steps: Any) -> Method:
+def check_method(preset: Any, space: Any, steps: Any) -> InversionMethod:
     """A method out of what a page sends.
 
     Raises:
@@ -60,7 +60,7 @@ def check_method(preset: Any, space: Any, steps: Any) -> Method:
         raise safety.Refusal(f"There is no space {str(space)[:40]!r}.")
     if steps is not None and not (isinstance(steps, int) and 1 <= steps <= 5000):
         raise safety.Refusal("The number of steps lies between 1 and 5000.")
-    return Method(preset=preset, space=space or None, steps=steps)
+    return InversionMethod(preset=preset, space=space or None, steps=steps)
 
 
 class Workshop:
@@ -69,7 +69,7 @@ class Workshop:
     Args:
       name: that visitors know it by.
       path: a bundle, checkpoint or zoo name; None for the demo's.
-      networks: perceptual networks by name, as `jobs.Job` has them.
+      networks: perceptual networks by name, as `jobs.InversionJob` has them.
 
     Raises:
       Failure: it cannot be read.
@@ -82,7 +82,7 @@ class Workshop:
         self.source = resources.generator(path)
         self.library = direction_lists.Library(source=self.source)
         self._lock = threading.RLock()
-        self._engines: dict[Method, projector_engine.ProjectorEngine] = {}
+        self._engines: dict[InversionMethod, projector_engine.ProjectorEngine] = {}
         self._tables: dict[str, verdicts.Table | None] = {}
 
     @property
@@ -95,9 +95,9 @@ class Workshop:
         """What `--generator` says in a command line."""
         return None if self.path is None else self.name
 
-    def job(self, method: Method) -> jobs.Job:
+    def job(self, method: InversionMethod) -> jobs.InversionJob:
         """What `encode_image` would be asked for one picture."""
-        return jobs.Job(
+        return jobs.InversionJob(
             paths=(),
             output=pathlib.Path(),
             preset=method.preset,
@@ -107,7 +107,7 @@ class Workshop:
             chunk=CHUNK,
         )
 
-    def engine(self, method: Method) -> projector_engine.ProjectorEngine:
+    def engine(self, method: InversionMethod) -> projector_engine.ProjectorEngine:
         """What inverts by a method; the programs of the last few are kept.
 
         Raises:
@@ -126,7 +126,7 @@ class Workshop:
         """What a preset's reconstructions are judged by, where it is known."""
         with self._lock:
             if self._tables.get(preset) is None:
-                method = Method(preset=preset)
+                method = InversionMethod(preset=preset)
                 job = dataclasses.replace(self.job(method), verdicts="auto")
                 engine = self.engine(method)
                 self._tables[preset] = judging.table(job, engine, encoding.make_engine)
@@ -134,7 +134,7 @@ class Workshop:
 
     def keep_table(self, preset: str, table: verdicts.Table) -> None:
         """Keeps a table that was measured, in the cache too."""
-        method = Method(preset=preset)
+        method = InversionMethod(preset=preset)
         verdicts.save(table, judging.name(self.job(method), self.engine(method)))
         with self._lock:
             self._tables[preset] = table
@@ -234,7 +234,8 @@ class Workshops:
         *,
         is_open: bool,
     ):
-        self.paths = {self._title(path): path for path in offered}
+        self.paths: dict[str, str | None] = {}
+        self.paths |= {self._title(path): path for path in offered}
         self.paths.setdefault(self.DEMO, None)
         self.networks = networks
         self.is_open = is_open

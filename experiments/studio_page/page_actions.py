@@ -10,17 +10,17 @@ import numpy as np
 from experiments.editing.code_sets import Code
 from experiments.studio_page import (
     commands,
-    editing,
     exploring,
     inverting,
-    morphing,
-    pictures,
+    picture_files,
     receiving,
     safety,
+    slider_edits,
     tray,
+    tray_morphs,
     workshop,
 )
-from experiments.studio_page.tray import Entry
+from experiments.studio_page.tray import TrayEntry
 from experiments.studio_page.turns import Turns
 from experiments.studio_page.visits import Upload, Visit, Visits
 from experiments.studio_page.workshop import Workshop, Workshops
@@ -58,7 +58,7 @@ class Studio:
       limits: of visitors.
     """
 
-    def __init__(self, workshops: Workshops, limits: safety.Limits):
+    def __init__(self, workshops: Workshops, limits: safety.VisitorLimits):
         self.workshops, self.limits = workshops, limits
         self.turns = Turns()
         self.preparation = inverting.Preparation(self.turns)
@@ -93,7 +93,7 @@ class Studio:
         """Starts the worker and prepares the usual programs."""
         self.turns.start()
         first = self.workshops.get(self.workshops.first)
-        self.preparation.warm_up(first, workshop.Method())
+        self.preparation.warm_up(first, workshop.InversionMethod())
 
     def close(self) -> None:
         """Ends all visits, then the worker."""
@@ -106,7 +106,7 @@ class Studio:
     def _workshop(self, visit: Visit) -> Workshop:
         return self.workshops.get(visit.generator)
 
-    def _entry(self, visit: Visit, name: Any) -> Entry:
+    def _entry(self, visit: Visit, name: Any) -> TrayEntry:
         entry = visit.entries.get(str(name))
         if entry is None:
             raise safety.Refusal("This code is not in the tray any more.")
@@ -133,8 +133,8 @@ class Studio:
             "examples": receiving.example_names() if shop.path is None else [],
             "directions": self._directions(visit, shop),
             "easings": list(interpolation.EASINGS),
-            "schedules": morphing.SCHEDULES,
-            "films": morphing.FORMATS,
+            "schedules": tray_morphs.SCHEDULES,
+            "films": tray_morphs.FORMATS,
             "maps": exploring.kinds(),
             "limits": dataclasses.asdict(self.limits),
         }
@@ -170,7 +170,9 @@ class Studio:
             "others": sum(entry.generator_sha256 != own for entry in entries),
         }
 
-    def _describe_job(self, visit: Visit, job: inverting.Inversion) -> dict[str, Any]:
+    def _describe_job(
+        self, visit: Visit, job: inverting.PictureInversion
+    ) -> dict[str, Any]:
         is_queued = job.status in (inverting.WAITING, inverting.RUNNING)
         row = {"status": "ok", **job.measures}
         return {
@@ -203,17 +205,17 @@ class Studio:
         if kind == "target" and name in visit.uploads:
             target = visit.uploads[name].target
             if target is not None:
-                return File(*pictures.encode(target))
+                return File(*picture_files.encode(target))
         if kind == "photograph" and name in visit.uploads:
             photograph = images.decode(visit.uploads[name].path)
-            return File(*pictures.encode(photograph, 480))
+            return File(*picture_files.encode(photograph, 480))
         if kind == "example" and name in receiving.example_names():
             return File((receiving.EXAMPLES / name).read_bytes(), "image/png")
         if kind in ("code", "of") and name in visit.entries:
             entry = visit.entries[name]
             shown = entry.target if kind == "of" else entry.picture
             if shown is not None:
-                return File(*pictures.encode(shown))
+                return File(*picture_files.encode(shown))
         raise safety.Refusal("This picture is not here any more.")
 
     # Pictures and their inversion.
@@ -231,7 +233,7 @@ class Studio:
 
     def seed(self, visit: Visit, values: JSON) -> Any:
         """Takes the picture of a seed."""
-        seed = int(editing.number(values.get("seed"), 2**32 - 1))
+        seed = int(slider_edits.number(values.get("seed"), 2**32 - 1))
         shop = self._workshop(visit)
         found = receiving.from_seed(abs(seed), visit, shop, self.limits)
         return {"upload": found.id}
@@ -262,7 +264,7 @@ class Studio:
         receiving.remove(upload_id, visit)
         return {}
 
-    def _drop(self, visit: Visit, job: inverting.Inversion) -> None:
+    def _drop(self, visit: Visit, job: inverting.PictureInversion) -> None:
         job.stop()
         self.turns.drop(visit.id, job)
         with visit.lock:
@@ -291,11 +293,11 @@ class Studio:
             if job.upload.id == upload.id:
                 self._drop(visit, job)
 
-        def keep(entry: Entry) -> Entry:
+        def keep(entry: TrayEntry) -> TrayEntry:
             return visit.put(entry, self.limits)
 
         receiving.fit(upload, shop)  # another generator may have been chosen since
-        task = inverting.Inversion(visit, upload, shop, method, keep)
+        task = inverting.PictureInversion(visit, upload, shop, method, keep)
         with visit.lock:
             visit.jobs[task.id] = task
         self.preparation.submit(task)
@@ -369,7 +371,7 @@ class Studio:
         )
         added = []
         for code in found:
-            entry = Entry(
+            entry = TrayEntry(
                 code=code,
                 picture=shop.draw(code),
                 generator_sha256=shop.source.sha256,
@@ -384,19 +386,19 @@ class Studio:
     def edit(self, visit: Visit, values: JSON) -> File:
         """The edited picture of a code."""
         entry = self._entry(visit, values.get("name"))
-        shop, setting = self._workshop(visit), editing.check(values)
-        picture = editing.draw(entry.code, setting, visit, shop)
+        shop, setting = self._workshop(visit), slider_edits.check(values)
+        picture = slider_edits.draw(entry.code, setting, visit, shop)
         has_paste = bool(values.get("paste"))
         if has_paste:
-            picture = editing.paste(entry.code, picture, visit)
-        command = editing.command(entry.name, setting, shop, paste_back=has_paste)
-        return File(*pictures.encode(picture), command)
+            picture = slider_edits.paste(entry.code, picture, visit)
+        command = slider_edits.command(entry.name, setting, shop, paste_back=has_paste)
+        return File(*picture_files.encode(picture), command)
 
     def keep(self, visit: Visit, values: JSON) -> Any:
         """Puts an edited code, a place of a morph or of the map into the tray."""
         shop = self._workshop(visit)
         code = self._kept(visit, values, shop)
-        entry = Entry(
+        entry = TrayEntry(
             code=code,
             picture=shop.draw(code),
             generator_sha256=shop.source.sha256,
@@ -405,15 +407,18 @@ class Studio:
 
     def _kept(self, visit: Visit, values: JSON, shop: Workshop) -> Code:
         if values.get("seed") is not None:
-            seed = int(editing.number(values["seed"], 2**32 - 1))
-            psi = editing.number(values.get("psi", 1.0), 2.0)
+            seed = int(slider_edits.number(values["seed"], 2**32 - 1))
+            psi = slider_edits.number(values.get("psi", 1.0), 2.0)
             return exploring.seed_code(abs(seed), psi, shop)
         if values.get("x") is not None:
             code, setting, name = exploring.mean_code(shop), self._place(values), "map"
         else:
-            entry, setting = self._entry(visit, values["name"]), editing.check(values)
+            entry, setting = (
+                self._entry(visit, values["name"]),
+                slider_edits.check(values),
+            )
             code, name = entry.code, f"{entry.name}_edited"
-        moved, found = editing.edited(code, setting, visit, shop)
+        moved, found = slider_edits.edited(code, setting, visit, shop)
         ws = shop.renderer(setting.psi).ws(moved, found)[0]
         about = {k: v for k, v in code.metadata.items() if k == "frame"}
         about |= {"generator_sha256": shop.source.sha256}
@@ -425,7 +430,7 @@ class Studio:
     def import_directions(self, visit: Visit, content: bytes, name: str) -> Any:
         """Reads a direction file."""
         shop = self._workshop(visit)
-        names = editing.import_directions(content, name, visit, shop)
+        names = slider_edits.import_directions(content, name, visit, shop)
         return {"names": names, "directions": self._directions(visit, shop)}
 
     # Morphs.
@@ -434,23 +439,23 @@ class Studio:
         """A place of the path through codes."""
         codes = self._codes(visit, values.get("names"))
         shape, color = (
-            editing.number(values.get(k), 100.0) for k in ("shape", "color")
+            slider_edits.number(values.get(k), 100.0) for k in ("shape", "color")
         )
         shop = self._workshop(visit)
-        picture = morphing.still(codes, shape, color, shop)
+        picture = tray_morphs.still(codes, shape, color, shop)
         names = [code.name for code in codes]
-        command = morphing.still_command(names, shape, color, shop)
-        return File(*pictures.encode(picture), command)
+        command = tray_morphs.still_command(names, shape, color, shop)
+        return File(*picture_files.encode(picture), command)
 
     def film(self, visit: Visit, values: JSON) -> File:
         """A film of the path through codes."""
         codes = self._codes(visit, values.get("names"))
-        wanted = morphing.check_film(values, self.limits)
+        wanted = tray_morphs.check_film(values, self.limits)
         shop = self._workshop(visit)
-        command = morphing.film_command([c.name for c in codes], wanted, shop)
+        command = tray_morphs.film_command([c.name for c in codes], wanted, shop)
         if values.get("only_command"):
             return File(b"", "text/plain", command)
-        content = morphing.film(codes, wanted, shop, visit.folder)
+        content = tray_morphs.film(codes, wanted, shop, visit.folder)
         kind = "video/mp4" if wanted.kind == "mp4" else f"image/{wanted.kind}"
         return File(content, kind, command, name=f"morph.{wanted.kind}")
 
@@ -466,32 +471,32 @@ class Studio:
         dots = exploring.draw_map(str(values.get("kind")), codes, shop)
         return {"dots": [dataclasses.asdict(dot) for dot in dots]}
 
-    def _place(self, values: JSON) -> editing.Setting:
-        x, y = (editing.number(values.get(k), 1.0) for k in ("x", "y"))
+    def _place(self, values: JSON) -> slider_edits.Setting:
+        x, y = (slider_edits.number(values.get(k), 1.0) for k in ("x", "y"))
         strengths = exploring.amounts_at(x, y)
-        return editing.check({"strengths": strengths})
+        return slider_edits.check({"strengths": strengths})
 
     def place(self, visit: Visit, values: JSON) -> File:
         """The picture at a place of the map: of a seed, a code, or in between."""
         shop = self._workshop(visit)
         if values.get("seed") is not None:
-            seed = int(editing.number(values["seed"], 2**32 - 1))
+            seed = int(slider_edits.number(values["seed"], 2**32 - 1))
             (picture,) = exploring.grid([seed], 1.0, shop)
             command = commands.seeds(str(seed), 1.0, generator=shop.flag)
         elif values.get("name"):
             entry = self._entry(visit, values["name"])
             picture = entry.picture
-            command = editing.command(entry.name, editing.check({}), shop)
+            command = slider_edits.command(entry.name, slider_edits.check({}), shop)
         else:
             setting = self._place(values)
-            picture = editing.draw(exploring.mean_code(shop), setting, visit, shop)
-            command = editing.command("mean", setting, shop)
-        return File(*pictures.encode(picture), command)
+            picture = slider_edits.draw(exploring.mean_code(shop), setting, visit, shop)
+            command = slider_edits.command("mean", setting, shop)
+        return File(*picture_files.encode(picture), command)
 
     def seeds(self, visit: Visit, values: JSON) -> Any:
         """A grid of seeds."""
         text = str(values.get("seeds"))[:200]
-        psi = editing.number(values.get("psi", 1.0), 2.0)
+        psi = slider_edits.number(values.get("psi", 1.0), 2.0)
         shop, found = self._workshop(visit), exploring.parse_seeds(text)
         drawn = exploring.grid(found, psi, shop)
         cells = [
@@ -511,7 +516,7 @@ class Studio:
         for upload in list(visit.uploads.values()):
             receiving.fit(upload, shop)
         visit.changed()
-        self.preparation.warm_up(shop, workshop.Method())
+        self.preparation.warm_up(shop, workshop.InversionMethod())
         return self.hello(visit, {})
 
 
@@ -529,7 +534,7 @@ def _row(code: Code) -> dict[str, Any]:
 
 
 def _inline(picture: np.ndarray) -> str:
-    content, kind = pictures.encode(picture, THUMBNAIL)
+    content, kind = picture_files.encode(picture, THUMBNAIL)
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
@@ -563,7 +568,7 @@ def _center(width: int, height: int) -> list[list[float]]:
     return [[left, top], [left, bottom], [right, bottom], [right, top]]
 
 
-def _describe_entry(entry: Entry, shop: Workshop) -> dict[str, Any]:
+def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, Any]:
     return {
         "name": entry.name,
         "preset": entry.preset,

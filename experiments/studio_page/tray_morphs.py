@@ -11,7 +11,7 @@ import numpy as np
 from experiments.editing import morphing
 from experiments.editing.code_sets import Code
 from experiments.studio_page import commands, safety
-from experiments.studio_page.editing import number
+from experiments.studio_page.slider_edits import number
 from experiments.studio_page.workshop import Workshop
 from jax_encoder.editing import interpolation
 from jax_encoder.io import films, images
@@ -43,7 +43,7 @@ class Film:
     is_loop: bool = False
 
 
-def check_film(values: Mapping[str, Any], limits: safety.Limits) -> Film:
+def check_film(values: Mapping[str, Any], limits: safety.VisitorLimits) -> Film:
     """A film out of what a page sends.
 
     Raises:
