@@ -16,92 +16,21 @@ effect and the leak of each, and `sheet.png`. Exit code: 0 done, 1 an attribute 
 not be found (the others were), 2 bad usage.
 """
 
-import sys
-
 from absl import flags
 
-from experiments.editing import direction_finding, finding_task
-from experiments.launch import command_line, flag_types
-from experiments.networks import seed_pictures
+from experiments.editing import finding_flags, finding_task
+from experiments.launch import command_line
 
-_METHOD = flags.DEFINE_enum("method", "regression", direction_finding.METHODS, "How.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "directions", "Where to write.")
-_GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint.")
-_SCORER = flags.DEFINE_string("scorer", None, "Bundle or checkpoint that scores.")
-_CODES = flags.DEFINE_string("codes", None, "A file of codes; default: drawn.")
-_SCORES = flags.DEFINE_string("scores", None, "A CSV or .npy with a row per code.")
-_ATTRIBUTES = flags.DEFINE_list("attributes", [], "Names of scores; default: all.")
-_CONDITIONAL = flags.DEFINE_list(
-    "conditional", [], "Make the directions orthogonal to those of these scores."
-)
-_SPACE = flags.DEFINE_enum("space", "w", ["z", "w"], "Of the directions.")
-_NUM_SAMPLES = flag_types.define_integer("num_samples", 20_000, "Codes to draw.", 2)
-_NUM_COMPONENTS = flag_types.define_integer("num_components", 20, "Of pca and sefa.", 1)
-_SEED = flag_types.define_seed("seed", 0, "Of the codes.")
-_CHOSEN = flag_types.define_number(
-    "chosen", 0.02, "svm: the share of extremes, or a number."
-)
-_INVALID = flag_types.define_number("invalid_value", None, "Scores to leave out.")
-_THRESHOLD = flag_types.define_number(
-    "threshold", None, "difference: tagged from here on."
-)
-_REACH = flag_types.define_number(
-    "reach", 0.3, "regression: weight of the move's length against its leak.", 0.0
-)
-_ACTIVATIONS = flag_types.define_integer(
-    "activations", None, "pca: of this side's block."
-)
-_LAYERS = flags.DEFINE_string("layers", None, 'sefa: such as "0-4"; default: all.')
-_RGB = flags.DEFINE_boolean("with_rgb", False, "sefa: the RGB layers count too.")
-_MEASURE_ON = flags.DEFINE_string(
-    "measure_on", None, "Directory or file of codes to measure on; default: drawn."
-)
-_NUM_MEASURED = flag_types.define_integer("num_measured", 64, "Codes to measure on.", 1)
-_STEP = flag_types.define_number(
-    "step", 1.5, "Of the measurement, in deviations.", 0.01
-)
-_MAX_LEAK = flag_types.define_number(
-    "max_leak", None, "Leave out what leaks more.", 0.0
-)
-_MAX_ERROR = flag_types.define_number(
-    "max_error", None, "Leave out what has an effect farther from 1 than this.", 0.0
-)
+
+flags.adopt_module_key_flags(finding_flags)
 
 
 def main(argv):
     """Finds and measures; returns the exit code."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    if bool(_SCORES.value) and not _CODES.value:
-        raise command_line.UsageError("--scores needs the --codes that were scored.")
-    layers = seed_pictures.parse_numbers(_LAYERS.value) if _LAYERS.value else None
-    task = finding_task.FindingTask(
-        method=_METHOD.value,
-        generator=_GENERATOR.value,
-        scorer=_SCORER.value,
-        codes=_CODES.value,
-        scores=_SCORES.value,
-        attributes=tuple(_ATTRIBUTES.value),
-        conditional=tuple(_CONDITIONAL.value),
-        space=_SPACE.value,
-        num_samples=_NUM_SAMPLES.value,
-        num_components=_NUM_COMPONENTS.value,
-        seed=_SEED.value,
-        chosen=_CHOSEN.value,
-        invalid_value=_INVALID.value,
-        threshold=_THRESHOLD.value,
-        reach=_REACH.value,
-        activations=_ACTIVATIONS.value,
-        layers=None if layers is None else tuple(layers),
-        with_rgb=_RGB.value,
-        measure_on=_MEASURE_ON.value,
-        num_measured=_NUM_MEASURED.value,
-        step=_STEP.value,
-        max_leak=_MAX_LEAK.value,
-        max_error=_MAX_ERROR.value,
-        command=" ".join(sys.argv[1:]),
-    )
-    return finding_task.run(task, _OUTPUT_DIR.value)
+    return finding_task.run(finding_flags.task(), _OUTPUT_DIR.value)
 
 
 if __name__ == "__main__":

@@ -13,134 +13,19 @@ published one with `--inception`, a checkpoint of pytorch-fid; else it compares 
 of the demo's network and is comparable with itself only.
 """
 
-import pathlib
-
 from absl import flags
 
-from experiments.launch import command_line, flag_types, signals
-from experiments.training import training_measures, training_stages
-from jax_encoder.io import files, locks
-from jax_encoder.training import gan, gan_presets
+from experiments.launch import command_line
+from experiments.training import gan_flags, training_runs, training_stages
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_DATA = flags.DEFINE_string("data", "faces", '"faces" (rendered), or a folder.')
-_PRESET = flags.DEFINE_enum(
-    "preset", "auto", gan_presets.NAMES, "Published configuration."
-)
-_RESOLUTION = flag_types.define_integer(
-    "resolution", 64, "Side, a power of two.", 8, 2048
-)
-_NUM_STEPS = flag_types.define_integer("num_steps", 10_000, "Adversarial steps.", 0)
-_BOOTSTRAP = flag_types.define_integer(
-    "bootstrap_steps", 0, "Regression steps before.", 0
-)
-_MAPPING = flag_types.define_integer(
-    "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0
-)
-_GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
-_BATCH_SIZE = flag_types.define_integer(
-    "batch_size", None, "Default: the preset's.", 2, 65_536
-)
-_LEARNING_RATE = flag_types.define_number(
-    "learning_rate", None, "Default: the preset's.", 0.0, 1e6
-)
-_G_LEARNING_RATE = flag_types.define_number(
-    "generator_learning_rate", None, "Default: as the discriminator's.", 0.0, 1e6
-)
-_HEAD_START = flag_types.define_integer(
-    "head_start", None, "Steps in which only the discriminator learns.", 0
-)
-_GAMMA = flag_types.define_number("r1_gamma", None, "Default: the preset's.", 0.0)
-_AUGMENTATION = flags.DEFINE_enum(
-    "augmentation", None, gan.AUGMENTATIONS, "Default: the preset's."
-)
-_DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", ["float32", "bfloat16"], "Of the convolutions."
-)
-_LESSON_WEIGHT = flag_types.define_number(
-    "lesson_weight",
-    None,
-    "Of imitating the renderer meanwhile, so that what regression taught stays.",
-    0.0,
-)
-_MIXING = flag_types.define_number(
-    "mixing_probability", None, "Of two parents. Default: the preset's.", 0.0, 1.0
-)
-_SEED = flag_types.define_seed("seed", 0, "Of weights, latents and pictures.")
-_EVERY = flag_types.define_integer(
-    "checkpoint_every", 500, "Steps between checkpoints.", 1
-)
-_LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
-_MEASURE_EVERY = flag_types.define_integer(
-    "measure_every",
-    None,
-    "Steps between measurements of FID and PPL; 0 for none but at the end. Default:"
-    " every fourth checkpoint.",
-    0,
-)
-_NUM_FID = flag_types.define_integer(
-    "num_fid", 2000, "Pictures for FID, four per path for PPL; 0 for neither.", 0
-)
-_IMAGE_CHANNELS = flags.DEFINE_enum(
-    "image_channels", "3", ["1", "3", "4"], "Gray (1), RGB or RGBA (4) pictures."
-)
-_INCEPTION = flags.DEFINE_string(
-    "inception",
-    None,
-    "Bundle or checkpoint (pytorch-fid's) for the published FID. Default: --vgg.",
-)
-_VGG = flags.DEFINE_string("vgg", None, "Bundle or checkpoint. Default: the demo's.")
-_LPIPS = flags.DEFINE_string("lpips", None, "For PPL, likewise.")
+flags.adopt_module_key_flags(gan_flags)
 
 
 def main(argv):
     """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    for taught in (_BOOTSTRAP, _LESSON_WEIGHT):
-        if taught.value and _DATA.value != "faces":
-            raise command_line.UsageError(f"--{taught.name} needs --data=faces.")
-    if _IMAGE_CHANNELS.value != "3" and _DATA.value == "faces":
-        raise command_line.UsageError("--data=faces are RGB: drop --image_channels.")
-    changes = {
-        "batch_size": _BATCH_SIZE.value,
-        "learning_rate": _LEARNING_RATE.value,
-        "generator_learning_rate": _G_LEARNING_RATE.value,
-        "head_start": _HEAD_START.value,
-        "r1_gamma": _GAMMA.value,
-        "lesson_weight": _LESSON_WEIGHT.value,
-        "mixing_probability": _MIXING.value,
-        "augmentation": _AUGMENTATION.value,
-        "dtype": _DTYPE.value,
-    }
-    job = training_stages.GANJob(
-        output=pathlib.Path(_OUTPUT_DIR.value),
-        data=_DATA.value,
-        preset=_PRESET.value,
-        resolution=_RESOLUTION.value,
-        image_channels=int(_IMAGE_CHANNELS.value),
-        changes={name: value for name, value in changes.items() if value is not None},
-        start=_GENERATOR.value,
-        mapping_steps=_MAPPING.value,
-        bootstrap_steps=_BOOTSTRAP.value,
-        num_steps=_NUM_STEPS.value,
-        checkpoint_every=_EVERY.value,
-        log_every=_LOG_EVERY.value,
-        measure_every=_MEASURE_EVERY.value,
-        num_fid=_NUM_FID.value,
-        networks=training_measures.MeasuringNetworks(
-            inception=_INCEPTION.value, vgg=_VGG.value, lpips=_LPIPS.value
-        ),
-        seed=_SEED.value,
-    )
-    signals.name_remedy("; the same command goes on from where it stopped")
-    files.make_directory(job.output)
-    try:
-        with locks.hold(job.output, ".training.lock"):
-            training_stages.run(job)
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from error
-    return 0
+    training_runs.run(gan_flags.job, training_stages.run)
 
 
 if __name__ == "__main__":

@@ -16,87 +16,19 @@ The same command goes on after an interruption, with the same result. The bundle
 `<output_dir>/regressor`, for `--start` of `encode_image`.
 """
 
-import pathlib
-
 from absl import flags
 
-from experiments.launch import command_line, flag_types, signals
-from experiments.training import regressor_stages
-from jax_encoder.io import files, locks
-from jax_encoder.training import regressor_training, weight_optimizers
+from experiments.launch import command_line
+from experiments.training import regressor_flags, regressor_stages, training_runs
 
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_TASK = flags.DEFINE_enum(
-    "task", "image_to_latent", regressor_stages.TASKS, "What to predict from what."
-)
-_BACKBONE = flags.DEFINE_enum(
-    "backbone", "resnet50", regressor_stages.BACKBONES, "Of image_to_latent."
-)
-_GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
-_DATA = flags.DEFINE_string("data", "samples", '"samples", "named", or a folder.')
-_LABELS = flags.DEFINE_string("labels", None, "A .npy: a row for every picture.")
-_ATTRIBUTES = flags.DEFINE_list("attributes", [], "Of rendered faces, by name.")
-_IDENTITY = flags.DEFINE_string(
-    "identity", None, "The network that makes descriptors. Default: the demo's."
-)
-_LOSS = flags.DEFINE_enum(
-    "loss", None, regressor_training.LOSSES, "Default: as published."
-)
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", weight_optimizers.NAMES, "Name.")
-_RATE = flag_types.define_number("learning_rate", 1e-3, "The largest.")
-_SCHEDULE = flags.DEFINE_enum(
-    "schedule", "one_cycle", weight_optimizers.SCHEDULES, "Of the learning rate."
-)
-_NUM_STEPS = flag_types.define_integer("num_steps", 30_000, "Steps.", 1)
-_BATCH_SIZE = flag_types.define_integer("batch_size", 32, "Examples per step.", 1)
-_EMA = flag_types.define_number(
-    "ema_half_life", None, "Of averaged weights, in examples."
-)
-_NUM_HELD_OUT = flag_types.define_integer(
-    "num_held_out", 200, "Examples for measures.", 1
-)
-_EVERY = flag_types.define_integer(
-    "checkpoint_every", 500, "Steps between checkpoints.", 1
-)
-_LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
-_SEED = flag_types.define_seed("seed", 0, "Of weights and examples.")
+flags.adopt_module_key_flags(regressor_flags)
 
 
 def main(argv):
-    """Trains, from the last checkpoint on."""
+    """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    signals.name_remedy("; the same command goes on from where it stopped")
-    try:
-        job = regressor_stages.RegressorJob(
-            output=pathlib.Path(_OUTPUT_DIR.value),
-            task=_TASK.value,
-            backbone=_BACKBONE.value,
-            generator=_GENERATOR.value,
-            data=_DATA.value,
-            labels=_LABELS.value,
-            attributes=tuple(_ATTRIBUTES.value),
-            identity=_IDENTITY.value,
-            loss=_LOSS.value,
-            optimizer=weight_optimizers.OptimizerConfig(
-                name=_OPTIMIZER.value,
-                learning_rate=_RATE.value,
-                schedule=_SCHEDULE.value,
-                num_steps=_NUM_STEPS.value,
-            ),
-            batch_size=_BATCH_SIZE.value,
-            ema_half_life=_EMA.value,
-            checkpoint_every=_EVERY.value,
-            log_every=_LOG_EVERY.value,
-            num_held_out=_NUM_HELD_OUT.value,
-            seed=_SEED.value,
-        )
-        files.make_directory(job.output)
-        with locks.hold(job.output, ".training.lock"):
-            regressor_stages.run(job)
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from error
-    return 0
+    training_runs.run(regressor_flags.job, regressor_stages.run)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Pivots:
     colors: jax.Array
 
     @property
-    def wanted(self) -> jax.Array:
+    def recolored(self) -> jax.Array:
         """The pictures in the colors in which their codes were found."""
         return colors.move(self.targets, *colors.from_array(self.colors))
 

@@ -1,11 +1,13 @@
-"""Nothing that is not finite becomes a file: the one check of all writers."""
+"""Nothing that is not finite becomes a file: the one check of all writers.
+
+JAX is imported by who checks something: writers of plain files run in processes that
+must not touch a device.
+"""
 
 import os
 import pathlib
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 
@@ -38,6 +40,8 @@ def check(tree: Any, what: str | os.PathLike[str]) -> None:
     Raises:
       NotFiniteError: an array holds NaN or an infinity.
     """
+    import jax
+
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     entries = [
         jax.tree_util.keystr(path, simple=True, separator=".")
@@ -55,6 +59,9 @@ def is_finite(array: Any) -> bool:
     Args:
       array: an array or number of any type; where the type has no infinities, it is.
     """
+    import jax
+    import jax.numpy as jnp
+
     if isinstance(array, jax.Array) and jnp.issubdtype(
         array.dtype, jax.dtypes.prng_key
     ):

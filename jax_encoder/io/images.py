@@ -66,7 +66,9 @@ def read(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     return _to_float(decode(path, channels))
 
 
-def decode(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
+def decode(
+    path: str | os.PathLike, channels: int = 3, *, content: bytes | None = None
+) -> np.ndarray:
     """Reads a picture as `read` does, with 8 bits where they say it all.
 
     For large pictures that are to be reduced by `fit`, which takes either.
@@ -74,6 +76,8 @@ def decode(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     Args:
       path: as of `read`.
       channels: as of `read`.
+      content: the file's bytes where they were read already, from wherever; `path` is
+        then only named in errors.
 
     Returns:
       `[H, W, channels]`: uint8, or float32 in [-1, 1] of a file with 16-bit gray.
@@ -81,7 +85,7 @@ def decode(path: str | os.PathLike, channels: int = 3) -> np.ndarray:
     Raises:
       PictureError: as `read`.
     """
-    image = _open(path)
+    image = _open(path, content)
     if image.mode in (*_GRAY16, "I"):
         gray = np.array(image, np.float32)
         if isinstance(hole := image.info.get("transparency"), int):
@@ -129,9 +133,10 @@ def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
     return image
 
 
-def _open(path: str | os.PathLike) -> Image.Image:
+def _open(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
     """The decoded, upright picture in the file's own mode."""
-    _check_file(path)
+    if content is None:
+        _check_file(path)
     Image.init()
     _register_heif()
     formats = [name for name in _FORMATS if name in Image.OPEN]
@@ -139,7 +144,8 @@ def _open(path: str | os.PathLike) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF and the like
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=formats) as image:
+            source = path if content is None else io.BytesIO(content)
+            with Image.open(source, formats=formats) as image:
                 _check_size(path, image.size)
                 image.load()
                 return ImageOps.exif_transpose(image)
@@ -154,7 +160,7 @@ def _open(path: str | os.PathLike) -> Image.Image:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(path, "too many pixels", _SMALLER) from None
     except Image.UnidentifiedImageError:
-        raise _unidentified(path) from None
+        raise _unidentified(path, content) from None
     except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError...
         reason = f"damaged ({error or type(error).__name__})"
         raise PictureError(path, reason, "get a whole copy of the file") from error
@@ -181,10 +187,12 @@ def _register_heif() -> bool:
     return True
 
 
-def _unidentified(path: str | os.PathLike) -> PictureError:
+def _unidentified(path: str | os.PathLike, content: bytes | None) -> PictureError:
     """Says what a file is that no reader takes for a picture."""
-    with open(path, "rb") as file:
-        start = file.read(12)
+    if content is None:
+        with open(path, "rb") as file:
+            content = file.read(12)
+    start = content[:12]
     if not start:
         return PictureError(path, "empty", "save it as PNG or JPEG")
     if start[4:8] == b"ftyp" and not _register_heif():

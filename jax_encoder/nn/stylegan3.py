@@ -17,7 +17,7 @@ from jax_encoder.nn import rematerialize as rematerialize
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import convolution, formulations, lowpass, modulation
 
-GeneratorConfig = stylegan3_config.StyleGAN3Config
+StyleGAN3Config = stylegan3_config.StyleGAN3Config
 config_r = stylegan3_config.config_r
 
 
@@ -32,7 +32,7 @@ class StyleGAN3SynthesisInput(nnx.Module):
       transform: `[3, 3]`, inverse of the transform of the image.
     """
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         channels = config.input_channels
         self.size = config.input_size
         self.sampling_rate = config.input_sampling_rate
@@ -119,7 +119,7 @@ class StyleGAN3SynthesisLayer(nnx.Module):
 
     def __init__(
         self,
-        config: GeneratorConfig,
+        config: StyleGAN3Config,
         spec: stylegan3_config.LayerSpec,
         *,
         rngs: nnx.Rngs,
@@ -220,7 +220,7 @@ class StyleGAN3SynthesisNetwork(nnx.Module):
       L0_..., L1_..., ...: the layers of `config.layers`, driven by row 1 + index.
     """
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         self.config = config
         self.input = StyleGAN3SynthesisInput(config, rngs=rngs)
         for spec in config.layers:
@@ -318,9 +318,9 @@ class StyleGAN3Generator(nnx.Module):
       w_avg: `[w_dim]`, the mean of w.
     """
 
-    config_class = GeneratorConfig
+    config_class = StyleGAN3Config
 
-    def __init__(self, config: GeneratorConfig, *, rngs: nnx.Rngs):
+    def __init__(self, config: StyleGAN3Config, *, rngs: nnx.Rngs):
         self.config = config
         self.mapping = mapping.StyleGAN2MappingNetwork(
             z_dim=config.z_dim,

@@ -7,7 +7,7 @@ from jax_encoder.alignment import transforms
 from jax_encoder.nn import stylegan3
 from tests.alignment import synthetic
 
-CONFIG = stylegan3.GeneratorConfig(
+CONFIG = stylegan3.StyleGAN3Config(
     resolution=16,
     z_dim=6,
     w_dim=5,

@@ -70,5 +70,5 @@ def test_a_dark_picture_is_found_and_comes_back_dark(photo, tmp_path, monkeypatc
             tmp_path / "plain",
             monkeypatch,
             normalize_colors=True,
-            options=encoding.batches.Options(resume=True),
+            options=encoding.batches.BatchOptions(resume=True),
         )

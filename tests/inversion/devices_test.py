@@ -19,10 +19,10 @@ from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2
 from tests.inversion import stand_in
 
-shape = stylegan2.GeneratorConfig(
+shape = stylegan2.StyleGAN2Config(
     resolution=8, z_dim=8, w_dim=8, channels=(8, 8), num_mapping_layers=2
 )
-generator = stylegan2.Generator(shape, rngs=nnx.Rngs(0))
+generator = stylegan2.StyleGAN2Generator(shape, rngs=nnx.Rngs(0))
 models = state.Models(
     generator=generator,
     networks={"lpips": stand_in.random()},

@@ -12,11 +12,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 CONFIGS = {
-    "stylegan1": "stylegan1.GeneratorConfig("
+    "stylegan1": "stylegan1.StyleGAN1Config("
     "resolution=1024, channels=stylegan1.paper_channels(1024))",
-    "stylegan2 F": "stylegan2.GeneratorConfig("
+    "stylegan2 F": "stylegan2.StyleGAN2Config("
     "resolution=1024, channels=(*[512] * 5, 256, 128, 64, 32))",
-    "stylegan3 T": "stylegan3.GeneratorConfig(resolution=1024)",
+    "stylegan3 T": "stylegan3.StyleGAN3Config(resolution=1024)",
     "stylegan3 R": "stylegan3.config_r(1024)",
 }
 MEASURE = """
@@ -29,7 +29,8 @@ from jax_encoder.nn import (stylegan1, stylegan2, stylegan3)
 
 config = eval(sys.argv[1])
 module = sys.modules["jax_encoder.nn." + config.family]
-abstract = nnx.eval_shape(lambda: module.Generator(config, rngs=nnx.Rngs(0)))
+kind = getattr(module, type(config).__name__.replace("Config", "Generator"))
+abstract = nnx.eval_shape(lambda: kind(config, rngs=nnx.Rngs(0)))
 graphdef, state = nnx.split(abstract)
 random = np.random.default_rng(0)
 

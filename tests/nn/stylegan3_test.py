@@ -8,7 +8,7 @@ from flax import nnx
 
 from jax_encoder.nn import stylegan3
 
-CONFIG = stylegan3.GeneratorConfig(
+CONFIG = stylegan3.StyleGAN3Config(
     resolution=16,
     z_dim=6,
     w_dim=5,
@@ -72,13 +72,13 @@ def test_refuses_what_does_not_fit(generator, ws):
     with pytest.raises(ValueError, match="`noise` must hold 0 maps"):
         generator.synthesis(ws, noise=[jnp.zeros((4, 4))])
     with pytest.raises(ValueError, match="power of two"):
-        stylegan3.GeneratorConfig(resolution=48)
+        stylegan3.StyleGAN3Config(resolution=48)
     with pytest.raises(ValueError, match="`num_critical`"):
-        stylegan3.GeneratorConfig(resolution=64, num_layers=2)
+        stylegan3.StyleGAN3Config(resolution=64, num_layers=2)
 
 
 def test_published_layers_of_1024_pixels():
-    config = stylegan3.GeneratorConfig(resolution=1024)
+    config = stylegan3.StyleGAN3Config(resolution=1024)
     assert [spec.name for spec in config.layers] == [
         "L0_36_512",
         "L1_36_512",

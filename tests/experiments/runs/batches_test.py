@@ -349,7 +349,7 @@ from tests.experiments import toy_engine
 from jax_encoder.io import images
 filming.SIDE = 4
 engine = toy_engine.ToyEngine(num_steps=40, chunk=1, pause=0.005)
-options = batches.Options(batch_size=2, resume=True, film=".gif")
+options = batches.BatchOptions(batch_size=2, resume=True, film=".gif")
 print("ready", flush=True)
 batches.invert(images.find(sys.argv[1]), pathlib.Path(sys.argv[2]), engine, options)
 """

@@ -1,0 +1,136 @@
+"""The flags of a benchmark: what is timed, how, and against what."""
+
+import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import jax
+from absl import flags
+
+from experiments.benchmarking import cases, plain, rows
+from experiments.launch import command_line, flag_types
+from jax_encoder.ops import backends
+
+_WORKLOADS = flags.DEFINE_list(
+    "workloads",
+    ["inversion"],
+    f"What to time: all, or of {', '.join(cases.WORKLOADS)}.",
+)
+_FAMILIES = flags.DEFINE_list(
+    "families", ["stylegan2"], f"Generators, of {', '.join(cases.FAMILIES)}."
+)
+_RESOLUTIONS = flags.DEFINE_list("resolutions", ["256"], "Sides of the pictures.")
+_BATCHES = flags.DEFINE_list("batches", ["1"], "Pictures at once.")
+_DTYPES = flags.DEFINE_list("dtypes", ["float32"], "Of the convolutions; or bfloat16.")
+_STAGES = flags.DEFINE_string(
+    "stages", "", "Also time inversions from coarse to fine: SHARE:RESOLUTION,..."
+)
+_LAYERS = flags.DEFINE_list(
+    "layers", [], "Of filtered_lrelu, by number; default: the busiest."
+)
+_SIZE = flags.DEFINE_enum("size", "full", ["full", "small"], "Of the networks.")
+_FORMULATIONS = flags.DEFINE_enum(
+    "formulations", "fast", ["fast", "plain"], "Of the convolutions."
+)
+_WITHOUT = flags.DEFINE_list(
+    "without",
+    [],
+    "Time the same in turn, as the reference, without these formulations:"
+    f" {', '.join(plain.SPECIAL)}.",
+)
+_REPEATS = flag_types.define_integer("repeats", 5, "Timed calls per program.", 1)
+_STEPS = flag_types.define_integer("steps", 5, "Steps of an inversion per call.", 1)
+_MAX_SECONDS = flag_types.define_number(
+    "max_seconds", 120, "For one program's calls.", 0
+)
+_CACHE = flags.DEFINE_boolean("cached", True, "Time the start from the cache too.")
+_PEAK = flags.DEFINE_boolean("peak", True, "Measure what utilization refers to.")
+_THREADS = flag_types.define_integer("threads", None, "Pin to so many processors.", 1)
+_REFERENCE = flags.DEFINE_string("reference", None, "MODULE:FUNCTION to time in turn.")
+
+
+def pin() -> None:
+    """Pins this process, where the flags say so, before the backend starts."""
+    if _THREADS.value:
+        rows.pin(_THREADS.value)
+
+
+def reference() -> Callable[..., Callable[[], object] | None] | None:
+    """Returns what is timed in turn, if anything is.
+
+    Raises:
+      UsageError: two references, or formulations that there are not.
+    """
+    _check_without()
+    return rows.load_reference(_REFERENCE.value) if _REFERENCE.value else None
+
+
+def options() -> rows.TimingOptions:
+    """Returns how to measure."""
+    return rows.TimingOptions(
+        num_repeats=_REPEATS.value,
+        num_steps=_STEPS.value,
+        max_seconds=_MAX_SECONDS.value,
+        with_cache=_CACHE.value,
+        without=tuple(_WITHOUT.value),
+    )
+
+
+def formulations() -> AbstractContextManager:
+    """Returns the context in which everything is compiled."""
+    is_plain = _FORMULATIONS.value == "plain"
+    return plain.without() if is_plain else contextlib.nullcontext()
+
+
+def peak_types() -> list[str]:
+    """Returns the types whose peak is measured."""
+    return _DTYPES.value if _PEAK.value else []
+
+
+def about() -> dict[str, object]:
+    """Returns JSON values on the run, for its file."""
+    noted = (_FORMULATIONS, _REFERENCE, _WITHOUT, _THREADS)
+    return {flag.name: flag.value for flag in noted}
+
+
+def _check_without() -> None:
+    """Refuses formulations that there are not, and two references at once."""
+    if unknown := set(_WITHOUT.value) - set(plain.SPECIAL):
+        raise command_line.UsageError(
+            f"--without={sorted(unknown)}: choose of {', '.join(plain.SPECIAL)}."
+        )
+    if _WITHOUT.value and (_REFERENCE.value or _FORMULATIONS.value == "plain"):
+        raise command_line.UsageError(
+            "--without excludes --reference and --formulations=plain."
+        )
+    if _WITHOUT.value and jax.default_backend() not in backends.BACKENDS:
+        raise command_line.UsageError(
+            f"--without: {jax.default_backend()} has no special formulations."
+        )
+
+
+def selected() -> list[cases.Case]:
+    """Returns the cases that the flags name.
+
+    Raises:
+      UsageError: there are none.
+    """
+    names = cases.WORKLOADS if "all" in _WORKLOADS.value else _WORKLOADS.value
+    try:
+        found = list(
+            cases.expand(
+                workloads=names,
+                families=_FAMILIES.value,
+                resolutions=[int(side) for side in _RESOLUTIONS.value],
+                batches=[int(batch) for batch in _BATCHES.value],
+                dtypes=_DTYPES.value,
+                stages=command_line.parse_stages(_STAGES.value),
+                layers=[int(layer) for layer in _LAYERS.value],
+                size=_SIZE.value,
+            )
+        )
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    if not found:
+        raise command_line.UsageError("No family has these workloads.")
+    return found

@@ -1,0 +1,1 @@
+"""Encoding of corpora: manifest, shards, leases, workers, and what reads the store."""

@@ -1,0 +1,97 @@
+"""The engine `local`: processes on this machine, started again when they die.
+
+The leader computes nothing and holds nothing: when it dies its workers finish the
+shards in work and leave, and the same command goes on from there.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from experiments.corpus import layout
+from experiments.launch import command_line, signals
+
+_POLL = 0.2
+_MAX_DEATHS = 10
+"""Of workers, one after the other, without a shard finished in between."""
+
+
+def run(
+    corpus: layout.Corpus,
+    arguments: Sequence[str],
+    num: int,
+    repeated: dict[int, tuple] | None,
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """Starts workers and waits until all of them have nothing left to do.
+
+    Args:
+      corpus: was prepared.
+      arguments: of the command line.
+      num: of workers.
+      repeated: of `entry.retried`.
+      watch: called now and then, for reports.
+
+    Raises:
+      Failure: workers die and die, or one could not go on.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["experiments.corpus.entry"])
+    running: dict[int, Any] = {}
+    finished: set[int] = set()
+    deaths, before = 0, len(corpus.done())
+    with signals.saving():
+        while len(finished) < num:
+            for slot in set(range(num)) - finished - running.keys():
+                running[slot] = _start(context, slot, arguments, repeated)
+            for slot, process in list(running.items()):
+                if process.exitcode is None:
+                    continue
+                del running[slot]
+                if signals.is_stopping() or process.exitcode == 0:
+                    finished.add(slot)
+                elif process.exitcode < 0:
+                    deaths, before = _count(corpus, deaths, before)
+                else:
+                    _stop(running)
+                    raise command_line.Failure(
+                        f"Worker {slot} cannot go on; it says above why. Nothing that"
+                        " was finished is lost: the same command goes on."
+                    )
+            if signals.is_stopping():
+                _stop(running)
+                break
+            watch()
+            time.sleep(_POLL)
+
+
+def _count(corpus: layout.Corpus, deaths: int, before: int) -> tuple[int, int]:
+    """Counts a death; begins anew where shards were finished since the last one."""
+    now = len(corpus.done())
+    deaths = 1 if now != before else deaths + 1
+    if deaths > _MAX_DEATHS:
+        raise command_line.Failure(
+            f"{_MAX_DEATHS} workers were killed one after the other and none finished a"
+            " shard: likely the memory is full. Take fewer --workers, a smaller"
+            " --batch_size, or look into the system's log."
+        )
+    return deaths, now
+
+
+def _start(context, slot: int, arguments: Sequence[str], repeated) -> Any:
+    from experiments.corpus import entry
+
+    process = context.Process(
+        target=entry.child, args=(list(arguments), slot, repeated)
+    )
+    process.start()
+    return process
+
+
+def _stop(running: dict[int, Any]) -> None:
+    """Asks the workers to finish their chunk, and waits."""
+    for process in running.values():
+        process.terminate()
+    for process in running.values():
+        process.join()

@@ -1,0 +1,108 @@
+r"""Looks pictures of a store up: nearest codes, attributes, verdicts, measures.
+
+    python -m experiments.corpus_query --store=corpus --near=00/00042 --num=5
+    python -m experiments.corpus_query --store=corpus --near=inverted/anna.npz
+    python -m experiments.corpus_query --store=codes.parquet --where="smile>0.8" \
+      --where=verdict=good --sort=-psnr --format=json
+
+The store is the folder of encode_corpus, or what corpus_merge wrote. Attributes are
+those of encode_corpus's --scorer. Exit code: 0 found, 1 nothing found, 2 bad usage.
+"""
+
+import csv
+import heapq
+import json
+import pathlib
+import sys
+
+from absl import flags
+
+from converters.formats import latent_codes
+from experiments.corpus import querying
+from experiments.launch import command_line, flag_types
+from experiments.stores import stores
+from jax_encoder.io import codes, loading
+
+_STORE = flags.DEFINE_string("store", None, "Folder or file.", required=True)
+_NEAR = flags.DEFINE_string(
+    "near", None, "A picture's id in the store, or a code's file."
+)
+_WHERE = flags.DEFINE_multi_string(
+    "where", [], 'What must hold: "verdict=good", "psnr>25"; may be repeated.'
+)
+_SORT = flags.DEFINE_string("sort", None, "A column; with a minus the largest first.")
+_NUM = flag_types.define_integer("num", 10, "Rows at most.", 1)
+_FORMAT = flags.DEFINE_enum("format", "table", ["table", "json", "csv"], "Of the rows.")
+
+
+def main(argv):
+    """Looks and prints; returns the exit code."""
+    if len(argv) > 1:
+        raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
+    if _NEAR.value and _SORT.value:
+        raise command_line.UsageError("--near sorts by distance: leave --sort out.")
+    try:
+        store = stores.read(_STORE.value)
+        schema = store.layout.schema({})
+        names = [field.name for field in schema if field.name != "ws"]
+        conditions = [querying.parse(text, names) for text in _WHERE.value]
+        rows = (
+            _near(store, conditions)
+            if _NEAR.value
+            else _sorted(store, conditions, names)
+        )
+    except (loading.LoadError, codes.CodeError) as error:
+        raise command_line.Failure(str(error)) from error
+    _print(rows)
+    return int(not rows)
+
+
+def _near(store, conditions):
+    code = querying.code_of(store, _NEAR.value)
+    if code is None and pathlib.Path(_NEAR.value).is_file():
+        shape = (store.layout.num_ws, store.layout.w_dim)
+        values = latent_codes.load(_NEAR.value, num_ws=shape[0]).values[0]
+        if values.shape not in (shape, shape[1:]):
+            raise command_line.Failure(f"{_NEAR.value}: {values.shape}, not {shape}.")
+        code = values if values.ndim == 2 else values[None].repeat(shape[0], 0)
+    if code is None:
+        raise command_line.Failure(
+            f"--near={_NEAR.value}: no picture with a code in the store, and no file."
+        )
+    return querying.nearest(store, code, _NUM.value, conditions)
+
+
+def _sorted(store, conditions, names):
+    found = querying.select(store, conditions)
+    if not _SORT.value:
+        return [row for row, _ in zip(found, range(_NUM.value), strict=False)]
+    column = querying.parse(f"{_SORT.value.lstrip('-')}!=x", names).column
+    pick = heapq.nlargest if _SORT.value.startswith("-") else heapq.nsmallest
+    known = (row for row in found if row[column] is not None)
+    return pick(_NUM.value, known, key=lambda row: row[column])
+
+
+def _print(rows) -> None:
+    if _FORMAT.value == "json":
+        print("\n".join(json.dumps(row) for row in rows))
+        return
+    shown = ("id", "distance", "status", "verdict", "psnr", "lpips", "reason")
+    used = [
+        name for name in shown if any(row.get(name) not in (None, "") for row in rows)
+    ]
+    if _FORMAT.value == "csv":
+        used = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(sys.stdout, used)
+        writer.writeheader()
+        writer.writerows(rows)
+        return
+    for row in rows:
+        print("  ".join(_text(row.get(name)) for name in used))
+
+
+def _text(value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value or "-")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

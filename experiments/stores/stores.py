@@ -1,0 +1,115 @@
+"""A store of codes as a whole: what `encode_corpus` fills, or `corpus_merge` joined.
+
+| store | rows | codes |
+|---|---|---|
+| folder of `encode_corpus` | `shards/*.parquet` | in the rows, or `ws.zarr` |
+| file of `corpus_merge` | itself | in the rows |
+| folder of `corpus_merge` | `rows.parquet` | `ws.zarr` |
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.stores import tables, zarr_codes
+from jax_encoder.io import loading
+
+SHARDS = "shards"
+ROWS = "rows.parquet"
+ZARR = "ws.zarr"
+_BATCH = 4096
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Store:
+    """A store that was opened.
+
+    Attributes:
+      root: the file or folder.
+      files: its tables, in the order of the pictures.
+      layout: of the rows.
+      about: JSON values that every table carries: generator_sha256, preset...
+    """
+
+    root: pathlib.Path
+    files: tuple[pathlib.Path, ...]
+    layout: tables.RowLayout
+    about: dict[str, Any]
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+        """Yields the rows as tables, a file or a few thousand rows at a time.
+
+        Args:
+          columns: names; None for all.
+
+        Raises:
+          LoadError: a file is damaged; names it.
+        """
+        for path in self.files:
+            rows = tables.read(path, columns)
+            for first in range(0, max(len(rows), 1), _BATCH):
+                yield rows.slice(first, _BATCH)
+
+    def codes(self) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+        """Yields tables of rows, the codes in them, and the indices of their rows."""
+        for rows in self.batches():
+            if self.layout.has_codes:
+                values, index = tables.codes(rows, self.layout)
+            else:
+                statuses = rows.column("status").to_pylist()
+                index = np.flatnonzero([s not in ("failed",) for s in statuses])
+                positions = np.asarray(rows.column("position"))[index]
+                values = zarr_codes.read(self.root / ZARR, positions)
+            yield rows, values, index
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Whether a path names a store, told by its content.
+
+    Args:
+      path: any.
+    """
+    root = pathlib.Path(path)
+    if root.is_dir():
+        return (root / ROWS).is_file() or next(_shards(root), None) is not None
+    if root.suffix != ".parquet" or not root.is_file():
+        return False
+    try:
+        tables.describe(root)
+    except loading.LoadError as error:
+        return "damaged" in error.reason
+    return True
+
+
+def _shards(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    return (root / SHARDS).glob("[0-9]*.parquet")
+
+
+def read(path: str | os.PathLike[str]) -> Store:
+    """Opens a store.
+
+    Args:
+      path: the file or folder.
+
+    Returns:
+      The store.
+
+    Raises:
+      LoadError: there is none, or its first file is damaged.
+    """
+    root = pathlib.Path(path)
+    if root.is_file():
+        files = [root]
+    elif (root / ROWS).is_file():
+        files = [root / ROWS]
+    else:
+        files = sorted(_shards(root))
+    if not files:
+        raise loading.LoadError(path, "no store of codes: no shard is finished")
+    _, about = tables.describe(files[0])
+    layout = tables.RowLayout.from_json(about["layout"])
+    return Store(root=root, files=tuple(files), layout=layout, about=about)

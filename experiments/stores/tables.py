@@ -1,0 +1,262 @@
+"""Rows of encoded pictures as Arrow tables, and Parquet files that appear whole.
+
+A file says of itself what its rows are (`RowLayout`, configuration, generator); its
+pages carry checksums, so that a flipped bit is an error and not a wrong code.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.launch import command_line
+from jax_encoder.io import files, loading
+
+_KEY = b"jax_encoder"
+_FORMAT = 1
+DTYPES = ("float16", "float32")
+
+
+def arrow() -> Any:
+    """The package `pyarrow`, with its Parquet.
+
+    Raises:
+      Failure: it is not installed.
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise command_line.Failure(
+            "Parquet needs pyarrow, of the extra `cluster`: pip install"
+            " 'jax_encoder[cluster]'."
+        ) from error
+    return pyarrow
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowLayout:
+    """What a row holds besides the picture's account.
+
+    Attributes:
+      num_ws: rows of a code.
+      w_dim: entries of a row.
+      dtype: of the stored codes, of `DTYPES`.
+      measures: names of the measures.
+      attributes: names of scores that a network reads off the reconstruction.
+      has_codes: the codes are in the table; False where a zarr array holds them.
+    """
+
+    num_ws: int
+    w_dim: int
+    dtype: str = "float16"
+    measures: tuple[str, ...] = ("psnr", "lpips")
+    attributes: tuple[str, ...] = ()
+    has_codes: bool = True
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> "RowLayout":
+        """The layout that `dataclasses.asdict` and JSON made `fields` of."""
+        as_tuples: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()
+        }
+        return cls(**as_tuples)
+
+    def schema(self, about: Mapping[str, Any]) -> Any:
+        """The Arrow schema.
+
+        Args:
+          about: JSON values to keep with the table.
+        """
+        pa = arrow()
+        texts = ("id", "uri", "sha256", "status", "reason", "note", "verdict")
+        fields = [("position", pa.int64()), *((name, pa.string()) for name in texts)]
+        fields += [("bytes", pa.int64()), ("seed", pa.int64())]
+        fields += [("config", pa.string()), ("version", pa.string())]
+        numbers = (*self.measures, *(f"attribute_{name}" for name in self.attributes))
+        fields += [(name, pa.float32()) for name in numbers]
+        if self.has_codes:
+            value = pa.float16() if self.dtype == "float16" else pa.float32()
+            fields.append(("ws", pa.list_(value, self.num_ws * self.w_dim)))
+        content = {"format": _FORMAT, "layout": dataclasses.asdict(self), **about}
+        content["seal"] = _seal(content, pa.schema(fields))
+        return pa.schema(fields, metadata={_KEY: json.dumps(content).encode()})
+
+
+def _seal(content: Mapping[str, Any], schema: Any) -> str:
+    """A digest of what a file says of itself; checksums of pages leave it out."""
+    told = {key: value for key, value in content.items() if key != "seal"}
+    # Parquet calls the items of lists by another name.
+    columns = [f"{f.name} {f.type}".replace("<element:", "<item:") for f in schema]
+    text = json.dumps([told, columns], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def table(
+    rows: Sequence[Mapping[str, Any]],
+    ws: Mapping[int, np.ndarray],
+    layout: RowLayout,
+    about: Mapping[str, Any],
+) -> Any:
+    """Makes a table.
+
+    Args:
+      rows: an account per picture; what a column has no value for is null.
+      ws: `[num_ws, w_dim]` by the index of the row; failed pictures have none.
+      layout: of the table.
+      about: JSON values to keep with it.
+
+    Returns:
+      A `pyarrow.Table`.
+    """
+    pa = arrow()
+    schema = layout.schema(about)
+    columns = [
+        pa.array([row.get(field.name) for row in rows], field.type)
+        for field in schema
+        if field.name != "ws"
+    ]
+    if layout.has_codes:
+        columns.append(code_column(ws, len(rows), layout))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> Any:
+    """The column of codes.
+
+    Args:
+      ws: `[num_ws, w_dim]` by the index of the row; the others are null.
+      num: of rows.
+      layout: of the table.
+    """
+    pa = arrow()
+    values = np.zeros((num, layout.num_ws * layout.w_dim), layout.dtype)
+    is_missing = np.ones(num, bool)
+    for index, code in ws.items():
+        values[index] = code.reshape(-1)
+        is_missing[index] = False
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(values.reshape(-1)), values.shape[1], mask=pa.array(is_missing)
+    )
+
+
+def write(path: str | os.PathLike[str], rows: Any) -> None:
+    """Writes a table as Parquet, whole or not at all.
+
+    Args:
+      path: the file; its directory must exist.
+      rows: a `pyarrow.Table`.
+
+    Raises:
+      WriteError: the disk is full or read-only.
+    """
+    names = [name for name in rows.column_names if name != "ws"]
+    with files.writing(path) as file:
+        arrow().parquet.write_table(
+            rows,
+            file,
+            compression="zstd",
+            use_dictionary=names,
+            write_page_checksum=True,
+        )
+
+
+def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Any:
+    """Reads a table.
+
+    Args:
+      path: of `write`.
+      columns: names; None for all.
+
+    Returns:
+      A `pyarrow.Table`.
+
+    Raises:
+      LoadError: missing or damaged.
+    """
+
+    def work(file: Any) -> Any:
+        about(file.schema_arrow, path)
+        names = set(file.schema_arrow.names)
+        wanted = None if columns is None else [c for c in columns if c in names]
+        return file.read(columns=wanted)
+
+    return _opened(path, work)
+
+
+def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
+    """What a file says of itself, without reading its rows.
+
+    Args:
+      path: of `write`.
+
+    Returns:
+      The number of rows, and the JSON values kept with them.
+
+    Raises:
+      LoadError: missing, damaged, or no such table.
+    """
+
+    def work(file: Any) -> tuple[int, dict[str, Any]]:
+        return file.metadata.num_rows, about(file.schema_arrow, path)
+
+    return _opened(path, work)
+
+
+def about(schema: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON values kept with a table.
+
+    Args:
+      schema: of the table.
+      path: where it comes from, for the message.
+
+    Raises:
+      LoadError: no table of this package.
+    """
+    text = (schema.metadata or {}).get(_KEY)
+    found = loading.parse_json(text, path) if text else None
+    if not isinstance(found, dict) or found.get("format") != _FORMAT:
+        raise loading.LoadError(path, "no table of encoded pictures")
+    if found.get("seal") != _seal(found, schema):
+        raise loading.LoadError(path, "damaged: what it says of itself was changed")
+    return found
+
+
+def _opened(path: str | os.PathLike[str], work: Any) -> Any:
+    """What `work` makes of an opened Parquet file."""
+    pa = arrow()
+    if not pathlib.Path(path).is_file():
+        raise loading.LoadError(path, "no such file")
+    try:
+        with open(path, "rb") as file:
+            if file.read(4) != b"PAR1":
+                raise loading.LoadError(path, "damaged: no Parquet")
+        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            return work(file)
+    except loading.LoadError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else "unreadable"
+        raise loading.LoadError(path, f"damaged ({reason})") from error
+
+
+def codes(rows: Any, layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
+    """The codes of a table.
+
+    Args:
+      rows: a `pyarrow.Table` with the column `ws`.
+      layout: of the table.
+
+    Returns:
+      `[M, num_ws, w_dim]` float32, and the `[M]` indices of the rows that have one.
+    """
+    column = rows.column("ws").combine_chunks()
+    index = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    values = column.flatten().to_numpy(zero_copy_only=False)
+    shape = (len(index), layout.num_ws, layout.w_dim)
+    return values.astype(np.float32).reshape(shape), index
