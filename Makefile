@@ -9,7 +9,7 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator demo test test-slow test-real test-torch test-align lint format clean
+.PHONY: accelerator docs demo test test-slow test-real test-torch test-align lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
@@ -31,6 +31,10 @@ test-torch: $(READY)
 test-align: $(READY)
 	$(BIN)/pip install -q -e '.[align]' scikit-image
 	$(BIN)/pytest -q -m align
+
+docs: $(READY)
+	$(BIN)/pip install -q -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
