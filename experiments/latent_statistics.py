@@ -85,7 +85,9 @@ def _measure_reconstructions(preset: str) -> int:
     bundle = pathlib.Path(engine.details["generator"])
     if not bundles.is_bundle(bundle):
         raise command_line.UsageError(f"{bundle} is no bundle to write into.")
-    verdicts.save(table, judging.name(job, engine), bundle)
+    name = judging.name(job, engine)
+    verdicts.save(table, name, bundle)
+    bundles.note(bundle, name)
     print(f"{bundle}: {preset} measured on {table.num} of its own pictures")
     return 0
 

@@ -70,18 +70,25 @@ _TEXTS = (
     "",
     "\n" * 50,
 )
+_LARGE = 0.01  # the share of the pickles that are large
 _INTEGERS = (0, 1, 2, 3, -1, 255, 65_535, 2**31 - 1, -(2**31))
 _SIZES = (*_INTEGERS, 2**47, 2**48, 2**62, 2**63 - 1, 2**63, 2**64, 10**30)
 
 
 class _Pickle:
-    """Writes a pickle, remembering what is in its memo."""
+    """Writes a pickle, remembering what is in its memo.
+
+    Attributes:
+      parts: opcodes and their arguments.
+    """
 
     def __init__(self, draw: random.Random):
         self.draw = draw
         self.parts = [b"\x80\x04"]
         self.num_memo = 0
-        self.left = draw.choice((20, 60, 200))
+        # A large one costs a hundred times as much to draw and to read.
+        self.is_large = draw.random() < _LARGE
+        self.left = draw.choice((60, 200) if self.is_large else (6, 12, 25))
 
     def put(self, *parts: bytes) -> None:
         self.parts += parts
@@ -99,7 +106,7 @@ class _Pickle:
         self.left -= 1
         simple = (self._integer, self._word, self._none, self._recall, self._bytes)
         rich = (self._sequence, self._table, self._call, self._tensor) * 3
-        rich += (self._doubled,)
+        rich += (self._doubled,) * self.is_large
         self.draw.choice(simple if self.left < 0 else simple + rich)()
         if self.draw.random() < 0.3:
             self.memorize()
@@ -111,7 +118,8 @@ class _Pickle:
             self.put(b"0\x8a", bytes([len(big)]), big)
 
     def _word(self) -> None:
-        self.text(self.draw.choice(_TEXTS) * self.draw.choice((1, 1, 1, 1000)))
+        times = self.draw.choice((1, 1, 1, 1000)) if self.is_large else 1
+        self.text(self.draw.choice(_TEXTS) * times)
 
     def _none(self) -> None:
         self.put(self.draw.choice((b"N", b"\x88", b")", b"]", b"}", b"\x8f")))
@@ -189,16 +197,22 @@ class _Pickle:
 
     def _shape(self) -> None:
         self.put(b"(")
-        for _ in range(self.draw.choice((0, 1, 2, 4, 33, 1000))):
+        sizes = (0, 1, 2, 4, 33, 1000) if self.is_large else (0, 1, 2, 4)
+        for _ in range(self.draw.choice(sizes)):
             self._integer()
         self.put(b"t")
 
 
-def pickled(draw: random.Random) -> bytes:
-    """A pickle of objects that checkpoints hold, with extreme values among them."""
+def tokens(draw: random.Random) -> list[bytes]:
+    """The opcodes, with their arguments, of a pickle of `pickled`."""
     writer = _Pickle(draw)
     writer.value()
-    return b"".join(writer.parts) + b"."
+    return [*writer.parts, b"."]
+
+
+def pickled(draw: random.Random) -> bytes:
+    """A pickle of objects that checkpoints hold, with extreme values among them."""
+    return b"".join(tokens(draw))
 
 
 def torch_zip(draw: random.Random) -> bytes:
@@ -215,12 +229,10 @@ def _zip(members: dict[str, bytes], draw: random.Random) -> bytes:
     with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return (
-        _struck(buffer.getvalue(), draw) if draw.random() < 0.3 else buffer.getvalue()
-    )
+    return struck(buffer.getvalue(), draw) if draw.random() < 0.3 else buffer.getvalue()
 
 
-def _struck(content: bytes, draw: random.Random) -> bytes:
+def struck(content: bytes, draw: random.Random) -> bytes:
     """With an extreme number somewhere in the last bytes, where directories lie."""
     position = max(0, len(content) - draw.randrange(1, 200))
     extreme = draw.choice((b"\xff" * 4, bytes(4), b"\xff\xff\xff\x7f", b"\x01\0\0\0"))

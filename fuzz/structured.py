@@ -10,7 +10,7 @@ is the coverage-guided fuzzer, whose seeds these files join.
 import argparse
 import collections
 import pathlib
-import re
+import resource
 import sys
 import time
 import traceback
@@ -18,7 +18,7 @@ import traceback
 from fuzz import grammars, readers
 
 _MAX_SECONDS = 5.0
-_MAX_KIBIBYTES = 1 << 20
+MAX_KIBIBYTES = 1 << 20
 
 
 def run(seconds: float, first_seed: int = 0, folder: pathlib.Path | None = None):
@@ -60,19 +60,14 @@ def attempt(content: bytes) -> str:
         return f"raised\n{traceback.format_exc()}"
     if time.process_time() - start > _MAX_SECONDS:
         return "slow"
-    if peak_memory() > max(before, _MAX_KIBIBYTES):
+    if peak_memory() > max(before, MAX_KIBIBYTES):
         return "large"
     return outcome
 
 
 def peak_memory() -> int:
-    """The largest memory of this process so far, in kibibytes; 0 where not known."""
-    try:
-        status = pathlib.Path("/proc/self/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"VmHWM:\s*(\d+)", status)
-    return int(found[1]) if found else 0
+    """The largest memory of this process so far, in kibibytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

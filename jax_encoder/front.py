@@ -55,6 +55,8 @@ def invert(
                 stacklevel=2,
             )
         names = found.network_names | {"lpips"}
+        if is_demo and found.prefers_encoder and not start:
+            names |= {"encoder"}
         networks = {name: demo.network(name) for name in sorted(names)}
     statistics = demo.statistics() if is_demo else None
     made = inverter.Inverter(generator, found, networks, statistics=statistics)

@@ -34,6 +34,8 @@ ORDER = (
     "experiments.runs",
     "experiments.editing",
     "experiments.corpus",
+    "experiments.curating",
+    "experiments.drawing",
     "experiments.training",
     "experiments.demo_set",
     "experiments.benchmarking",

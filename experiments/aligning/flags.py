@@ -19,6 +19,12 @@ _LANDMARKS = flags.DEFINE_string(
     "What finds the landmarks: dlib, dlib:FILE, mediapipe:FILE, or a .json or .csv file"
     " of 4, 5, 68 or 478 points of each picture.",
 )
+_UNALIGNED = flags.DEFINE_boolean(
+    "unaligned",
+    False,
+    "StyleGAN3: invert the centered square of the photograph as it is, and move the"
+    " generator's own picture to the face that --align finds.",
+)
 _FACE = flags.DEFINE_string(
     "face", "largest", "Which face of a photograph: largest, all, or 0, 1, 2..."
 )
@@ -37,7 +43,12 @@ def settings() -> photographs.AlignmentSettings | None:
       UsageError: an impossible --face.
     """
     if _ALIGN.value is None:
+        command_line.refuse([_UNALIGNED], "--align says how the face is found")
         return None
+    if _UNALIGNED.value and not methods.get(_ALIGN.value).needs_points:
+        raise command_line.UsageError(
+            f"--unaligned: --align={_ALIGN.value} looks for no face; take ffhq."
+        )
     face: str | int = _FACE.value
     if _FACE.value.isdecimal():
         face = int(_FACE.value)
@@ -46,7 +57,10 @@ def settings() -> photographs.AlignmentSettings | None:
             f"--face is largest, all or a number from 0, got {face!r}."
         )
     return photographs.AlignmentSettings(
-        method=_ALIGN.value, landmarks=_LANDMARKS.value, face=face
+        method=_ALIGN.value,
+        landmarks=_LANDMARKS.value,
+        face=face,
+        is_unaligned=_UNALIGNED.value,
     )
 
 

@@ -24,11 +24,13 @@ class AlignmentSettings:
       method: the name of one of `alignment.methods`.
       landmarks: what finds the landmarks, as of `detectors.make`.
       face: "largest", "all", or an index from 0, the largest.
+      is_unaligned: take the centered square, and only note where the face lies.
     """
 
     method: str = "ffhq"
     landmarks: str = "dlib"
     face: str | int = "largest"
+    is_unaligned: bool = False
 
     def detector(self) -> LandmarkDetector | None:
         """What finds the landmarks, or None where the method needs none."""
@@ -116,8 +118,9 @@ def _align_one(path, settings, detector, output_size):
     if detector is None:
         return [(methods.align(photograph, **options), ())]
     seen = faces.find(photograph, detector, which=settings.face, picture=str(path))
+    cut = methods.leave if settings.is_unaligned else methods.align
     return [
-        (methods.align(photograph, face.points, face=face.index, **options), face.notes)
+        (cut(photograph, face.points, face=face.index, **options), face.notes)
         for face in seen
     ]
 

@@ -104,7 +104,8 @@ def judge(
 
     Returns:
       The rows known, with what `compare` says, "test_error", "differs", the visible
-      attributes that changed as text, and "same_person", whether none did.
+      attributes that changed as text, and "same_person", whether none did and the
+      verdict on the picture is not "poor".
     """
     known = [
         row
@@ -123,7 +124,8 @@ def judge(
         is_near = found["attribute_error"] <= TOLERANCE * test_error
         names = list(dict.fromkeys([*found["binary_wrong"].split(), *names]))
         row.update(found, test_error=round(test_error, 4), differs=" ".join(names))
-        row["same_person"] = bool(is_near and not names)
+        is_poor = row.get("verdict") == "poor"
+        row["same_person"] = bool(is_near and not names and not is_poor)
     return known
 
 
@@ -175,7 +177,7 @@ def sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     told = "".join(f"\n  {line}" for line in others)
     return (
         f"{sum(row['same_person'] for row in rows)} of {len(rows)} renderings show the"
-        f" same person: binary attributes right in"
+        f" same person, as the demo's network reads them: binary attributes right in"
         f" {sum(row['binary_right'] for row in rows)}, attribute error"
         f" {np.mean(errors):.3f} (at most {max(errors):.3f}; on renderings"
         f" {test_error:.3f}){told}"

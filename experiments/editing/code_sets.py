@@ -15,6 +15,7 @@ from converters.formats import latent_codes
 from experiments.launch import command_line
 from experiments.networks.resources import Source
 from experiments.runs import tuning
+from jax_encoder.alignment import frames, transforms
 from jax_encoder.io import codes as code_files
 
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
@@ -55,7 +56,13 @@ class Code:
     @property
     def is_plain(self) -> bool:
         """Whether nothing but its value tells how it is rendered."""
-        return not (self.arrays or self.difference)
+        return not (self.arrays or self.difference or self.transform is not None)
+
+    @property
+    def transform(self) -> np.ndarray | None:
+        """`[3, 3]`, under which StyleGAN3 draws a picture that was left unaligned."""
+        frame = frames.from_metadata(self.metadata)
+        return None if frame is None else transforms.of_frame(frame)
 
 
 def read(

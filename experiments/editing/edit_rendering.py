@@ -15,6 +15,7 @@ from experiments.networks.resources import Source
 from jax_encoder.inversion import colors, rendering
 from jax_encoder.io import differences
 from jax_encoder.latents import styles
+from jax_encoder.nn import stylegan3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,15 +105,24 @@ class Renderer:
             yield from np.asarray(jnp.clip(pictures, -1.0, 1.0))[:num]
 
     def tuned(self, code: Code) -> Any:
-        """The generator that was tuned around a code, or the one there is."""
-        if code.difference is None:
-            return self.source.network
+        """The generator that was tuned around a code, or moved to its picture's face.
+
+        Raises:
+          Failure: it was tuned from another generator, or the frame makes no sense.
+        """
+        network = self.source.network
         try:
-            return differences.load(
-                self.source.network, code.difference, parent_sha256=self.source.sha256
-            )
+            if code.difference is not None:
+                network = differences.load(
+                    network, code.difference, parent_sha256=self.source.sha256
+                )
+            transform = code.transform
         except (ValueError, OSError) as error:
             raise command_line.Failure(str(error)) from error
+        is_movable = isinstance(network, stylegan3.StyleGAN3Generator)
+        if transform is None or not is_movable:
+            return network
+        return stylegan3.moved(network, transform)
 
     def _noise(self, code: Code | None) -> str | list[jax.Array]:
         if self.noise != "code":

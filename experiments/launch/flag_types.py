@@ -6,6 +6,7 @@ a number lies within a millionth of a millionth of what a float can be.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -95,3 +96,32 @@ def define_seed(name: str, default: int, help_text: str) -> flags.FlagHolder:
       The flag.
     """
     return flags.DEFINE_integer(name, default, help_text, 0, 2**32 - 1)
+
+
+def define_choices(
+    name: str, default: list[str], help_text: str, allowed: Sequence[str]
+) -> flags.FlagHolder:
+    """Defines the flag of a list of words, each one of those allowed.
+
+    Args:
+      name: of the flag.
+      default: where it is not given.
+      help_text: a clause.
+      allowed: the words.
+
+    Returns:
+      The flag.
+    """
+    holder = flags.DEFINE_list(name, default, help_text)
+
+    def check(words: list[str]) -> bool:
+        unknown = [word for word in words if word not in allowed]
+        if unknown or not words:
+            what = repr(unknown[0]) if unknown else "nothing"
+            raise flags.ValidationError(
+                f"one or more of {', '.join(allowed)} are wanted, got {what}"
+            )
+        return True
+
+    flags.register_validator(holder, check)
+    return holder

@@ -264,9 +264,10 @@ class _Run:
             losses.append(np.asarray(part, np.float32))
             num_steps = sum(map(len, losses))
             self._shoot(batch, targets, state, num_steps)
-            self._save(batch, state, losses, time.monotonic() - start)
+            if len(part):  # Of a single pass there is nothing to go on with.
+                self._save(batch, state, losses, time.monotonic() - start)
             signals.check()
-            self._advance(batch, len(part), _describe(losses[-1][-1, : len(batch)]))
+            self._advance(batch, len(part), _describe(losses[-1][-1:, : len(batch)]))
         curves = np.concatenate(losses)
         missing = self.engine.num_steps - len(curves)  # all pictures stopped early
         self._advance(batch, missing)

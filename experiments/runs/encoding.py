@@ -24,6 +24,7 @@ from experiments.runs import (
     projector_engine,
     reports,
     starting,
+    unaligned,
     verdicts,
 )
 from jax_encoder.alignment import detectors, frames, landmarks
@@ -57,11 +58,12 @@ def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
         if job.alignment is not None:  # The pictures are those that it wrote.
             job = dataclasses.replace(job, names=_aligned_names(job, outcome))
         own = processes.share(outcome.pictures)
+        solver, options = _solver(job, engine, outcome)
         rows = batches.invert(
             own,
             job.output,
-            engine,
-            job.options,
+            solver,
+            options,
             named=job.names,
             refused=_refused(job, outcome, engine),
             details={
@@ -97,9 +99,10 @@ def make_engine(job: jobs.InversionJob) -> projector_engine.ProjectorEngine:
     source = resources.generator(job.generator)
     preset = presets.get(job.preset)
     calibration.check_rate(job, preset.config)
-    preset = preset.changed(**job.overrides).fitted(source.network.config)
-    label = jobs.label(job, source.network.config, preset.config.latent_space)
+    preset = preset.changed(**job.overrides)
     networks = _networks(job, preset)
+    preset = preset.fitted(source.network.config, networks)
+    label = jobs.label(job, source.network.config, preset.config.latent_space)
     preset = calibration.fit(job, preset, source.network, networks, label)
     start = job.start or preset.start
     engine = inverter.Inverter(
@@ -157,9 +160,12 @@ def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
         names.add("identity")  # Regressors of face descriptors look at it.
-    if job.start == "encoder":
-        names.add("encoder")
     is_demo = job.generator is None
+    has_encoder = is_demo or bool(job.networks.get("encoder"))
+    if job.start == "encoder" or (
+        preset.prefers_encoder and has_encoder and not job.start
+    ):
+        names.add("encoder")
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
@@ -179,6 +185,23 @@ def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotog
         photographs.align(job.paths, folder, job.alignment, output_size=resolution)
     processes.wait("photographs are aligned")
     return photographs.read(folder)
+
+
+def _solver(
+    job: jobs.InversionJob,
+    engine: projector_engine.ProjectorEngine,
+    outcome: photographs.AlignedPhotographs,
+) -> tuple[engines.Engine, batches.BatchOptions]:
+    """The engine, and how it runs: unaligned pictures one by one."""
+    if job.alignment is None or not job.alignment.is_unaligned:
+        return engine, job.options
+    places = {
+        job.names[path]: outcome.frames[path.stem]
+        for path in outcome.pictures
+        if path.stem in outcome.frames
+    }
+    options = dataclasses.replace(job.options, batch_size=1)
+    return unaligned.make(engine, places), options
 
 
 def _aligned_names(
@@ -236,7 +259,10 @@ def report(
         "skipped": list(job.skipped),
     }
     reports.write_summary(job.output, rows, about)
-    title = f"{job.preset}, {engine.details['space'].upper()}, {engine.num_steps} steps"
+    effort = f"{engine.num_steps} steps" if engine.num_steps else "one pass"
+    if engine.details["start"] == "encoder":
+        effort += " from the encoder" if engine.num_steps else " of the encoder"
+    title = f"{job.preset}, {engine.details['space'].upper()}, {effort}"
 
     def fit(image):
         target = images.fit(image, engine.resolution, job.options.crop)
@@ -246,6 +272,7 @@ def report(
     reporting.attempt(
         "contact_sheet.png", reports.write_contact_sheet, job.output, rows, fit, title
     )
-    reporting.attempt(
-        "loss_curves.png", reports.write_loss_curves, job.output, rows, title
-    )
+    if engine.num_steps:
+        reporting.attempt(
+            "loss_curves.png", reports.write_loss_curves, job.output, rows, title
+        )

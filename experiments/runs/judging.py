@@ -58,9 +58,11 @@ def measure(job: jobs.InversionJob, engine: Engine, make: MakeEngine) -> verdict
         file=sys.stderr,
     )
     own = make(_plain(job))
-    drawn = verdicts.own_pictures(engine.inverter.models.generator, num, own.label)
+    models = engine.inverter.models
+    drawn = verdicts.own_pictures(models.generator, num, own.label)
     measured = verdicts.measure(own, drawn, job.options.batch_size)
-    return verdicts.tabulate(measured, {"preset": job.preset})
+    chance = verdicts.chance(drawn, models.networks.get("lpips"))
+    return verdicts.tabulate(measured, chance, {"preset": job.preset})
 
 
 def name(job: jobs.InversionJob, engine: Engine) -> str:

@@ -65,8 +65,10 @@ class ProjectorEngine:
 
     @property
     def finishing_share(self) -> float:
-        """The steps of the tuning among all."""
+        """The steps of the tuning among all; without steps all is left to the end."""
         pivotal = self.inverter.preset.pivotal
+        if not self.num_steps:
+            return 1.0
         if pivotal is None:
             return 0.0
         return pivotal.num_steps / (self.num_steps + pivotal.num_steps)

@@ -6,9 +6,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 
 FILE = "settings.json"
+_MAX_SHOWN = 20
 
 
 class SettingsError(ValueError):
@@ -30,8 +31,8 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
       The settings; {} where the file is damaged, so that all of them differ.
     """
     try:
-        found = json.loads(pathlib.Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
+        found = loading.read_json(path)
+    except loading.LoadError:
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -74,8 +75,8 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
       now: those of this run.
 
     Returns:
-      One clause per value that differs, under the shortest name that tells it apart;
-      "" where nothing differs.
+      One clause for each of the first values that differ, under the shortest name that
+      tells it apart; "" where nothing differs.
     """
     old, new = _flat(plain(before)), _flat(plain(now))
     missing = object()
@@ -91,10 +92,13 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for key in changed
         if key.endswith(".is") or not any(key.startswith(f"{kind}.") for kind in kinds)
     ]
-    return "; ".join(
-        f"{_short(key, changed)}: {_say(old, key)} then, {_say(new, key)} now"
-        for key in changed
-    )
+    shown = changed[:_MAX_SHOWN]
+    clauses = [
+        f"{_short(key, shown)}: {_say(old, key)} then, {_say(new, key)} now"
+        for key in shown
+    ]
+    more = [f"and {len(changed) - len(shown)} more"] * (len(changed) > len(shown))
+    return "; ".join(clauses + more)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,15 +23,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.runs import engines
-from jax_encoder.io import caches, files, loading
+from jax_encoder.io import bundles, caches, files, loading
 from jax_encoder.latents import sampling
 
-GOOD, FAIR = 1.5, 3.0
+GOOD, FAIR = 1 / 3, 2 / 3
 NUM_PICTURES = 16
 VERDICTS = ("good", "fair", "poor")
 _SEED = 602_214
+_MIN_SPAN = 2.0
 _LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _TYPICAL = "0.9"
+_VERSION = 2  # of the tables: one of another version is not found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,11 +44,13 @@ class Table:
       num: pictures measured.
       quantiles: per error ("lpips", and "rmse" in units of [-1, 1]), the value below
         which a share of the pictures lies, by the share as text.
+      chance: per error, the median between two different pictures.
       about: JSON values on how they were inverted.
     """
 
     num: int
     quantiles: Mapping[str, Mapping[str, float]]
+    chance: Mapping[str, float]
     about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -56,6 +61,10 @@ def rmse(psnr: float) -> float:
 
 def judge(row: Mapping[str, Any], table: Table) -> str:
     """The verdict on a picture.
+
+    An error is placed on a logarithmic scale from what is normal for the generator's
+    own pictures (0) to that of another picture altogether (1): up to a third is good,
+    up to two thirds fair. Of several errors the worst counts.
 
     Args:
       row: of the summary, with "status", "psnr" and where known "lpips".
@@ -70,21 +79,29 @@ def judge(row: Mapping[str, Any], table: Table) -> str:
     if row["status"] == "diverged" or psnr is None:
         return "poor"
     errors = {"rmse": rmse(psnr)} | ({} if lpips is None else {"lpips": lpips})
-    excess = max(
-        error / max(table.quantiles[name][_TYPICAL], 1e-6)
-        for name, error in errors.items()
-        if name in table.quantiles
-    )
-    return VERDICTS[int(excess > GOOD) + int(excess > FAIR)]
+    place = max(_place(errors[name], table, name) for name in errors)
+    return VERDICTS[int(place > GOOD) + int(place > FAIR)]
+
+
+def _place(error: float, table: Table, name: str) -> float:
+    """Where an error lies between the normal one (0) and that of chance (1)."""
+    if name not in table.quantiles:
+        return 0.0
+    normal = max(table.quantiles[name][_TYPICAL], 1e-6)
+    span = max(table.chance[name] / normal, _MIN_SPAN)
+    return math.log(max(error / normal, 1e-9)) / math.log(span)
 
 
 def tabulate(
-    measures: Mapping[str, np.ndarray], about: Mapping[str, Any] | None = None
+    measures: Mapping[str, np.ndarray],
+    chance: Mapping[str, float],
+    about: Mapping[str, Any] | None = None,
 ) -> Table:
     """Makes a table of the measures of a generator's own pictures.
 
     Args:
       measures: "psnr" and where known "lpips", `[N]` each.
+      chance: of `chance`.
       about: JSON values on how they were inverted.
 
     Returns:
@@ -98,7 +115,30 @@ def tabulate(
         for name, values in errors.items()
     }
     num = len(errors["rmse"])
-    return Table(num=num, quantiles=quantiles, about=dict(about or {}))
+    return Table(num=num, quantiles=quantiles, chance=chance, about=dict(about or {}))
+
+
+def chance(pictures: np.ndarray, lpips: Any = None) -> dict[str, float]:
+    """The errors of taking one picture for the next.
+
+    Args:
+      pictures: `[N, R, R, C]` in [-1, 1], two or more.
+      lpips: a distance of batches of pictures; None to leave it out.
+
+    Returns:
+      Medians, as `Table.chance` holds them.
+    """
+    others = np.roll(pictures, 1, axis=0)
+    squares = np.mean(np.square(pictures - others), axis=(1, 2, 3))
+    found = {"rmse": float(np.median(np.sqrt(squares)))}
+    if lpips is not None:
+        distance = jax.jit(lambda network, x, y: network(x, y))
+        apart = [
+            float(distance(lpips, pictures[k : k + 1], others[k : k + 1])[0])
+            for k in range(len(pictures))
+        ]
+        found["lpips"] = float(np.median(apart))
+    return found
 
 
 def own_pictures(
@@ -160,7 +200,7 @@ def key(settings: Mapping[str, Any], network: str) -> str:
       network: the SHA-256 of the perceptual network's weights.
     """
     kept = {k: v for k, v in settings.items() if k not in ("crop", "seed")}
-    text = json.dumps([kept, network, NUM_PICTURES], sort_keys=True)
+    text = json.dumps([kept, network, NUM_PICTURES, _VERSION], sort_keys=True)
     return f"reconstruction_{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
 
 
@@ -174,22 +214,23 @@ def load(name: str, bundle: pathlib.Path) -> Table | None:
     Returns:
       The table, or None where there is none that can be read.
     """
-    path = bundle / name
-    if path.is_file():
-        with contextlib.suppress(ValueError):
-            return _read(path)
-    return caches.recall("statistics", name, _read)
+    with contextlib.suppress(ValueError):
+        path = bundles.companion(bundle, name)
+        if path is not None:
+            return read(path)
+    return caches.recall("statistics", name, read)
 
 
-def _read(path: pathlib.Path) -> Table:
+def read(path: pathlib.Path) -> Table:
     """Reads a table; a ValueError says that the file holds none."""
     content = loading.read_json(path)
     try:
         table = Table(**content)
-        typical = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
-    except (TypeError, KeyError, AttributeError) as error:
+        numbers = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
+        numbers += [float(table.chance[name]) for name in table.quantiles]
+    except Exception as error:  # foreign JSON holds anything
         raise loading.LoadError(path, "no table of reconstructions") from error
-    if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in typical):
+    if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in numbers):
         raise loading.LoadError(path, "its quantiles are no errors")
     return table
 

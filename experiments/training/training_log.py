@@ -13,6 +13,7 @@ import numpy as np
 from jax_encoder.io import files, images, plots
 
 _SCALARS = "scalars.jsonl"
+_PLOTTED = {"fid", "fid_real", "ppl"}
 
 
 class TrainingLog:
@@ -81,11 +82,15 @@ class TrainingLog:
         return f"step {step}: {line}"
 
     def measures(self, step: int, values: Mapping[str, float]) -> str:
-        """Writes "fid", "fid_real" and "ppl" of a step; returns them as one line."""
+        """Writes measures of a step; returns them as one line.
+
+        Of "fid", "fid_real" and "ppl" there is a plot.
+        """
         found = {f"measure/{name}": float(value) for name, value in values.items()}
         self.write(step, found)
-        with contextlib.suppress(ImportError):
-            self._draw_measures()
+        if values.keys() >= _PLOTTED:
+            with contextlib.suppress(ImportError):
+                self._draw_measures()
         line = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
         return f"step {step}: {line}"
 

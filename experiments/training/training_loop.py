@@ -7,24 +7,23 @@ from typing import Any, Protocol, TypeVar
 
 from experiments.launch import command_line, signals
 from experiments.training import training_log
+from jax_encoder.io import finite
 from jax_encoder.training import checkpoints
 
 
-class State(Protocol):
-    """What a training's state has at least."""
+class TrainingState(Protocol):
+    """What a training's state has at least.
+
+    One with `is_sound`, a boolean, also tells whether all its gradients were finite.
+    """
 
     @property
     def step(self) -> Any:
         """Steps done."""
         ...
 
-    @property
-    def is_sound(self) -> Any:
-        """Whether all losses and gradients so far were finite."""
-        ...
 
-
-S = TypeVar("S", bound=State)
+S = TypeVar("S", bound=TrainingState)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,12 +33,20 @@ class Pace:
     Attributes:
       num_steps: of the whole training.
       log_every: steps between lines of the log.
-      checkpoint_every: steps between checkpoints, sheets and measures.
+      checkpoint_every: steps between checkpoints and looks.
+      look_every: steps between further looks; None for none.
+      looks_first: also look before the first step.
     """
 
     num_steps: int
     log_every: int = 50
     checkpoint_every: int = 500
+    look_every: int | None = None
+    looks_first: bool = False
+
+
+Look = Callable[[Any, training_log.TrainingLog, int], Mapping[str, float]]
+"""From a state, the log and the steps done to measures by name; draws sheets."""
 
 
 def run(
@@ -49,9 +56,12 @@ def run(
     *,
     pace: Pace,
     batch_size: int,
-    look: Callable[[S, training_log.TrainingLog, int], Mapping[str, float]],
+    look: Look,
+    remedy: str = "Lower --learning_rate, or look at the pictures.",
 ) -> S:
     """Trains, from the last whole checkpoint on if there is one.
+
+    The checkpoint comes last: what a resumed training does not repeat, it has logged.
 
     Args:
       directory: of the log, the sheets and `checkpoints`.
@@ -60,19 +70,23 @@ def run(
         scalars by name.
       pace: how long and how often.
       batch_size: pictures per step.
-      look: draws sheets at a checkpoint, and returns measures by name.
+      look: draws sheets, and returns measures by name.
+      remedy: what a person may do about a training that diverged.
 
     Returns:
       the state at the end.
 
     Raises:
-      Failure: a loss or gradient is not finite. The last good checkpoint is kept.
+      Failure: a loss, gradient or weight is not finite. The last good checkpoint is
+        kept.
       Stopped: a signal has come; the checkpoint of this step is saved.
     """
     where = directory / "checkpoints"
     if checkpoints.steps(where):
         state = checkpoints.restore(where, state)
     log = training_log.TrainingLog(directory, int(state.step))
+    if pace.looks_first and not int(state.step):
+        _note(log, 0, look(state, log, 0))
     with signals.saving():
         while (done := int(state.step)) < pace.num_steps:
             state, report = step(state, done)
@@ -80,35 +94,57 @@ def run(
             done, is_stopping = done + 1, signals.is_stopping()
             is_last = done == pace.num_steps or is_stopping
             is_saved = done % pace.checkpoint_every == 0 or is_last
-            if done % pace.log_every == 0 or is_saved:
-                _check(state, where, done)
+            is_seen = is_saved or bool(pace.look_every and not done % pace.look_every)
+            if done % pace.log_every == 0 or is_seen:
+                _check(state, log, done, remedy, weights=is_saved)
                 print(log.flush(done), flush=True)
-            if is_saved:
-                with log.paused():
-                    if not is_stopping:
-                        _note(log, done, look(state, log, done))
+            with log.paused():
+                if is_seen and not is_stopping:
+                    _note(log, done, look(state, log, done))
+                if is_saved:
                     checkpoints.save(where, done, state)
             signals.check()
     log.close()
     return state
 
 
-def _check(state: State, where: pathlib.Path, done: int) -> None:
-    if bool(state.is_sound):
+def _check(
+    state: Any,
+    log: training_log.TrainingLog,
+    done: int,
+    remedy: str,
+    *,
+    weights: bool,
+) -> None:
+    """Ends a training that has diverged, before anything of it is written."""
+    if broken := log.broken(done):
+        step, name = broken
+        raise _diverged(log, step, f"{name} is no longer finite", remedy)
+    if not bool(getattr(state, "is_sound", True)):
+        raise _diverged(log, done, "a gradient is no longer finite", remedy)
+    if not weights:
         return
-    found = checkpoints.steps(where)
-    kept = f"the checkpoint of step {found[-1]} is kept" if found else "none was saved"
-    raise command_line.Failure(
-        f"The training diverged by step {done}: a loss or gradient is not finite;"
-        f" {kept}. Lower --learning_rate, or look at the pictures."
+    try:
+        finite.check(state, f"step {done}")
+    except finite.NotFiniteError as error:
+        what = f"{error.entries[0]} and {len(error.entries) - 1} other arrays"
+        what = f"{what} are no longer finite"
+        raise _diverged(log, done, what, remedy) from error
+
+
+def _diverged(log: training_log.TrainingLog, step: int, what: str, remedy: str):
+    root = log.directory / "checkpoints"
+    kept = checkpoints.steps(root)
+    last = (
+        f"The last good checkpoint is {root / f'step_{kept[-1]}'}"
+        if kept
+        else "There is no checkpoint from before"
     )
+    log.close()
+    return command_line.Failure(f"Stopped at step {step}: {what}. {last}. {remedy}")
 
 
 def _note(log: training_log.TrainingLog, done: int, values) -> None:
     log.curves()
-    if not values:
-        return
-    found = {f"measure/{name}": float(value) for name, value in values.items()}
-    log.write(done, found)
-    line = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-    print(f"step {done}: {line}", flush=True)
+    if values:
+        print(log.measures(done, values), flush=True)

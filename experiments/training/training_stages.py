@@ -11,17 +11,15 @@ import jax
 import numpy as np
 from flax import nnx
 
-from experiments.launch import command_line, signals
 from experiments.networks import resources
 from experiments.runs import settings
-from experiments.training import training_log, training_measures
+from experiments.training import training_loop, training_measures
 from jax_encoder import io
 from jax_encoder.avatars import face_rendering, mapping_lessons, regression, rendered
-from jax_encoder.io import bundles, files, finite
+from jax_encoder.io import bundles, files
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import (
-    checkpoints,
     fakes,
     gan,
     gan_presets,
@@ -83,11 +81,10 @@ def run(job: GANJob) -> stylegan2.StyleGAN2Generator:
         job.networks, source, job.resolution, num=job.num_fid
     )
     generator = _initial(job, preset)
-    with signals.saving():
-        if job.bootstrap_steps:
-            generator = _bootstrap(job, generator, preset, key, judge)
-        if job.num_steps:
-            generator = _adversarial(job, generator, preset, key, source, judge)
+    if job.bootstrap_steps:
+        generator = _bootstrap(job, generator, preset, key, judge)
+    if job.num_steps:
+        generator = _adversarial(job, generator, preset, key, source, judge)
     io.save(generator, job.output / "generator", provenance=_provenance(job))
     if job.num_fid:
         measures = judge.latest or judge.measure(generator)
@@ -138,18 +135,15 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
         error = float(errors[-100:].mean())
         print(f"The mapping's error: {error:.4f}", flush=True)
         io.save(generator, taught, provenance={"error": error})
-    state = regression.init(generator, config)
-    if checkpoints.steps(root / "checkpoints"):
-        state = checkpoints.restore(root / "checkpoints", state)
     graphdef, _, rest = nnx.split(generator, nnx.Param, ...)
-    step = jax.jit(
+    advance = jax.jit(
         regression.step,
         static_argnames=("config", "resolution"),
         donate_argnames="state",
     )
     draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
-    log = training_log.TrainingLog(root, int(state.step))
-    while (done := int(state.step)) < config.num_steps:
+
+    def step(state, done):
         z, cutoff, attributes = draw(
             jax.random.fold_in(key, done),
             config.batch_size,
@@ -158,13 +152,21 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
         )
         targets = face_rendering.render(attributes, job.resolution)
         side = _side(done / config.num_steps, job.resolution)
-        state, loss = step(
+        state, loss = advance(
             state, generator, z, cutoff, targets, config=config, resolution=side
         )
-        log.add({"loss/regression": loss}, config.batch_size)
-        shown = functools.partial(nnx.merge, graphdef, state.average, rest)
-        _note(job, log, judge, state, shown, config.num_steps)
-    log.close()
+        return state, {"loss/regression": loss}
+
+    state = _trained(
+        job,
+        root,
+        regression.init(generator, config),
+        step,
+        judge=judge,
+        shown=lambda state: nnx.merge(graphdef, state.average, rest),
+        num_steps=config.num_steps,
+        batch_size=config.batch_size,
+    )
     generator = nnx.clone(nnx.merge(graphdef, state.average, rest))
     generator.w_avg[...] = statistics.estimate(generator, num_samples=100_000).w_avg
     return generator
@@ -187,23 +189,71 @@ def _adversarial(
     root = job.output / "adversarial"
     state, networks = gan.init(generator, discriminator, config)
     state, networks, sharding = replication.distribute(state, networks)
-    if checkpoints.steps(root / "checkpoints"):
-        state = checkpoints.restore(root / "checkpoints", state)
     lesson = _lessons(job, generator, config, key, sharding)
-    log = training_log.TrainingLog(root, int(state.step))
-    is_start_known = bool(job.start or job.bootstrap_steps)
-    if int(state.step) == 0 and is_start_known and _is_measured(job, 0, False):
-        _measure(log, judge, generator, 0)
-    while (done := int(state.step)) < job.num_steps:
+
+    def step(state, done):
         images = jax.device_put(source(done, config.batch_size), sharding)
-        state, report = gan.train_step(
+        return gan.train_step(
             state, networks, images, key, config, sharding, lesson(done)
         )
-        log.add(report, config.batch_size)
-        shown = functools.partial(gan.averaged_generator, state, networks)
-        _note(job, log, judge, state, shown, job.num_steps)
-    log.close()
+
+    state = _trained(
+        job,
+        root,
+        state,
+        step,
+        judge=judge,
+        shown=lambda state: gan.averaged_generator(state, networks),
+        num_steps=job.num_steps,
+        batch_size=config.batch_size,
+        looks_first=bool(job.start or job.bootstrap_steps),
+    )
     return gan.averaged_generator(state, networks)
+
+
+def _trained(
+    job: GANJob,
+    root: pathlib.Path,
+    state: Any,
+    step: Callable[[Any, int], tuple[Any, Mapping[str, Any]]],
+    *,
+    judge: training_measures.GeneratorMeasures,
+    shown: Callable[[Any], stylegan2.StyleGAN2Generator],
+    num_steps: int,
+    batch_size: int,
+    looks_first: bool = False,
+) -> Any:
+    """Runs one stage's loop, with sheets at checkpoints and measures in between."""
+
+    def look(state, log, done):
+        is_last = done == num_steps
+        judge.latest = None
+        if done and (done % job.checkpoint_every == 0 or is_last):
+            pictures = generator_evaluation.samples(
+                shown(state), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
+            )
+            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
+        if judge.note() or not _is_measured(job, done, is_last):
+            return {}
+        found = judge.measure(shown(state))
+        return {name: found[name] for name in ("fid", "fid_real", "ppl")}
+
+    return training_loop.run(
+        root,
+        state,
+        step,
+        pace=training_loop.Pace(
+            num_steps=num_steps,
+            log_every=job.log_every,
+            checkpoint_every=job.checkpoint_every,
+            look_every=job.measure_every,
+            looks_first=looks_first,
+        ),
+        batch_size=batch_size,
+        look=look,
+        remedy="Train again with a lower --learning_rate, or a higher --r1_gamma, in"
+        " another --output_dir.",
+    )
 
 
 def _lessons(
@@ -223,77 +273,6 @@ def _lessons(
         return jax.device_put(fakes.Lesson(z=z, targets=targets), sharding)
 
     return lesson
-
-
-def _note(job, log, judge, state, generator, num_steps) -> None:
-    """Logs, draws, measures and saves where it is time to.
-
-    The checkpoint comes last: what a resumed training does not repeat, it has logged.
-
-    Raises:
-      Stopped: a signal has come; the checkpoint of this step is saved.
-    """
-    done = int(state.step)
-    is_last = done == num_steps
-    is_stopping = signals.is_stopping()
-    judge.latest = None
-    is_saved = done % job.checkpoint_every == 0 or is_last or is_stopping
-    if is_saved or done % job.log_every == 0:
-        _stop_if_broken(log, done)
-    if done % job.log_every == 0 or is_last or is_stopping:
-        print(log.flush(done), flush=True)
-    with log.paused():
-        if _is_measured(job, done, is_last):
-            _measure(log, judge, generator(), done)
-        if is_saved:
-            # Checked before anything is drawn from it.
-            _check_weights(log, state, done)
-            pictures = generator_evaluation.samples(
-                generator(), jax.random.key(99), num=_NUM_SHOWN, batch_size=16
-            )
-            log.sheet(f"samples_{done:07d}", np.concatenate(list(pictures)))
-            log.curves()
-            checkpoints.save(log.directory / "checkpoints", done, state)
-    if is_stopping:
-        log.close()
-        signals.check()
-
-
-def _stop_if_broken(log: training_log.TrainingLog, done: int) -> None:
-    """Ends a training that has diverged, before anything of it is written."""
-    if broken := log.broken(done):
-        step, name = broken
-        raise _diverged(log, step, f"{name} is no longer finite")
-
-
-def _check_weights(log: training_log.TrainingLog, state: Any, done: int) -> None:
-    try:
-        finite.check(state, f"step {done}")
-    except finite.NotFiniteError as error:
-        what = f"{error.entries[0]} and {len(error.entries) - 1} other arrays"
-        raise _diverged(log, done, f"{what} are no longer finite") from error
-
-
-def _diverged(log: training_log.TrainingLog, step: int, what: str):
-    root = log.directory / "checkpoints"
-    kept = checkpoints.steps(root)
-    last = (
-        f"The last good checkpoint is {root / f'step_{kept[-1]}'}"
-        if kept
-        else ("There is no checkpoint from before")
-    )
-    return command_line.Failure(
-        f"Stopped at step {step}: {what}. {last}. Train again with a lower"
-        " --learning_rate, or a higher --r1_gamma, in another --output_dir."
-    )
-
-
-def _measure(log, judge, generator, step: int) -> None:
-    if judge.note():
-        return
-    found = judge.measure(generator)
-    shown = {name: found[name] for name in ("fid", "fid_real", "ppl")}
-    print(log.measures(step, shown), flush=True)
 
 
 def _is_measured(job: GANJob, done: int, is_last: bool) -> bool:

@@ -38,6 +38,8 @@ class Frame:
       photograph: the photograph's path, where it came from a file.
       face: which of the photograph's faces it is, from 0, the largest first.
       points: the face's landmarks in the photograph, where there are any.
+      aligned: of a picture that was left as it stands, for generators that move their
+        own picture: the quad that its alignment would have taken.
     """
 
     quad: Quad
@@ -47,6 +49,7 @@ class Frame:
     photograph: str | None = None
     face: int = 0
     points: tuple[Corner, ...] = ()
+    aligned: Quad | None = None
 
     def __post_init__(self):
         corners = np.asarray(self.quad, np.float64)
@@ -62,6 +65,13 @@ class Frame:
                 "`quad` must go around a convex area, from its upper left corner over"
                 f" the lower left one, got {self.quad}."
             )
+
+    @property
+    def of_face(self) -> "Frame":
+        """The frame of the face as it would be aligned; of aligned ones itself."""
+        if self.aligned is None:
+            return self
+        return dataclasses.replace(self, quad=self.aligned, aligned=None)
 
     @property
     def side(self) -> float:
@@ -132,6 +142,7 @@ def from_dict(values: Mapping[str, Any]) -> Frame:
             "quad": as_quad(values["quad"]),
             "photograph_size": (int(width), int(height)),
             "points": _corners(values.get("points") or ()),
+            "aligned": as_quad(values["aligned"]) if values.get("aligned") else None,
         }
         return Frame(**fields)
     except (KeyError, TypeError, IndexError) as error:

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage, spatial
 
 from jax_encoder.alignment import frames, landmarks, quads
 
@@ -86,9 +85,12 @@ def weights(frame: frames.Frame, mask: Mask, where: Window | None = None) -> np.
     u, v = _unit_coordinates(frame, where)
     depth = np.minimum(np.minimum(u, 1.0 - u), np.minimum(v, 1.0 - v))
     if mask.shape == "ellipse":
-        x, y, half_x, half_y = _ellipse(frame.method)
+        face = frame.of_face
+        u, v = _unit_coordinates(face, where)
+        x, y, half_x, half_y = _ellipse(face.method)
         radius = np.hypot((u - x) / half_x, (v - y) / half_y)
-        depth = np.minimum(depth, (1.0 - radius) * min(half_x, half_y))
+        inside = (1.0 - radius) * min(half_x, half_y) * (face.side / frame.side)
+        depth = np.minimum(depth, inside)
     elif mask.shape == "hull":
         hull = _hull_depth(frame, where) / frame.side + mask.grow
         depth = np.minimum(depth, hull)
@@ -121,6 +123,9 @@ def _hull_depth(frame: frames.Frame, where: Window) -> np.ndarray:
             "A hull needs the 68 or 478 landmarks of the face, and this frame has"
             f" {len(frame.points)}: take the ellipse."
         )
+    # Imported here since loading them takes a good part of a command's start.
+    from scipy import ndimage, spatial
+
     rows, columns = where
     points = landmarks.check(np.array(frame.points))
     outline = points[spatial.ConvexHull(points).vertices]

@@ -5,6 +5,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -120,6 +121,31 @@ def align(
         face=face,
         points=tuple((float(x), float(y)) for x, y in found),
     )
+    return Aligned(picture=picture, frame=frame)
+
+
+def leave(
+    photograph: np.ndarray, points: np.ndarray, *, output_size: int, **options: Any
+) -> Aligned:
+    """Takes the centered square as it is, and notes where the face lies in it.
+
+    For generators that move their own picture to the face (`transforms`).
+
+    Args:
+      photograph: `[H, W, 3]` uint8.
+      points: `[K, 2]`, the face's landmarks.
+      output_size: side of the picture in pixels.
+      **options: of `align`.
+
+    Returns:
+      The picture and its frame, which also has the quad of the face.
+
+    Raises:
+      FaceError, ValueError: as `align`.
+    """
+    face = align(photograph, points, output_size=output_size, **options).frame
+    picture, quad = crops.center(photograph, output_size)
+    frame = dataclasses.replace(face, quad=frames.as_quad(quad), aligned=face.quad)
     return Aligned(picture=picture, frame=frame)
 
 

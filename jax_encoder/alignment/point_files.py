@@ -92,7 +92,7 @@ def read(path: str | os.PathLike) -> PointFile:
         return PointFile({}, of_any=_faces(values, "its faces"), source=str(path))
     except OSError as error:
         raise landmarks.FaceError(f"{path}: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
+    except (ArithmeticError, ValueError, RecursionError) as error:
         raise landmarks.FaceError(
             f"{path}: no landmarks: {error}; see `alignment.point_files` for the form."
         ) from error

@@ -44,3 +44,12 @@ def stylegan3(
     if not with_scale:
         matrix[:2, :2] /= np.sqrt(np.linalg.det(matrix[:2, :2]))
     return matrix.astype(np.float32)
+
+
+def of_frame(frame: frames.Frame) -> np.ndarray | None:
+    """The transform for a picture that was left unaligned, `[3, 3]`; else None.
+
+    Args:
+      frame: of the picture.
+    """
+    return None if frame.aligned is None else stylegan3(frame.of_face, frame)

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from jax_encoder.editing.directions import Direction, DirectionError
-from jax_encoder.io import codes, files
+from jax_encoder.io import codes, files, loading
+from jax_encoder.nn import checks
 
 _FORMAT = "directions 1"
 _METADATA = "metadata"
@@ -87,9 +88,11 @@ def owner(path: str | os.PathLike[str]) -> str | None:
     """The SHA-256 of the generator that a file of `save` names; None if none."""
     try:
         tree = codes.read_arrays(pathlib.Path(path))
-        return json.loads(tree[_METADATA].item()).get("generator_sha256")  # type: ignore[call-overload]
+        metadata = loading.parse_json(tree[_METADATA].item(), path)  # type: ignore[call-overload]
+        found = metadata.get("generator_sha256")
     except (ValueError, KeyError, IndexError, AttributeError, TypeError):
         return None
+    return found if isinstance(found, str) else None
 
 
 def from_tree(tree: Any, source: str | os.PathLike[str]) -> dict[str, Direction]:
@@ -163,10 +166,11 @@ def _published_name(path: pathlib.Path) -> tuple[str, str]:
 
 def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
     try:
-        metadata = json.loads(tree[_METADATA].item())
+        metadata = loading.parse_json(tree[_METADATA].item(), path)
         if metadata.get("format") != _FORMAT:
             raise DirectionError(
-                f"{path}: its format {metadata.get('format')!r} is none of directions."
+                f"{path}: its format {checks.describe(metadata.get('format'))} is none"
+                " of directions."
             )
         found = {}
         for name, fields in metadata["directions"].items():
@@ -179,12 +183,18 @@ def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
                 **fields,
             )
         return found
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise DirectionError(f"{path}: damaged ({error!r}).") from error
+    except DirectionError:
+        raise
+    except Exception as error:  # a foreign text holds anything
+        raise DirectionError(f"{path}: damaged ({checks.failure(error)}).") from error
 
 
 def _components(comp, mean, std, path: pathlib.Path) -> dict[str, Direction]:
     """GANSpace's principal components; one unit is a standard deviation."""
+    if not (comp.ndim and comp.size):
+        raise DirectionError(f"{path}: components of the shape {comp.shape}.")
+    if any(array.dtype.kind not in "fiu" for array in (comp, mean, std)):
+        raise DirectionError(f"{path}: its components are no numbers.")
     comp = np.asarray(comp, np.float32)
     comp = comp.reshape(len(comp), -1)
     mean, std = np.ravel(mean).astype(np.float32), np.ravel(std).astype(np.float32)

@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.nn.checks import describe
+
 SPACES = ("z", "w", "w+")
+UNITS = ("length", "sd")
 
 
 class DirectionError(ValueError):
@@ -48,6 +51,7 @@ class Direction:
 
     def __post_init__(self):
         vector = np.asarray(self.vector)
+        self._check_types(vector)
         if self.space not in SPACES:
             raise DirectionError(
                 f"The space of a direction is one of {SPACES}, got {self.space!r}."
@@ -65,6 +69,23 @@ class Direction:
             raise DirectionError(
                 f"`rows` must be (first, end) with 0 <= first < end, got {self.rows}."
             )
+
+    def _check_types(self, vector: np.ndarray) -> None:
+        """Refuses what a file or a caller may put in the place of a value."""
+        origin = vector if self.origin is None else np.asarray(self.origin)
+        is_number = isinstance(self.scale, int | float | np.number | np.ndarray)
+        fits = {
+            "vector": vector.dtype.kind in "fiu",
+            "origin": origin.dtype.kind in "fiu"
+            and origin.shape[-1:] == vector.shape[-1:],
+            "unit": self.unit in UNITS,
+            "scale": is_number and bool(np.isfinite(self.scale)),
+            "provenance": isinstance(self.provenance, Mapping),
+        }
+        wrong = [name for name, is_right in fits.items() if not is_right]
+        if wrong:
+            shown = ", ".join(f"{n}={describe(getattr(self, n))}" for n in wrong)
+            raise DirectionError(f"A direction cannot have {shown}.")
 
     @property
     def width(self) -> int:

@@ -179,7 +179,7 @@ class BatchInverter:
             config=self.fitted_config(num),
             weights=state.weights,
             labels=sampling.broadcast_labels(labels, num),
-            chunk=min(self.chunk, self.config.num_steps),
+            chunk=max(min(self.chunk, self.config.num_steps), 1),
             mesh=self._mesh(num),
         ):
             yield dataclasses.replace(state, projector=advanced), curves

@@ -40,7 +40,7 @@ class ProjectorConfig:
 
     Attributes:
       space: what is searched, one of `latents.spaces.names()`.
-      num_steps: gradient steps.
+      num_steps: gradient steps; 0 keeps the start.
       optimizer: the name of an optimizer, optax's or one that `optimizers.register` was
         told of; or a function from the learning rate to an optax transformation.
         "lbfgs" is `inversion.lbfgs`; its line search needs no learning rate.
@@ -105,7 +105,9 @@ class ProjectorConfig:
         self._check_shares()
 
     def _check_choices(self) -> None:
-        for name in ("num_steps", "patience", "micro_batch", "remat_from"):
+        if self.num_steps < 0:
+            raise ValueError(f"`num_steps` must not be negative: got {self.num_steps}.")
+        for name in ("patience", "micro_batch", "remat_from"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"`{name}` must be positive, got {value}.")

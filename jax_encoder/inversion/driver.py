@@ -46,7 +46,8 @@ def iterate(
       mesh: devices to divide the pictures over, with an axis "data".
 
     Yields:
-      The state, and the curves of the steps of this chunk. The next chunk uses the
+      The state, and the curves of the steps of this chunk; where there are none to do,
+      the state as it is, once. The next chunk uses the
       memory of the state again: what is to be kept of it must be copied before.
 
     Raises:
@@ -61,6 +62,8 @@ def iterate(
             " `jax_encoder.io.images.read` and `fit`."
         )
     state = jax.tree.map(jnp.copy, state)  # The caller's stays whole.
+    if not config.num_steps:
+        yield state, Curves.empty(len(targets), config.names)
     problem, current = None, None
     turns = config.turns(full)
     for first, count, resolution in config.plan(full, chunk):

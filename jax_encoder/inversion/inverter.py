@@ -62,7 +62,8 @@ class Inverter:
     def __post_init__(self):
         preset = self.preset
         preset = presets.get(preset) if isinstance(preset, str) else preset
-        object.__setattr__(self, "preset", preset.fitted(self.generator.config))
+        preset = preset.fitted(self.generator.config, self.networks)
+        object.__setattr__(self, "preset", preset)
         if self.batch_size < 1 or self.chunk < 1:
             raise ValueError(
                 "`batch_size` and `chunk` must be positive, got"

@@ -7,6 +7,7 @@ otherwise. `get` finds a row by name; a user's own is a `Preset` like them, and
 
 import dataclasses
 import math
+from collections.abc import Collection
 from typing import Any
 
 from jax_encoder.inversion import optimizers, schedules, terms
@@ -25,6 +26,7 @@ class Preset:
       source: where the constants come from.
       start: "mean", "zeros", "random", "seeds" or "encoder"; in Z, which has no mean,
         "seeds" stands for the first two.
+      prefers_encoder: start from the network "encoder" where there is one.
       weight_grid: the weights to try, term by term; empty for none.
       num_trial_steps: how long each of them is tried.
       pivotal: tune the generator around the codes afterwards, or None.
@@ -35,6 +37,7 @@ class Preset:
     config: ProjectorConfig
     source: str = ""
     start: str = "mean"
+    prefers_encoder: bool = False
     weight_grid: tuple[tuple[float, ...], ...] = ()
     num_trial_steps: int = 0
     pivotal: pivotal_lib.PivotalConfig | None = None
@@ -111,17 +114,25 @@ class Preset:
             )
         return num_steps - num_trials
 
-    def fitted(self, generator_config: base.GeneratorConfig) -> "Preset":
+    def fitted(
+        self,
+        generator_config: base.GeneratorConfig,
+        networks: Collection[str] = (),
+    ) -> "Preset":
         """Returns the preset as it serves a generator.
 
         Args:
           generator_config: the generator's.
+          networks: the names of those that are there.
 
         Raises:
           ValueError: the generator cannot be rendered at the resolutions asked for.
         """
         known = generator_config.render_resolutions
         config, start = self.config, self.start
+        is_searchable = not config.latent_space.is_before_mapping
+        if self.prefers_encoder and "encoder" in networks and is_searchable:
+            start = "encoder"
         is_large = generator_config.resolution >= COARSE_FROM
         if self.coarse and len(known) > 1 and is_large:
             config = dataclasses.replace(config, stages=self.coarse)
@@ -158,6 +169,7 @@ PRESETS = (
         name="default",
         source="measured: BUILD.md, `python -m experiments.compare_presets`",
         config=_SECOND_ORDER,
+        prefers_encoder=True,
         # Measured with Adam only, on a generator with random weights: the same LPIPS in
         # less than half the time (tests/inversion/coarse_to_fine_test.py).
         coarse=(
@@ -189,12 +201,12 @@ PRESETS = (
             Stage(share=0.1, resolution=256),
         ),
     ),
-    # The encoder's codes: the one step sees nothing better than where it starts.
+    # The encoder's codes, as they are.
     Preset(
         name="encoder",
         source="learnt starts: jax_encoder/assets/avatars_encoder/README.md",
         start="encoder",
-        config=ProjectorConfig(space="w+", num_steps=1, terms=(terms.Pixel(),)),
+        config=ProjectorConfig(space="w+", num_steps=0, terms=(terms.Pixel(),)),
     ),
     # 30 evaluations from there; the card of the demo's encoder has what they gain.
     Preset(

@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jax_encoder.latents import statistics
@@ -100,6 +101,15 @@ class Curves:
     loss: jax.Array
     terms: jax.Array
     names: tuple[str, ...] = dataclasses.field(metadata={"static": True})
+
+    @classmethod
+    def empty(cls, num: int, names: tuple[str, ...]) -> "Curves":
+        """Returns the curves of no step, of `num` pictures."""
+        return cls(
+            loss=jnp.zeros((0, num)),
+            terms=jnp.zeros((0, num, len(names))),
+            names=names,
+        )
 
     def __getitem__(self, name: str) -> jax.Array:
         """Returns `[steps, N]`: the objective for "loss", or a term by its name."""

@@ -4,6 +4,7 @@ The description holds digests of the settings, of the arrays and of the files be
 them (statistics, pools, directions): a flipped bit is an error, not a wrong picture.
 """
 
+import concurrent.futures
 import dataclasses
 import importlib
 import logging
@@ -29,7 +30,7 @@ from jax_encoder.io.descriptions import note as note
 from jax_encoder.nn import checks
 
 _ARRAYS = "arrays"
-_SEALED = (".npz", ".npy")
+_SEALED = (".npz", ".npy", ".json")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +90,7 @@ def save(
         # Orbax notes the path it wrote to, which is nobody's business.
         (scratch / _ARRAYS / "commit_success.txt").unlink(missing_ok=True)
         description = _describe(module, provenance)
-        noted = descriptions.digests(description, digests.of_tree(arrays))
+        noted = _digests(scratch, description, digests.of_tree(arrays))
         descriptions.write(scratch, description | {"digests": noted, "files": {}})
         _replace(scratch, target)
     finally:
@@ -116,7 +117,7 @@ def load(
       BundleError: no bundle, one of an unknown network, settings out of their range,
         a network that is too large, or damaged arrays.
     """
-    return _load(directory, verify=verify, has_digest=verify, max_bytes=max_bytes)[0]
+    return _load(directory, verify=verify, has_digest=False, max_bytes=max_bytes)[0]
 
 
 def read(
@@ -137,7 +138,10 @@ def _load(
     """The network, its digest ("" unless asked for) and the description."""
     root = pathlib.Path(directory).absolute()
     description = describe(root)
-    make = _constructor(root, description)
+    # Meanwhile the network is built, so that with two processors this costs nothing.
+    has_files = verify and "stored" in description["digests"]
+    files_digest = _later(lambda: digests.of_files(root / _ARRAYS) if has_files else "")
+    make = constructor(root, description)
     try:
         graphdef, abstract = nnx.split(nnx.eval_shape(make))
     except Exception as error:  # settings that no check foresaw
@@ -146,6 +150,7 @@ def _load(
         ) from error
     wanted = nnx.to_pure_dict(abstract)
     _check_size(root, wanted, max_bytes)
+    is_verified = verify and _verify_files(root, description, files_digest)
     try:
         stored = _restore(root, wanted)
     except Exception as error:  # Orbax raises many kinds on damaged files
@@ -153,9 +158,10 @@ def _load(
         raise BundleError(
             f"The arrays of the bundle {root} are damaged ({reason}); get it again."
         ) from error
-    digest = digests.of_tree(stored) if has_digest else ""
-    if verify:
-        _verify(root, description, digest)
+    # Files that are as they were saved hold the arrays that were saved.
+    digest = digests.of_tree(stored) if has_digest or not is_verified else ""
+    if verify and digest and description["digests"]:
+        _compare(root, "arrays", description, digest)
     # As one transfer: converted one by one, every shape is a little program.
     restored = jax.tree.map(lambda x, y: x.astype(y.dtype, copy=False), stored, wanted)
     nnx.replace_by_pure_dict(abstract, jax.device_put(restored))
@@ -166,6 +172,9 @@ def _restore(root: pathlib.Path, wanted: Any) -> Any:
     """The arrays as they are stored, in the shapes that the network has."""
     arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
     with ocp.PyTreeCheckpointer() as checkpointer:
+        # Before any is read: what they declare may be larger than every memory.
+        declared = checkpointer.metadata(root / _ARRAYS).item_metadata
+        jax.tree.map(_check_array, getattr(declared, "tree", declared), wanted)
         stored = checkpointer.restore(
             root / _ARRAYS,
             args=ocp.args.PyTreeRestore(item=wanted, restore_args=arguments),
@@ -174,8 +183,8 @@ def _restore(root: pathlib.Path, wanted: Any) -> Any:
     return stored
 
 
-def _check_array(array: np.ndarray, wanted: jax.ShapeDtypeStruct) -> None:
-    if array.shape != wanted.shape:
+def _check_array(array: Any, wanted: jax.ShapeDtypeStruct) -> None:
+    if tuple(array.shape) != wanted.shape:
         raise ValueError(f"an array of {array.shape} stands where {wanted.shape} must")
 
 
@@ -188,22 +197,66 @@ def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:
         raise BundleError(f"{root / descriptions.CONFIG}: {error}") from error
 
 
-def _verify(root: pathlib.Path, description: dict[str, Any], digest: str) -> None:
-    if not description["digests"]:
+def _digests(
+    root: pathlib.Path, description: dict[str, Any], arrays: str
+) -> dict[str, str]:
+    """What a description notes: of the settings, the arrays, and the arrays' files."""
+    return {
+        "settings": descriptions.settings_digest(description),
+        "arrays": arrays,
+        "stored": digests.of_files(root / _ARRAYS),
+    }
+
+
+def _later(work: Callable[[], str]) -> Callable[[], str]:
+    """Starts work on a thread of its own; the function waits for what it returns."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future.result
+
+
+def _verify_files(
+    root: pathlib.Path, description: dict[str, Any], files_digest: Callable[[], str]
+) -> bool:
+    """Compares settings and files before anything opens them.
+
+    Returns:
+      Whether the files are known to be whole; False where no digest of them is noted.
+
+    Raises:
+      BundleError: they differ from what was noted.
+    """
+    noted = description["digests"]
+    if not noted:
         logging.getLogger(__name__).warning(
             "Note: %s is a bundle of an earlier version, without digests, so that a"
             " damaged one goes unnoticed; `jax_encoder.io.seal` adds them.",
             root,
         )
-        return
-    for name, found in descriptions.digests(description, digest).items():
-        if description["digests"][name] != found:
-            raise BundleError(
-                f"The {name} of the bundle {root} are not what it was saved with:"
-                " damaged, edited or exchanged. Get it again; --no_verify"
-                " (verify=False) loads it all the same, and `jax_encoder.io.seal`"
-                " accepts it as it is."
-            )
+        return False
+    _compare(root, "settings", description, descriptions.settings_digest(description))
+    if "stored" not in noted:
+        return False
+    try:
+        found = files_digest()
+    except OSError as error:
+        raise BundleError(f"The arrays of the bundle {root}: {error}") from error
+    _compare(root, "stored", description, found)
+    return True
+
+
+def _compare(
+    root: pathlib.Path, name: str, description: dict[str, Any], found: str
+) -> None:
+    """Refuses what has another digest than the description notes."""
+    if description["digests"][name] != found:
+        what = "arrays" if name == "stored" else name
+        raise BundleError(
+            f"The {what} of the bundle {root} are not what it was saved with: damaged,"
+            " edited or exchanged. Get it again; --no_verify (verify=False) loads it"
+            " all the same, and `jax_encoder.io.seal` accepts it as it is."
+        )
 
 
 def seal(directory: str | os.PathLike[str]) -> None:
@@ -227,11 +280,12 @@ def seal(directory: str | os.PathLike[str]) -> None:
         if path.is_file()
         and path.relative_to(root).parts[0] != _ARRAYS
         and path.suffix in _SEALED
+        and path != root / descriptions.CONFIG
         and not path.name.startswith(".")
     )
     description = found.description | {
         "format": descriptions.FORMAT,
-        "digests": descriptions.digests(found.description, found.digest),
+        "digests": _digests(root, found.description, found.digest),
         "files": {
             path.relative_to(root).as_posix(): files.sha256(path) for path in beside
         },
@@ -249,7 +303,12 @@ def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, An
     }
 
 
-def _constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
+def constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
+    """What makes the network that a description names, its settings checked.
+
+    Raises:
+      BundleError: no network of this library, or settings out of their range.
+    """
     name = network_names.current(description["network"])
     module_name, _, class_name = name.partition(":")
     # Only this library's own networks: a bundle must not choose code to run.

@@ -68,7 +68,7 @@ def _sections(path: pathlib.Path, description: dict[str, Any]) -> dict[str, Any]
                 f" {checks.describe(value)}."
             )
     noted = [*found["digests"].values(), *found["files"].values()]
-    is_whole = found["digests"].keys() == {"settings", "arrays"}
+    is_whole = found["digests"].keys() - {"stored"} == {"settings", "arrays"}
     is_old = description["format"] == _OLD_FORMAT and not found["digests"]
     if not all(isinstance(x, str) for x in noted) or not (is_whole or is_old):
         raise BundleError(f"{path}: 'digests' or 'files' are damaged.")
@@ -141,12 +141,12 @@ def companion(
     return path
 
 
-def digests(description: Mapping[str, Any], arrays: str) -> dict[str, str]:
-    """The digests of the settings and of the arrays."""
+def settings_digest(description: Mapping[str, Any]) -> str:
+    """The digest of what decides the network's shape."""
     settings = json.dumps(
         [description["network"], description["config"]], sort_keys=True
     )
-    return {"settings": hashlib.sha256(settings.encode()).hexdigest(), "arrays": arrays}
+    return hashlib.sha256(settings.encode()).hexdigest()
 
 
 def write(root: pathlib.Path, description: dict[str, Any]) -> None:

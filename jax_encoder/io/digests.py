@@ -2,12 +2,16 @@
 
 import concurrent.futures
 import hashlib
+import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
+
+from jax_encoder.io import files
 
 
 def of_arrays(arrays: Mapping[str, Any]) -> str:
@@ -30,6 +34,29 @@ def _line(item: tuple[str, Any]) -> str:
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     digest = hashlib.sha256(content.data).hexdigest()
     return f"{name} {array.dtype} {list(array.shape)} {digest}"
+
+
+def of_files(directory: str | os.PathLike[str]) -> str:
+    """Digests all files below a directory: their names and contents.
+
+    Args:
+      directory: whose files are read, several at a time.
+
+    Returns:
+      64 hexadecimal digits.
+
+    Raises:
+      OSError: one of them cannot be read.
+    """
+    root = pathlib.Path(directory)
+    paths = sorted(path for path in root.rglob("*") if path.is_file())
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        found = pool.map(files.sha256, paths)
+        lines = [
+            f"{path.relative_to(root).as_posix()} {digest}"
+            for path, digest in zip(paths, found, strict=True)
+        ]
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
 
 
 def of_tree(tree: Any) -> str:

@@ -13,7 +13,7 @@ from jax_encoder.io import files, folders, names
 _NUM_NAMED = 10
 """With more curves than this, a legend hides more than it tells."""
 
-_STYLE = {
+STYLE = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -22,7 +22,24 @@ _STYLE = {
     "grid.alpha": 0.25,
     "legend.frameon": False,
     "savefig.dpi": 130,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "jax_encoder",
 }
+
+COLORS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#000000",
+)
+"""Eight colors that color-blind readers tell apart (Okabe and Ito 2008)."""
+
+COLOR_MAP = "cividis"
+"""From dark blue to yellow, alike to color-blind and other readers (Nunez 2018)."""
 
 
 def import_matplotlib() -> Any:
@@ -69,23 +86,42 @@ def figure(
       WriteError: the disk is full or read-only.
     """
     matplotlib = import_matplotlib()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         drawing = matplotlib.figure.Figure()
         axes = drawing.add_subplot()
         axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
         yield axes
-        _show_literally(matplotlib, drawing)
-        encoded = io.BytesIO()
-        extension = os.path.splitext(path)[1].lstrip(".").lower() or "png"
-        mark = {"metadata": {"Software": folders.MARK.decode()}}
-        drawing.savefig(
-            encoded, format=extension, **(mark if extension == "png" else {})
-        )
+        save(drawing, path)
+
+
+def save(drawing: Any, path: str | os.PathLike) -> None:
+    """Writes a figure, whole or not at all; the same figure gives the same bytes.
+
+    Args:
+      drawing: a Matplotlib figure.
+      path: the PNG (or SVG, PDF) to write.
+
+    Raises:
+      WriteError: the disk is full or read-only.
+    """
+    show_literally(drawing)
+    encoded = io.BytesIO()
+    extension = os.path.splitext(path)[1].lstrip(".").lower() or "png"
+    about = {
+        "png": {"Software": folders.MARK.decode()},
+        "svg": {"Date": None, "Creator": folders.MARK.decode()},
+    }
+    drawing.savefig(encoded, format=extension, metadata=about.get(extension))
     files.write_bytes(path, encoded.getvalue())
 
 
-def _show_literally(matplotlib: Any, drawing: Any) -> None:
-    """Draws every text letter by letter, and none that the font does not have."""
+def show_literally(drawing: Any) -> None:
+    """Draws every text letter by letter, and none that the font does not have.
+
+    Args:
+      drawing: a Matplotlib figure; nothing in a text is read as a formula.
+    """
+    matplotlib = import_matplotlib()
     manager = matplotlib.font_manager
     font = manager.get_font(manager.findfont(manager.FontProperties()))
     powers = _powers_of_ten(matplotlib, drawing)

@@ -332,3 +332,15 @@ class StyleGAN3Generator(nnx.Module):
         )
         self.synthesis = StyleGAN3SynthesisNetwork(config, rngs=rngs)
         self.w_avg = Buffer(jnp.zeros((config.w_dim,)))
+
+
+def moved(generator: StyleGAN3Generator, transform: jax.Array) -> StyleGAN3Generator:
+    """Returns a copy of a generator whose pictures are moved.
+
+    Args:
+      generator: it stays as it is.
+      transform: `[3, 3]`, the *inverse* of what happens to the picture.
+    """
+    copy = nnx.merge(*nnx.split(generator))
+    copy.synthesis.input.transform = Buffer(jnp.asarray(transform, jnp.float32))
+    return copy

@@ -16,7 +16,7 @@ from jax_encoder.inversion.config import ProjectorConfig, Stage
         ({"noise": "fixed"}, "\"optimize\", got 'fixed'"),
         ({"keep": "first"}, "\"last\", got 'first'"),
         ({"space": "s"}, "'s'"),
-        ({"num_steps": 0}, "must be positive, got 0"),
+        ({"num_steps": -1}, "must not be negative: got -1"),
         ({"terms": ()}, "needs an objective"),
         ({"optimizer": "adamx"}, "no optimizer 'adamx'"),
         ({"optimizer": optax.adam(0.1)}, "`lambda rate: optax.chain"),

@@ -67,7 +67,7 @@ def test_changes_reach_what_they_name():
         ("default", {"tuning_steps": 3}, "default tunes no generator"),
         ("default", {"vgg_layer": 3}, "compares no single layer"),
         ("default", {"steps": 3}, r"no \['steps'\]"),
-        ("default", {"num_steps": 0}, "must be positive"),
+        ("default", {"num_steps": -1}, "must not be negative"),
         ("stylegan3-encoding", {"terms": presets.get("ii2s").config.terms}, "the 3 te"),
     ],
 )

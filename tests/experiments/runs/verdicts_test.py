@@ -1,3 +1,6 @@
+import json
+
+import jax
 import numpy as np
 import pytest
 
@@ -10,10 +13,14 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("JAX_ENCODER_CACHE", str(tmp_path / "cache"))
 
 
+CHANCE = {"rmse": 0.6, "lpips": 0.5}
+
+
 @pytest.fixture
 def table():
     psnr = np.linspace(28.0, 34.0, 16)
-    return verdicts.tabulate({"psnr": psnr, "lpips": np.linspace(0.02, 0.06, 16)})
+    lpips = np.linspace(0.02, 0.06, 16)
+    return verdicts.tabulate({"psnr": psnr, "lpips": lpips}, CHANCE)
 
 
 def row(psnr, lpips, name="a", status="ok"):
@@ -26,7 +33,7 @@ def test_the_generators_own_pictures_are_good(table):
 
 
 def test_the_worse_error_counts(table):
-    assert verdicts.judge(row(31.0, 0.1), table) == "fair"
+    assert verdicts.judge(row(31.0, 0.15), table) == "fair"
     assert verdicts.judge(row(31.0, 0.3), table) == "poor"
     assert verdicts.judge(row(22.0, 0.03), table) == "fair"
     assert verdicts.judge(row(15.4, 0.03), table) == "poor"
@@ -53,7 +60,9 @@ def test_tables_are_kept_in_the_bundle_or_the_cache(table, tmp_path):
     assert verdicts.load(name, tmp_path) is None
     verdicts.save(table, name)
     assert verdicts.load(name, tmp_path) == table
-    other = verdicts.tabulate({"psnr": np.full(3, 20.0)})
+    other = verdicts.tabulate({"psnr": np.full(3, 20.0)}, CHANCE)
+    bundle = {"format": 1, "network": "x", "config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(bundle))
     verdicts.save(other, name, tmp_path)
     assert verdicts.load(name, tmp_path) == other
 
@@ -86,3 +95,15 @@ def test_the_last_line_names_the_worst(table):
     text = reports.sentence(verdicts.add(rows, table), "out")
     assert "; 1 good, 2 poor, the worst c): out" in text
     assert reports.caption(verdicts.add(rows, table)[2]).startswith("poor  LPIPS")
+
+
+def test_chance_is_the_error_of_another_picture():
+    pictures = np.stack([np.full((4, 4, 3), x, np.float32) for x in (-1.0, 0.0, 1.0)])
+    distance = jax.tree_util.Partial(lambda x, y: abs(x - y).mean(axis=(1, 2, 3)))
+    found = verdicts.chance(pictures, distance)
+    assert found == {"rmse": 1.0, "lpips": 1.0}
+
+
+def test_a_generator_that_inverts_nothing_has_no_good_pictures_by_accident():
+    table = verdicts.tabulate({"psnr": np.full(4, 10.0)}, {"rmse": 0.6})
+    assert verdicts.judge(row(5.0, None), table) == "poor"

@@ -74,7 +74,7 @@ def test_measures_are_taken_where_asked_for(job):
 
 
 def test_the_judge_says_which_network_and_measures_real_pictures_once(monkeypatch):
-    evaluation = training_measures.evaluation
+    evaluation = training_measures.generator_evaluation
     seen = []
     real = evaluation.RealPictures(statistics=None, fid_real=0.5)
     monkeypatch.setattr(

@@ -1,0 +1,1 @@
+"""Curation of a folder of pictures: what `curate` shares."""

@@ -1,0 +1,1 @@
+"""Figures of latent spaces: what `draw_latents` and `walk` show."""
