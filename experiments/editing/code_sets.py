@@ -18,6 +18,8 @@ from experiments.runs import tuning
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.io import codes as code_files
 
+STYLES = "styles"
+"""The name of an offset of styles `[S]` among a code's arrays."""
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
@@ -175,7 +177,7 @@ def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:
     arrays = {
         key: array[index] if array.ndim == 3 and len(array) == num else array
         for key, array in loaded.arrays.items()
-        if key.startswith("noise_") or key == "colors"
+        if key.startswith("noise_") or key in ("colors", STYLES)
     }
     features = loaded.arrays.get(code_files.FEATURES)
     if features is not None:
