@@ -9,7 +9,7 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator demo test test-slow test-real test-torch test-align test-browser lint format clean
+.PHONY: accelerator docs demo test test-slow test-real test-torch test-align test-browser lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
@@ -35,6 +35,10 @@ test-torch: $(READY)
 test-align: $(READY)
 	$(BIN)/pip install -q -e '.[align]' scikit-image
 	$(BIN)/pytest -q -m align
+
+docs: $(READY)
+	$(BIN)/pip install -q -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 
 # Chromium comes from the system's packages where we may install them.
 test-browser: $(READY)
