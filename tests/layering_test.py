@@ -40,6 +40,7 @@ ORDER = (
     "experiments.demo_set",
     "experiments.benchmarking",
     "experiments.racing",
+    "experiments.studio_page",
     "experiments",  # the binaries
 )
 
