@@ -60,12 +60,14 @@ class Panel:
     judges: race_judges.Judges
     columns: tuple[str, ...]
 
-    def judge(self, attempt: contest.Attempt, targets: Targets) -> race_report.Entry:
+    def judge(
+        self, attempt: contest.Attempt, targets: Targets
+    ) -> race_report.RaceEntry:
         """Measures an attempt and edits its codes."""
         measures = self.judges.measure(attempt, targets)
         edited = self.judges.edit(attempt, targets)
         examples = edited.pop("edit_examples", None)
-        return race_report.Entry(
+        return race_report.RaceEntry(
             attempt=attempt, measures={**measures, **edited}, examples=examples
         )
 

@@ -19,7 +19,7 @@ _POINTS = 200
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Entry:
+class RaceEntry:
     """One contestant's attempt and what the judges say.
 
     Attributes:
@@ -33,7 +33,7 @@ class Entry:
     examples: np.ndarray | None = None
 
 
-def summarize(entry: Entry, targets: Targets) -> dict[str, Any]:
+def summarize(entry: RaceEntry, targets: Targets) -> dict[str, Any]:
     """The row of a contestant as JSON values: medians and worst by kind, curves."""
     kinds: dict[str, Any] = {}
     for kind in KINDS:
@@ -84,7 +84,7 @@ def _spread(values: np.ndarray, high_is_good: bool) -> dict[str, float | None]:
     }
 
 
-def race_times(entries: Sequence[Entry]) -> dict[str, dict[str, float | None]]:
+def race_times(entries: Sequence[RaceEntry]) -> dict[str, dict[str, float | None]]:
     """How much sooner each gets to where each other one ends.
 
     Returns:
@@ -135,7 +135,7 @@ def _cell(value: Mapping[str, float | None] | None, name: str) -> str:
 
 
 def write(
-    entries: Sequence[Entry],
+    entries: Sequence[RaceEntry],
     targets: Targets,
     output: pathlib.Path,
     *,
@@ -189,7 +189,7 @@ def write(
     return text
 
 
-def _over_seconds(entries: Sequence[Entry]) -> dict[str, np.ndarray]:
+def _over_seconds(entries: Sequence[RaceEntry]) -> dict[str, np.ndarray]:
     """The mean objective at 200 moments, NaN before the first and after the last."""
     longest = max(entry.attempt.seconds[-1] for entry in entries)
     moments = np.linspace(0, longest, _POINTS + 1)[1:]

@@ -95,7 +95,7 @@ def test_all_are_compared_by_the_same_terms():
 
 
 def attempt(name, objective, seconds):
-    return race_report.Entry(
+    return race_report.RaceEntry(
         attempt=contest.Attempt(
             name=name,
             ws=np.zeros((2, 1, 1)),
