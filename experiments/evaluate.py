@@ -7,6 +7,9 @@ path length is measured, with the worst paths on a sheet. Of a --training, every
 checkpoint is judged, and the measures are drawn over its steps. Results:
 `evaluation.json`, `evaluation.txt`, `pairs.csv`, `training.csv`, and plots.
 
+Of a store of codes (`experiments.encode_corpus`) the reconstructions are written into
+`reconstructions/` first, and judged by the pictures of the same ids.
+
 Networks are bundles, checkpoint files or names of the zoo.
 
     python -m experiments.evaluate --images=runs/inverted --references=photos \
@@ -25,6 +28,7 @@ from experiments.comparing import (
     evaluation,
     evaluation_flags,
     evaluation_report,
+    store_pictures,
     training_curves,
 )
 from experiments.launch import command_line
@@ -45,6 +49,7 @@ def main(argv):
     options, name = evaluation_flags.options(), evaluation_flags.generator_name()
     output = pathlib.Path(_OUTPUT_DIR.value)
     try:
+        options = store_pictures.of(options, output)
         networks = evaluation.load_networks(
             lpips=_LPIPS.value, inception=_INCEPTION.value, identity=_IDENTITY.value
         )

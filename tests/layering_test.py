@@ -40,6 +40,8 @@ ORDER = (
     "experiments.demo_set",
     "experiments.reproducing",
     "experiments.benchmarking",
+    "experiments.racing",
+    "experiments.studio_page",
     "experiments",  # the binaries
 )
 
