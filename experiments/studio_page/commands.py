@@ -111,3 +111,15 @@ def seeds(text: str, psi: float, *, generator: str | None) -> str:
         generator=generator,
         output_dir="pictures",
     )
+
+
+def latent_map(kind: str, names: Sequence[str], *, generator: str | None) -> str:
+    """What draws a map of the latent space with codes on it."""
+    codes = ",".join(f"{name}.npz" for name in names)
+    return line(
+        "draw_latents",
+        generator=generator,
+        methods=kind,
+        codes=codes,
+        output_dir="latents",
+    )

@@ -469,7 +469,10 @@ class Studio:
             entries = list(visit.entries.values())
         codes = [e.code for e in entries if e.generator_sha256 == own]
         dots = exploring.draw_map(str(values.get("kind")), codes, shop)
-        return {"dots": [dataclasses.asdict(dot) for dot in dots]}
+        command = commands.latent_map(
+            str(values.get("kind")), [code.name for code in codes], generator=shop.flag
+        )
+        return {"dots": [dataclasses.asdict(dot) for dot in dots], "command": command}
 
     def _place(self, values: JSON) -> slider_edits.Setting:
         x, y = (slider_edits.number(values.get(k), 1.0) for k in ("x", "y"))

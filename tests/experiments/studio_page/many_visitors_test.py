@@ -85,7 +85,7 @@ def test_eight_visitors_get_their_share(address):
     alone = _seconds([served.Visitor(address.address)])[0]
     together = _seconds([served.Visitor(address.address) for _ in range(8)])
     fair = 8 * alone
-    print(f"alone {alone:.1f} s, together {[round(t, 1) for t in together]}")
+    served.note(f"alone {alone:.1f} s, together {[round(t, 1) for t in together]}")
     assert max(together) <= 1.5 * fair
 
 
@@ -115,7 +115,7 @@ def test_random_clicking_leaves_memory_flat(address):
     before = _memory(address.pid)
     _go(clicks, 0.7 * minutes)
     after = _memory(address.pid)
-    print(f"{clicks.num} clicks, {before >> 20} MiB, then {after >> 20} MiB")
+    served.note(f"{clicks.num} clicks, {before >> 20} MiB, then {after >> 20} MiB")
     assert clicks.num > 20 * minutes
     assert after < before + (48 << 20) + 0.03 * before
     assert "error" not in visitor.act("hello")

@@ -88,3 +88,13 @@ class Visitor:
 def finished(num):
     """Whether so many inversions are done."""
     return lambda state: sum(job["status"] == "done" for job in state["jobs"]) >= num
+
+
+def note(text):
+    """Tells a measured number, shown with `pytest -s`."""
+    sys.stdout.write(f"{text}\n")
+
+
+def slowdown():
+    """By how much the limits of times are loosened, for a machine with other work."""
+    return float(os.environ.get("STUDIO_SLOWDOWN", "1"))
