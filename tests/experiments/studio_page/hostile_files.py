@@ -83,10 +83,15 @@ def escaping():
     return buffer.getvalue()
 
 
+def not_finite():
+    """A code of nothing but NaN."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.full((10, 128), np.nan, np.float32))
+    return buffer.getvalue()
+
+
 def codes():
     """(name, content) of code files that cannot be used."""
-    inner = io.BytesIO()
-    np.save(inner, np.full((10, 128), np.nan, np.float32))
     return [
         ("bomb.zip", bomb()),
         ("bomb.npz", bomb(megabytes=200)),
@@ -95,7 +100,7 @@ def codes():
         ("damaged.zip", b"PK\x03\x04" + bytes(100)),
         ("pickle.pkl", b"cposix\nsystem\n(S'echo hostile'\ntR."),
         ("pickle.pt", b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00echo\x85R."),
-        ("nan.npy", inner.getvalue()),
+        ("nan.npy", not_finite()),
         ("empty.npz", b""),
         ("../../../etc/cron.d/job", b"hostile"),
         ("program.exe", b"MZ"),

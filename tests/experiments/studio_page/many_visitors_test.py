@@ -1,18 +1,22 @@
 """Several visitors, hostile ones among them, at a real server."""
 
+import io
 import os
 import pathlib
 import random
 import re
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.experiments.studio_page import hostile_files, served
 
 pytestmark = pytest.mark.browser
 
 EXAMPLE = "generated_1.png"
+EXAMPLES = served.ROOT / "jax_encoder" / "assets" / "examples"
 _PATH = re.compile(rb"/(?:tmp|home|root|work|usr|var|opt)/")
 
 
@@ -75,10 +79,35 @@ def test_no_path_leaves_the_server(address):
     answers = [
         repr(visitor.act("hello")).encode(),
         repr(visitor.state()).encode(),
-        visitor.act("save", names=[name]),
+        "".join(served.metadata(visitor.act("save", names=[name]))).encode(),
     ]
     for answer in answers:
         assert not _PATH.search(answer)
+
+
+def test_a_photograph_is_cropped_and_pasted_back(address):
+    visitor = served.Visitor(address.address)
+    pixels = np.full((100, 150, 3), 90, np.uint8)
+    pixels[18:82, 43:107] = np.asarray(Image.open(EXAMPLES / EXAMPLE).convert("RGB"))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    upload = visitor.send("picture", "holiday.png", buffer.getvalue())["upload"]
+    assert visitor.act("align", uploads=[upload], align="center") == {"problems": []}
+    (shown,) = visitor.state()["uploads"]
+    assert shown["align"] == "center"
+    assert shown["quad"][0] == pytest.approx([24.5, -0.5], abs=0.6)
+    _invert(visitor)
+    (entry,) = visitor.wait(served.finished(1))["tray"]
+    assert entry["has_frame"]
+    content = visitor.act("edit", name=entry["name"], strengths={}, paste=True)
+    pasted = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+    assert pasted.shape == pixels.shape
+    np.testing.assert_array_equal(pasted[:, :20], pixels[:, :20])
+    assert np.abs(pasted.astype(int) - pixels).max() > 5
+    (text,) = served.metadata(visitor.act("save", names=[entry["name"]]))
+    assert not _PATH.search(text.encode())
+    assert '"frame"' in text
+    visitor.act("end")
 
 
 def test_eight_visitors_get_their_share(address):
