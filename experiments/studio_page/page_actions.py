@@ -433,7 +433,8 @@ class Studio:
         else:
             setting = self._place(values)
             picture = slider_edits.draw(exploring.mean_code(shop), setting, visit, shop)
-            command = slider_edits.command("mean", setting, shop)
+            # Of the code that "Put into the tray" keeps and "Save" writes.
+            command = slider_edits.command("map", slider_edits.check({}), shop)
         return File(*picture_files.encode(picture), command)
 
     def seeds(self, visit: Visit, values: JSON) -> Any:
