@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.curating import curation_report, measures, verdicts
+from experiments.curating import curation_report, measures, picture_verdicts
 from experiments.networks import resources
 from jax_encoder.alignment import layouts
 from jax_encoder.io import folders, images
@@ -58,7 +58,7 @@ def curated(tmp_path_factory, faces):
     listing = folders.look(folder)
     network = resources.load(root / "lpips").network
     described = measures.measure(listing.paths, network, SIDE)
-    found = verdicts.judge(described, verdicts.Limits())
+    found = picture_verdicts.judge(described, picture_verdicts.PictureLimits())
     summary = curation_report.write(output, described, found, listing.skipped_rows())
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     return output, summary

@@ -14,7 +14,7 @@ REASONS = ("duplicate", "outlier", "misaligned", "blurred", "tiny")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
+class PictureLimits:
     """From where on a picture is called something.
 
     Attributes:
@@ -57,7 +57,7 @@ class Verdicts:
 
 
 def judge(
-    described: Described, limits: Limits, *, num_jobs: int | None = None
+    described: Described, limits: PictureLimits, *, num_jobs: int | None = None
 ) -> Verdicts:
     """Judges measured pictures.
 
@@ -103,7 +103,7 @@ def judge(
     )
 
 
-def _duplicates(described: Described, limits: Limits, num_jobs):
+def _duplicates(described: Described, limits: PictureLimits, num_jobs):
     """`[N]` the smallest difference to another picture, and what is kept instead."""
     num = len(described)
     pairs = np.concatenate(
