@@ -18,7 +18,7 @@ import os
 from absl import flags
 
 from experiments.comparing import evaluation
-from experiments.curating import curation_report, measures, picture_verdicts
+from experiments.curating import curation_report, curation_verdicts, measures
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from jax_encoder.io import files, folders
@@ -49,7 +49,7 @@ def main(argv):
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     maps.import_sklearn()
-    limits = picture_verdicts.PictureLimits(
+    limits = curation_verdicts.CurationLimits(
         difference=_DIFFERENCE.value,
         oddity=_ODDITY.value,
         evidence=_EVIDENCE.value,
@@ -65,7 +65,7 @@ def main(argv):
         )
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
-    found = picture_verdicts.judge(described, limits, num_jobs=os.cpu_count())
+    found = curation_verdicts.judge(described, limits, num_jobs=os.cpu_count())
     output = files.make_directory(_OUTPUT_DIR.value)
     summary = curation_report.write(output, described, found, listing.skipped_rows())
     for name, number in summary["found"].items():

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.curating import measures, picture_verdicts
+from experiments.curating import curation_verdicts, measures
+from experiments.curating.curation_verdicts import Verdicts
 from experiments.curating.feature_stream import Described
-from experiments.curating.picture_verdicts import Verdicts
 from jax_encoder.io import contact_sheet, files, images, names, panels, plots
 
 _PER_SHEET = 48
@@ -90,14 +90,14 @@ def _table(described: Described, found: Verdicts) -> bytes:
 
 
 def _write_sheets(output: pathlib.Path, described: Described, found: Verdicts) -> None:
-    for reason in picture_verdicts.REASONS:
+    for reason in curation_verdicts.REASONS:
         rows = np.flatnonzero(found.reasons[reason])
         if not len(rows):
             continue
         if reason == "duplicate":
             _write_pairs(output, described, found, rows)
             continue
-        score = dict(zip(picture_verdicts.REASONS, found.scores, strict=True))[reason]
+        score = dict(zip(curation_verdicts.REASONS, found.scores, strict=True))[reason]
         values = found.scores[score]
         sign = 1 if reason in ("blurred", "tiny") else -1
         rows = rows[np.argsort(sign * values[rows], kind="stable")]

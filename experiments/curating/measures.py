@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.curating import feature_stream
 from experiments.curating.feature_stream import Described
-from jax_encoder.alignment import layouts
+from jax_encoder.alignment import picture_layouts
 from jax_encoder.io import images
 from jax_encoder.metrics import features
 
@@ -37,7 +37,7 @@ def measure(
 
     Returns:
       The rows "color" and "gray" `[N, D]` (features of the picture, and of it without
-      its colors), "evidence" and "move" (of `layouts.judge`), "thumbnail"
+      its colors), "evidence" and "move" (of `picture_layouts.judge`), "thumbnail"
       `[N, 64, 64, 3]` uint8, "width", "height" and "sharpness".
 
     Raises:
@@ -49,7 +49,9 @@ def measure(
         if len(examples) == _NUM_LEARNT:
             break
         try:
-            examples.append(images.fit(images.decode(paths[index]), layouts.SIDE))
+            examples.append(
+                images.fit(images.decode(paths[index]), picture_layouts.SIDE)
+            )
         except images.PictureError:
             continue  # The pass over all files says so.
     if len(examples) < 8:
@@ -57,7 +59,7 @@ def measure(
             f"Curation compares pictures with each other: {len(examples)} of"
             f" {len(paths)} can be read, 8 are the fewest."
         )
-    layout = layouts.learn(np.stack(examples), seed=seed)
+    layout = picture_layouts.learn(np.stack(examples), seed=seed)
     return feature_stream.describe(
         paths,
         (network, layout),
@@ -71,7 +73,7 @@ def measure(
 
 def _apply(networks: Any, pictures: jax.Array) -> dict[str, jax.Array]:
     network, layout = networks
-    evidence, move = layouts.judge(layout, pictures)
+    evidence, move = picture_layouts.judge(layout, pictures)
     shape = (len(pictures), THUMBNAIL, THUMBNAIL, 3)
     small = jax.image.resize(pictures, shape, "linear", antialias=True)
     levels = jnp.clip(jnp.floor(small * 127.5 + 128.0), 0, 255)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments.curating import curation_report, measures, picture_verdicts
+from experiments.curating import curation_report, curation_verdicts, measures
 from experiments.networks import resources
-from jax_encoder.alignment import layouts
+from jax_encoder.alignment import picture_layouts
 from jax_encoder.io import folders, images
 from tests.experiments import tiny
 
@@ -58,7 +58,7 @@ def curated(tmp_path_factory, faces):
     listing = folders.look(folder)
     network = resources.load(root / "lpips").network
     described = measures.measure(listing.paths, network, SIDE)
-    found = picture_verdicts.judge(described, picture_verdicts.PictureLimits())
+    found = curation_verdicts.judge(described, curation_verdicts.CurationLimits())
     summary = curation_report.write(output, described, found, listing.skipped_rows())
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     return output, summary
@@ -99,15 +99,15 @@ def test_lists_everything_once(curated):
 @pytest.mark.slow
 def test_layouts_tell_moves(faces):
     pictures = images.from_uint8(np.stack(faces))
-    layout = layouts.learn(pictures)
-    evidence, move = layouts.judge(layout, pictures)
+    layout = picture_layouts.learn(pictures)
+    evidence, move = picture_layouts.judge(layout, pictures)
     assert (np.asarray(evidence) < 0).mean() > 0.97
     shifted = np.roll(pictures[:20], -10, axis=1)
-    evidence, move = layouts.judge(layout, shifted)
+    evidence, move = picture_layouts.judge(layout, shifted)
     assert (np.asarray(evidence) > 0).mean() > 0.9
-    assert "up" in str(layouts.MOVES[int(np.bincount(move).argmax())])
+    assert "up" in str(picture_layouts.MOVES[int(np.bincount(move).argmax())])
     with pytest.raises(ValueError, match="8 pictures"):
-        layouts.learn(pictures[:3])
+        picture_layouts.learn(pictures[:3])
 
 
 def test_sharpness_falls_when_a_picture_is_blurred(faces):

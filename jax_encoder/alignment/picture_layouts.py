@@ -67,7 +67,7 @@ _IDENTITY = MOVES.index(Move())
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layout:
+class PictureLayout:
     """What pictures of a folder look like when they are moved.
 
     Attributes:
@@ -79,7 +79,9 @@ class Layout:
     offsets: jax.Array
 
 
-def learn(pictures: np.ndarray, *, num: int = _NUM_LEARNT, seed: int = 0) -> Layout:
+def learn(
+    pictures: np.ndarray, *, num: int = _NUM_LEARNT, seed: int = 0
+) -> PictureLayout:
     """Learns how pictures are laid out.
 
     Args:
@@ -112,14 +114,14 @@ def learn(pictures: np.ndarray, *, num: int = _NUM_LEARNT, seed: int = 0) -> Lay
     ridge = _RIDGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))
     weights = np.linalg.solve(scatter + ridge, means.T.astype(np.float64))
     offsets = -0.5 * np.sum(means.T * weights, axis=0)
-    return Layout(
+    return PictureLayout(
         weights=jnp.asarray(weights, jnp.float32),
         offsets=jnp.asarray(offsets, jnp.float32),
     )
 
 
 @jax.jit
-def judge(layout: Layout, pictures: jax.Array) -> tuple[jax.Array, jax.Array]:
+def judge(layout: PictureLayout, pictures: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Tells how pictures are moved.
 
     Args:

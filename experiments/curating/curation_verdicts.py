@@ -7,14 +7,14 @@ import numpy as np
 
 from experiments.curating import measures
 from experiments.curating.feature_stream import Described
-from jax_encoder.alignment import layouts
+from jax_encoder.alignment import picture_layouts
 from jax_encoder.metrics import duplicates, oddity
 
 REASONS = ("duplicate", "outlier", "misaligned", "blurred", "tiny")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PictureLimits:
+class CurationLimits:
     """From where on a picture is called something.
 
     Attributes:
@@ -57,7 +57,7 @@ class Verdicts:
 
 
 def judge(
-    described: Described, limits: PictureLimits, *, num_jobs: int | None = None
+    described: Described, limits: CurationLimits, *, num_jobs: int | None = None
 ) -> Verdicts:
     """Judges measured pictures.
 
@@ -97,13 +97,13 @@ def judge(
         },
         copy_of=copy_of,
         moves=tuple(
-            str(layouts.MOVES[int(k)]) if moved else ""
+            str(picture_layouts.MOVES[int(k)]) if moved else ""
             for k, moved in zip(rows["move"], is_moved, strict=True)
         ),
     )
 
 
-def _duplicates(described: Described, limits: PictureLimits, num_jobs):
+def _duplicates(described: Described, limits: CurationLimits, num_jobs):
     """`[N]` the smallest difference to another picture, and what is kept instead."""
     num = len(described)
     pairs = np.concatenate(
