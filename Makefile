@@ -9,7 +9,7 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator docs demo test test-slow test-real test-torch test-align test-browser lint format clean
+.PHONY: accelerator docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
@@ -24,6 +24,14 @@ test-slow: $(READY)
 test-corpus: $(READY)
 	$(BIN)/pip install -q -e '.[cluster]'
 	XLA_FLAGS= nice -n 10 $(BIN)/pytest -q -s -m corpus tests/experiments/corpus
+
+# The tests of `make test`, compiled as people compile.
+test-optimized: $(READY)
+	XLA_FLAGS= JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile \
+	  -m "not slow and not torch and not align $(if $(REAL),,and not real)"
+
+test-wheel: $(READY)
+	$(BIN)/pytest -q -m slow tests/wheel_test.py
 
 test-real: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -m real

@@ -9,15 +9,12 @@ The store is the folder of encode_corpus, or what corpus_merge wrote. Attributes
 those of encode_corpus's --scorer. Exit code: 0 found, 1 nothing found, 2 bad usage.
 """
 
-import csv
 import heapq
-import json
 import pathlib
-import sys
 
 from absl import flags
 
-from experiments.corpus import querying
+from experiments.corpus import query_report, querying
 from experiments.launch import command_line, flag_types
 from experiments.stores import code_loading, stores
 from jax_encoder.io import codes, loading
@@ -52,7 +49,7 @@ def main(argv):
         )
     except (loading.LoadError, codes.CodeError) as error:
         raise command_line.Failure(str(error)) from error
-    _print(rows)
+    query_report.show(rows, _FORMAT.value)
     return int(not rows)
 
 
@@ -79,28 +76,6 @@ def _sorted(store, conditions, names):
     pick = heapq.nlargest if _SORT.value.startswith("-") else heapq.nsmallest
     known = (row for row in found if row[column] is not None)
     return pick(_NUM.value, known, key=lambda row: row[column])
-
-
-def _print(rows) -> None:
-    if _FORMAT.value == "json":
-        print("\n".join(json.dumps(row) for row in rows))
-        return
-    shown = ("id", "distance", "status", "verdict", "psnr", "lpips", "reason")
-    used = [
-        name for name in shown if any(row.get(name) not in (None, "") for row in rows)
-    ]
-    if _FORMAT.value == "csv":
-        used = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(sys.stdout, used)
-        writer.writeheader()
-        writer.writerows(rows)
-        return
-    for row in rows:
-        print("  ".join(_text(row.get(name)) for name in used))
-
-
-def _text(value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value or "-")
 
 
 if __name__ == "__main__":

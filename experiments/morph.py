@@ -23,35 +23,31 @@ from experiments.launch import command_line, flag_types
 from jax_encoder.editing import interpolation
 from jax_encoder.io import films
 
-_PATH = flags.DEFINE_enum(
-    "path", None, ["Z", "W", "WP", "P", "PP"], "The space of the path; default: -s."
-)
+_SPACES = {"Z": "z", "W": "w", "WP": "w+", "P": "p", "PP": "p+"}
+_PATH = flags.DEFINE_enum("path", None, [*_SPACES], "Its space; default: -s.")
 _FRAMES = flag_types.define_integer("num_frames", 100, "Of the whole path.", 2)
 _EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "At codes.")
 _LOOP = flags.DEFINE_boolean("loop", False, "Return to the first code.")
 _SCHEDULE = flags.DEFINE_enum(
     "schedule", "together", ["together", "coarse-first", "fine-first"], "Of the rows."
 )
-_OVERLAP = flag_types.define_number("overlap", 0.5, "Of a row's time with the others'.")
+_OVERLAP = flag_types.define_number(
+    "overlap", 0.5, "Of a row's time with the others'.", 1e-6, 1.0
+)
 _FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Its kind.")
 _FPS = flag_types.define_number("fps", 25.0, "Frames per second.", 0.1)
-_SIDE = flag_types.define_integer(
-    "side", None, "Of the frames; default: as rendered.", 8
-)
+_SIDE = flag_types.define_integer("side", None, "Of frames; default: as rendered.", 8)
 _SAVE = flags.DEFINE_boolean("save_frames", False, "Write each frame as a PNG.")
 _AT = flags.DEFINE_string("at", None, "Draw places of the path: SHAPE:COLOR,...")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "morph", "Where to write.")
 
 flags.adopt_module_key_flags(render_flags)
-_SPACES = {"Z": "z", "W": "w", "WP": "w+", "P": "p", "PP": "p+"}
 
 
 def main(argv):
     """Morphs; returns the exit code."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    if not 0.0 < _OVERLAP.value <= 1.0:
-        raise command_line.UsageError("--overlap lies above 0 and up to 1.")
     film = "" if _FILM.value == "none" else f".{_FILM.value}"
     if film:
         films.check(f"film{film}")
@@ -69,17 +65,7 @@ def main(argv):
     if _SCHEDULE.value != "together" and space != "w+":
         space, asked = "w+", "p+" if asked and asked.startswith("p") else "w+"
     joined, more = morphing.joined(renderer, codes, space)
-    morph = morphing.Morph(
-        renderer=renderer,
-        space=asked or space,
-        easing=_EASING.value,
-        schedule=_SCHEDULE.value,
-        overlap=_OVERLAP.value,
-        is_loop=_LOOP.value,
-        side=_SIDE.value,
-        paste_back=render_flags.PASTE_BACK.value,
-        photographs=render_flags.photographs(),
-    )
+    morph = _morph(renderer, asked or space)
     output = render_flags.directory(_OUTPUT_DIR.value)
     number = morphing.write(
         morph,
@@ -92,6 +78,20 @@ def main(argv):
     )
     print(f"Wrote {number} frames through {len(joined)} codes: {output}.")
     return editing_run.report([*refused, *more])
+
+
+def _morph(renderer, space: str) -> morphing.Morph:
+    return morphing.Morph(
+        renderer=renderer,
+        space=space,
+        easing=_EASING.value,
+        schedule=_SCHEDULE.value,
+        overlap=_OVERLAP.value,
+        is_loop=_LOOP.value,
+        side=_SIDE.value,
+        paste_back=render_flags.PASTE_BACK.value,
+        photographs=render_flags.photographs(),
+    )
 
 
 if __name__ == "__main__":

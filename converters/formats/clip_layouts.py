@@ -6,7 +6,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, torch_layers
+from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import clip
 
 _HEAD_SIZE = 64
@@ -96,17 +96,19 @@ def _build(entries: dict[str, np.ndarray], rules, block: str) -> clip.CLIPImageT
     return assign.build(lambda: clip.CLIPImageTower(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _kind(name: str, description: str, marks: tuple[str, ...], build) -> layouts.Kind:
+def _kind(
+    name: str, description: str, marks: tuple[str, ...], build
+) -> checkpoint_layouts.Kind:
     def recognize(tree: Any) -> bool:
         return isinstance(tree, dict) and set(marks) <= tree.keys()
 
-    return layouts.Kind(
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=layouts.needs(marks),
+        missing=checkpoint_layouts.needs(marks),
         parts=lambda tree: ("image",),
-        build=layouts.whole(build),
+        build=checkpoint_layouts.whole(build),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
-from converters.formats import assign, entry_names, layouts, torch_layers
+from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import inception, irse, resnet
 
 _ARCFACE_RULES = (
@@ -83,13 +83,13 @@ def _kind(name: str, description: str, part: str, marks: tuple[str, ...], build)
     def recognize(tree: Any) -> bool:
         return entry_names.is_state_dict(tree) and set(marks) <= tree.keys()
 
-    return layouts.Kind(
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=layouts.needs(marks),
+        missing=checkpoint_layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=layouts.whole(build),
+        build=checkpoint_layouts.whole(build),
     )
 
 

@@ -14,7 +14,13 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, rosinality, torch_layers
+from converters.formats import (
+    assign,
+    checkpoint_layouts,
+    entry_names,
+    rosinality,
+    torch_layers,
+)
 from jax_encoder.nn import encoder_decoder, latent_discriminator, style_encoder
 
 _HEADS_MARK = "encoder.styles.0.linear.weight"
@@ -147,7 +153,7 @@ def _parts(tree: Any) -> tuple[str, ...]:
 
 
 def _build(
-    tree: Any, part: str | None, gaps: layouts.Gaps, is_progressive: bool
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps, is_progressive: bool
 ) -> Any:
     part = part or _parts(tree)[0]
     state = _state(tree)
@@ -168,12 +174,12 @@ def _build(
     return found if decoder is None else _join(found, decoder, tree)
 
 
-def _decoder(tree: Any, state: Mapping[str, Any], gaps: layouts.Gaps) -> Any:
+def _decoder(tree: Any, state: Mapping[str, Any], gaps: checkpoint_layouts.Gaps) -> Any:
     latent_avg = tree.nearby("latent_avg")
     return rosinality.generator(entry_names.under(state, "decoder."), latent_avg, gaps)
 
 
-def _rows(tree: Any, decoder: Any, gaps: layouts.Gaps) -> int:
+def _rows(tree: Any, decoder: Any, gaps: checkpoint_layouts.Gaps) -> int:
     """The rows of w that the W encoder repeats its w for."""
     if decoder is not None:
         return decoder.config.num_ws
@@ -274,7 +280,7 @@ def _is_unknown(tree: Any) -> bool:
     return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
 
 
-def _build_unknown(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build_unknown(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     if part != "G_ema":
         raise errors.ConversionError(
             "the encoder of this file is none that is known (pSp, e4e, ReStyle, the W"
@@ -285,8 +291,8 @@ def _build_unknown(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
 
 def _flavor(
     name: str, description: str, is_progressive: bool, is_refining: bool
-) -> layouts.Kind:
-    return layouts.Kind(
+) -> checkpoint_layouts.Kind:
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=lambda tree: _recognize(tree, is_progressive, is_refining),
@@ -301,7 +307,7 @@ KINDS = (
     _flavor("e4e", "e4e: encoder, with or without its generator", True, False),
     _flavor("restyle_psp", "ReStyle on pSp", False, True),
     _flavor("restyle_e4e", "ReStyle on e4e", True, True),
-    layouts.Kind(
+    checkpoint_layouts.Kind(
         name="w_encoder",
         description="W encoder of e4e and HyperStyle: one w for all rows",
         recognize=_is_shared,
@@ -309,22 +315,22 @@ KINDS = (
         parts=_parts,
         build=lambda tree, part, gaps: _build(tree, part, gaps, False),
     ),
-    layouts.Kind(
+    checkpoint_layouts.Kind(
         name="unknown_encoder",
         description="an unknown encoder with a StyleGAN2 generator of rosinality",
         recognize=_is_unknown,
-        missing=layouts.needs((_DECODER_MARK,)),
+        missing=checkpoint_layouts.needs((_DECODER_MARK,)),
         parts=lambda tree: ("encoder", "G_ema"),
         build=_build_unknown,
     ),
-    layouts.Kind(
+    checkpoint_layouts.Kind(
         name="latent_discriminator",
         description="the discriminator of w of e4e",
         recognize=lambda tree: (
             entry_names.is_state_dict(tree) and "mlp.0.weight" in tree
         ),
-        missing=layouts.needs(("mlp.0.weight",)),
+        missing=checkpoint_layouts.needs(("mlp.0.weight",)),
         parts=lambda tree: ("D",),
-        build=layouts.whole(_build_discriminator),
+        build=checkpoint_layouts.whole(_build_discriminator),
     ),
 )

@@ -12,9 +12,9 @@ import numpy as np
 
 from converters import errors
 from converters.formats import (
+    checkpoint_layouts,
     entry_names,
     interfacegan,
-    layouts,
     stylegan1_layouts,
     stylegan2_layouts,
 )
@@ -34,7 +34,7 @@ _STYLEGAN1_RULES = (
 
 
 def _build_stylegan1(
-    tree: Any, part: str | None, gaps: layouts.Gaps
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> stylegan1_networks.StyleGAN1Generator:
     del part  # there is one
     interfacegan.check_blur(tree)
@@ -67,7 +67,7 @@ def _stylegan1_axes(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def _build_stylegan2(
-    tree: Any, part: str | None, gaps: layouts.Gaps
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> stylegan2_networks.StyleGAN2Generator:
     del part  # there is one
     kernel = tree.get("synthesis.layer1.filter.kernel")
@@ -123,15 +123,17 @@ def _used(tree: Any) -> dict[str, np.ndarray]:
     return entry_names.without(tree, _DERIVED)
 
 
-def _kind(name: str, description: str, marks: tuple[str, ...], build) -> layouts.Kind:
+def _kind(
+    name: str, description: str, marks: tuple[str, ...], build
+) -> checkpoint_layouts.Kind:
     def recognize(tree: Any) -> bool:
         return entry_names.is_state_dict(tree) and all(mark in tree for mark in marks)
 
-    return layouts.Kind(
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=layouts.needs(marks),
+        missing=checkpoint_layouts.needs(marks),
         parts=lambda tree: ("G_ema",),
         build=build,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, torch_layers
+from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import in_domain_encoder
 
 _MARKS = ("block0.conv.weight", "block1.conv1.weight", "block1.wscale1.bias")
@@ -22,7 +22,7 @@ _RULES = (
 )
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     del part  # there is one
     num_blocks = 1 + entry_names.count(
         {"block0.conv1.weight": 0, **tree}, "block{}.conv1.weight"
@@ -69,11 +69,11 @@ def _recognize(tree: Any) -> bool:
     return entry_names.is_state_dict(tree) and all(mark in tree for mark in _MARKS)
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="idinvert_encoder",
     description="encoder of in-domain inversion (genforce/idinvert_pytorch)",
     recognize=_recognize,
-    missing=layouts.needs(_MARKS),
+    missing=checkpoint_layouts.needs(_MARKS),
     parts=lambda tree: ("encoder",),
     build=_build,
 )

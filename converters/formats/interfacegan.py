@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import entry_names, layouts, stylegan1_layouts
+from converters.formats import checkpoint_layouts, entry_names, stylegan1_layouts
 from jax_encoder.nn import stylegan1 as networks
 
 _MARK = "synthesis.layer0.first_layer"
@@ -34,7 +34,7 @@ _RULES = (
 
 
 def _build(
-    tree: Any, part: str | None, gaps: layouts.Gaps
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN1Generator:
     del part  # there is one
     check_blur(tree)
@@ -108,12 +108,12 @@ def check_blur(tree: Mapping[str, np.ndarray]) -> None:
                 )
 
 
-def _kind(name: str, description: str, mark: str) -> layouts.Kind:
-    return layouts.Kind(
+def _kind(name: str, description: str, mark: str) -> checkpoint_layouts.Kind:
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=lambda tree: entry_names.is_state_dict(tree) and mark in tree,
-        missing=layouts.needs((mark,)),
+        missing=checkpoint_layouts.needs((mark,)),
         parts=lambda tree: ("G_ema",),
         build=_build,
     )

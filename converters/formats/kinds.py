@@ -1,7 +1,7 @@
 """The table of all kinds of checkpoints, and the choice among them.
 
 A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
-`layouts.Kind` and is named here.
+`checkpoint_layouts.Kind` and is named here.
 """
 
 import dataclasses
@@ -10,12 +10,12 @@ from typing import Any
 
 from converters import errors
 from converters.formats import (
+    checkpoint_layouts,
     clip_layouts,
     encoder_layouts,
     genforce,
     idinvert,
     interfacegan,
-    layouts,
     lpips_layouts,
     nvidia,
     recognition,
@@ -29,7 +29,7 @@ from converters.formats import (
 from converters.formats import embedders as recognizers
 from converters.formats import stylegan2_tf as tensorflow
 
-Kind = layouts.Kind
+Kind = checkpoint_layouts.Kind
 
 KINDS: tuple[Kind, ...] = (
     nvidia.KIND,
@@ -121,7 +121,7 @@ def convert_noting(
     Raises:
       ConversionError: says what is wrong, in which file, at which entry.
     """
-    gaps = layouts.Gaps(given)
+    gaps = checkpoint_layouts.Gaps(given)
     with errors.guard(source):
         candidate, inner = recognition.choose(_finding(tree, kind), part)
         chosen = _single(candidate)

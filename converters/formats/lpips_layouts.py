@@ -8,7 +8,13 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, vgg_layouts, views
+from converters.formats import (
+    assign,
+    checkpoint_layouts,
+    entry_names,
+    vgg_layouts,
+    views,
+)
 from converters.readers import contents
 from jax_encoder.nn import lpips
 
@@ -135,20 +141,20 @@ def _missing_of_whole(tree: Any) -> str:
 
 
 KINDS = (
-    layouts.Kind(
+    checkpoint_layouts.Kind(
         name="lpips",
         description="LPIPS heads, which a trunk makes a distance of (load_lpips)",
         recognize=lambda tree: not _is_whole(tree) and heads_name(tree) is not None,
-        missing=layouts.needs(("lin0.model.1.weight",)),
+        missing=checkpoint_layouts.needs(("lin0.model.1.weight",)),
         parts=lambda tree: ("heads",),
-        build=layouts.whole(_build_heads),
+        build=checkpoint_layouts.whole(_build_heads),
     ),
-    layouts.Kind(
+    checkpoint_layouts.Kind(
         name="lpips_whole",
         description="LPIPS, trunk and heads (the state dict of the whole module)",
         recognize=_is_whole,
         missing=_missing_of_whole,
         parts=lambda tree: ("lpips",),
-        build=layouts.whole(lambda tree: join(*_parts_of_whole(tree))),
+        build=checkpoint_layouts.whole(lambda tree: join(*_parts_of_whole(tree))),
     ),
 )

@@ -6,7 +6,7 @@ The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one ge
 from typing import Any
 
 from converters import errors
-from converters.formats import layouts, persistence, stylegan2_layouts
+from converters.formats import checkpoint_layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -29,7 +29,7 @@ def modules(tree: Any) -> dict[str, Record]:
 
 
 def missing(tree: Any) -> str:
-    """What the tree lacks to be such a pickle; for `layouts.Kind`."""
+    """What the tree lacks to be such a pickle; for `checkpoint_layouts.Kind`."""
     return "" if modules(tree) else "pickled modules 'G_ema', 'G' or 'D' of NVIDIA"
 
 
@@ -42,7 +42,7 @@ def _recognize(tree: Any) -> bool:
     return "D" in found
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     found = modules(tree)
     part = part or next(iter(found))
     if part == "D":
@@ -147,7 +147,7 @@ def _check_activations(record: Record, paths: tuple[str, ...]) -> None:
     raise errors.ConversionError("the modules hold each other")
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="nvidia_stylegan2",
     description="StyleGAN2 pickle of stylegan2-ada-pytorch or stylegan3 (NVIDIA)",
     recognize=_recognize,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from converters import errors
-from converters.formats import layouts, unsupported, views
+from converters.formats import checkpoint_layouts, unsupported, views
 
 # What other programs call the averaged generator and the other two.
 ALIASES = {
@@ -27,7 +27,7 @@ class Candidate:
     """
 
     view: views.View
-    kinds: tuple[layouts.Kind, ...]
+    kinds: tuple[checkpoint_layouts.Kind, ...]
 
     @property
     def label(self) -> str:
@@ -46,10 +46,10 @@ class Finding:
     """
 
     candidates: tuple[Candidate, ...]
-    layout: unsupported.Layout | None = None
+    layout: unsupported.UnsupportedLayout | None = None
 
     @property
-    def kinds(self) -> tuple[layouts.Kind, ...]:
+    def kinds(self) -> tuple[checkpoint_layouts.Kind, ...]:
         """The kinds of the default network."""
         return self.candidates[0].kinds if self.candidates else ()
 
@@ -61,7 +61,7 @@ class Finding:
         return _parts(self.candidates[0]) if self.candidates else ()
 
 
-def find(tree: Any, kinds: Sequence[layouts.Kind]) -> Finding:
+def find(tree: Any, kinds: Sequence[checkpoint_layouts.Kind]) -> Finding:
     """Looks for networks of any kind, wrapped or not.
 
     Args:
@@ -80,7 +80,9 @@ def find(tree: Any, kinds: Sequence[layouts.Kind]) -> Finding:
     return Finding(())
 
 
-def find_named(tree: Any, kind: layouts.Kind, kinds: Sequence[layouts.Kind]) -> Finding:
+def find_named(
+    tree: Any, kind: checkpoint_layouts.Kind, kinds: Sequence[checkpoint_layouts.Kind]
+) -> Finding:
     """Looks for the networks of the kind that a person named.
 
     Raises:
@@ -141,18 +143,20 @@ def _rank(candidate: Candidate) -> tuple[int, str]:
     return (len(order) + (not is_default), candidate.label)
 
 
-def _recognized(tree: Any, kinds: Sequence[layouts.Kind]) -> tuple[layouts.Kind, ...]:
+def _recognized(
+    tree: Any, kinds: Sequence[checkpoint_layouts.Kind]
+) -> tuple[checkpoint_layouts.Kind, ...]:
     return tuple(kind for kind in kinds if _is(kind, tree))
 
 
-def _is(kind: layouts.Kind, tree: Any) -> bool:
+def _is(kind: checkpoint_layouts.Kind, tree: Any) -> bool:
     try:
         return bool(kind.recognize(tree))
     except Exception:  # a tree of another shape may fail in any way
         return False
 
 
-def _lacks(kind: layouts.Kind, view: views.View) -> str:
+def _lacks(kind: checkpoint_layouts.Kind, view: views.View) -> str:
     try:
         return kind.missing(view.tree)
     except Exception:  # a tree of another shape may fail in any way

@@ -7,7 +7,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, torch_layers
+from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import regressors
 
 _TRUNK_RULES = (
@@ -123,7 +123,7 @@ def _kind(
     marks: tuple[str, ...],
     build,
     absent: tuple[str, ...] = (),
-) -> layouts.Kind:
+) -> checkpoint_layouts.Kind:
     def recognize(tree: Any) -> bool:
         return (
             entry_names.is_state_dict(tree)
@@ -131,13 +131,13 @@ def _kind(
             and not set(absent) & tree.keys()
         )
 
-    return layouts.Kind(
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=layouts.needs(marks),
+        missing=checkpoint_layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=layouts.whole(build),
+        build=checkpoint_layouts.whole(build),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import entry_names, layouts, stylegan2_layouts
+from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
 
@@ -46,7 +46,7 @@ def _missing(tree: Any) -> str:
     return "" if _parts(tree) else f"the entry {_GENERATOR_MARK!r}"
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     part = part or _parts(tree)[0]
     is_bare = _GENERATOR_MARK in tree or _DISCRIMINATOR_MARK in tree
     state = tree if is_bare else tree[_KEYS[part]]
@@ -56,7 +56,7 @@ def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
 
 
 def generator(
-    state: dict[str, Any], latent_avg: Any, gaps: layouts.Gaps
+    state: dict[str, Any], latent_avg: Any, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN2Generator:
     """Makes a generator.
 
@@ -103,7 +103,7 @@ def mean_row(latent_avg: Any) -> np.ndarray:
 
 
 def discriminator(
-    state: dict[str, Any], gaps: layouts.Gaps
+    state: dict[str, Any], gaps: checkpoint_layouts.Gaps
 ) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a discriminator.
 
@@ -213,7 +213,7 @@ def _squeeze(name: str, value: Any) -> Any:
     return value
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="rosinality",
     description="StyleGAN2 of rosinality/stylegan2-pytorch (.pt)",
     recognize=lambda tree: isinstance(tree, dict) and bool(_parts(tree)),

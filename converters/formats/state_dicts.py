@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from converters import errors
-from converters.formats import entry_names, layouts, stylegan2_layouts
+from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from converters.readers import arrays
 
 _GENERATOR_MARKS = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight")
@@ -24,7 +24,7 @@ def _parts(tree: Any) -> tuple[str, ...]:
     return ("D",) if _DISCRIMINATOR_MARKS[0] in tree else ("G_ema",)
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     del part  # there is one
     state = entry_names.texts(tree)
     noted = _noted(state.pop(arrays.METADATA, None))
@@ -53,7 +53,9 @@ def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
     )
 
 
-def _mapping_multiplier(state: dict[str, Any], gaps: layouts.Gaps) -> dict[str, float]:
+def _mapping_multiplier(
+    state: dict[str, Any], gaps: checkpoint_layouts.Gaps
+) -> dict[str, float]:
     if "mapping.fc0.weight" not in state:
         return {}
     return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
@@ -79,11 +81,13 @@ def _noted(text: Any) -> dict[str, Any] | None:
         raise errors.ConversionError("the note on the settings is damaged") from None
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="nvidia_state_dict",
     description="state dict of NVIDIA's StyleGAN2 networks (safetensors, .pt)",
     recognize=_recognize,
-    missing=layouts.needs(_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS),
+    missing=checkpoint_layouts.needs(
+        _GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS
+    ),
     parts=_parts,
     build=_build,
 )

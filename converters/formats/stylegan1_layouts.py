@@ -76,11 +76,7 @@ def generator_config(
       ConversionError: they are no StyleGAN1 generator.
     """
     num_layers = entry_names.count(arrays, "synthesis.layer{}.bias")
-    if not 4 <= num_layers <= _MAX_LAYERS or num_layers % 2:
-        raise errors.ConversionError(
-            f"no StyleGAN1 generator: {num_layers} synthesis layers; an even number"
-            f" from 4 to {_MAX_LAYERS} was expected"
-        )
+    _check_depth(num_layers)
     num_mapping = entry_names.count(arrays, "mapping.dense{}.weight")
     if not num_mapping:
         raise errors.ConversionError("missing", entry="mapping.dense0.weight")
@@ -113,6 +109,14 @@ def generator_config(
         image_channels=_shape(arrays, last, 4)[3],
         w_avg_source="file" if "w_avg" in arrays else "estimated",
     )
+
+
+def _check_depth(num_layers: int) -> None:
+    if not 4 <= num_layers <= _MAX_LAYERS or num_layers % 2:
+        raise errors.ConversionError(
+            f"no StyleGAN1 generator: {num_layers} synthesis layers; an even number"
+            f" from 4 to {_MAX_LAYERS} was expected"
+        )
 
 
 def _mean_row(w_avg: np.ndarray, w_dim: int) -> np.ndarray:

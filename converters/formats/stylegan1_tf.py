@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import entry_names, layouts, stylegan1_layouts, tf_networks
+from converters.formats import (
+    checkpoint_layouts,
+    entry_names,
+    stylegan1_layouts,
+    tf_networks,
+)
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan1 as networks
 
@@ -45,7 +50,7 @@ def _recognize(tree: Any) -> bool:
 
 
 def _build(
-    tree: Any, part: str | None, gaps: layouts.Gaps
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN1Generator:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
@@ -124,7 +129,7 @@ def _layer(name: str) -> str:
     return f"synthesis.layer{index}.{_LEAVES[match[3]]}"
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="tensorflow_stylegan1",
     description="StyleGAN1 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,

@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts
+from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 
@@ -199,7 +199,7 @@ def discriminator_config(
 
 
 def taps(
-    kernel: np.ndarray | None, gaps: layouts.Gaps | None = None
+    kernel: np.ndarray | None, gaps: checkpoint_layouts.Gaps | None = None
 ) -> tuple[float, ...]:
     """The one-dimensional filter of a stored resampling kernel.
 
@@ -226,7 +226,7 @@ def taps(
     return tuple(float(tap) for tap in line)
 
 
-def noise(arrays: Arrays, gaps: layouts.Gaps) -> dict[str, np.ndarray]:
+def noise(arrays: Arrays, gaps: checkpoint_layouts.Gaps) -> dict[str, np.ndarray]:
     """Noise maps for files that have none, such as rosinality's before May 2020.
 
     Their own programs draw new ones whenever they load such a file; so do we, always

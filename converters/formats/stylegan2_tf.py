@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from converters import errors
-from converters.formats import entry_names, layouts, stylegan2_layouts, tf_networks
+from converters.formats import (
+    checkpoint_layouts,
+    entry_names,
+    stylegan2_layouts,
+    tf_networks,
+)
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -24,7 +29,7 @@ def _recognize(tree: Any) -> bool:
     )
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
@@ -233,7 +238,7 @@ def _group_size(network: Record, settings: Mapping[str, Any]) -> int | None:
     return value or None
 
 
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="tensorflow_stylegan2",
     description="StyleGAN2 pickle of the TensorFlow code (NVIDIA)",
     recognize=_recognize,

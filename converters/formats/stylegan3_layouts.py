@@ -12,7 +12,13 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts, nvidia, persistence
+from converters.formats import (
+    assign,
+    checkpoint_layouts,
+    entry_names,
+    nvidia,
+    persistence,
+)
 from converters.readers.records import Record
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan3, stylegan3_config
@@ -48,7 +54,7 @@ def _recognize(tree: Any) -> bool:
     return synthesis is not None and "input" in persistence.submodules(synthesis)
 
 
-def _build(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
     del gaps  # the pickled modules tell everything
     found = nvidia.modules(tree)
     part = part or next(iter(found))
@@ -195,7 +201,9 @@ _INPUT_MARKS = ("synthesis.input.freqs", "synthesis.input.affine.weight")
 _BARE_MARKS = tuple(mark.removeprefix("synthesis.") for mark in _INPUT_MARKS)
 
 
-def _build_state_dict(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
+def _build_state_dict(
+    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+) -> Any:
     """Makes a generator out of a state dict, which tells little of the architecture."""
     del part  # there is one
     state = entry_names.texts(tree)
@@ -208,7 +216,7 @@ def _build_state_dict(tree: Any, part: str | None, gaps: layouts.Gaps) -> Any:
 
 
 def _config_of_state_dict(
-    state: entry_names.Entries, gaps: layouts.Gaps
+    state: entry_names.Entries, gaps: checkpoint_layouts.Gaps
 ) -> stylegan3_config.StyleGAN3Config:
     layers = sorted(
         tuple(map(int, m.groups())) for m in map(_LAYER.fullmatch, state) if m
@@ -273,15 +281,15 @@ def _recognize_state_dict(tree: Any) -> bool:
     )
 
 
-STATE_DICT_KIND = layouts.Kind(
+STATE_DICT_KIND = checkpoint_layouts.Kind(
     name="nvidia_stylegan3_state_dict",
     description="state dict of NVIDIA's StyleGAN3 generator",
     recognize=_recognize_state_dict,
-    missing=layouts.needs(_INPUT_MARKS, _BARE_MARKS),
+    missing=checkpoint_layouts.needs(_INPUT_MARKS, _BARE_MARKS),
     parts=lambda tree: ("G_ema",),
     build=_build_state_dict,
 )
-KIND = layouts.Kind(
+KIND = checkpoint_layouts.Kind(
     name="nvidia_stylegan3",
     description="StyleGAN3 pickle, configuration T or R (NVIDIA)",
     recognize=_recognize,

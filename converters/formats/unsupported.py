@@ -11,7 +11,7 @@ from converters.formats.views import View
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Layout:
+class UnsupportedLayout:
     """A layout that no kind builds.
 
     Attributes:
@@ -50,37 +50,37 @@ _OTHER = "there is no W space to invert into"
 _RESTORE = "it restores pictures and draws none from a code"
 
 LAYOUTS = (
-    Layout(
+    UnsupportedLayout(
         name="StyleGAN2 of lucidrains/stylegan2-pytorch",
         reason="its blocks differ (another modulation, noise and RGB path)",
         remedy="train or take the same data with NVIDIA's or rosinality's program",
         entries=(("blocks.0.to_style1.weight",),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="GFPGAN",
         reason=f"{_RESTORE}; its decoder is steered by a U-Net",
         remedy=_FACES,
         entries=(("condition_scale.0.0.weight",),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="StyleGAN2 of BasicSR",
         reason="its names and its constant differ from every supported program",
         remedy=f"take the file that it was converted from; {_FACES}",
         entries=(("constant_input.weight", "style_conv1.modulated_conv.weight"),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="StyleGAN2 of MMGeneration (OpenMMLab)",
         reason="its names differ from every supported program",
         remedy="take the file of NVIDIA or rosinality that it was converted from",
         entries=(("constant_input.const",), ("generator_ema.constant_input.const",)),
     ),
-    Layout(
+    UnsupportedLayout(
         name="SWAGAN",
         reason="it draws wavelets instead of colors",
         remedy="train or take the same data with plain StyleGAN2",
         entries=(("iwt.ll",), ("to_rgbs.0.iwt.ll",), ("to_rgbs.0.dwt.ll",)),
     ),
-    Layout(
+    UnsupportedLayout(
         name="EG3D",
         reason="it renders a volume from camera poses",
         remedy="for plain pictures take StyleGAN2 or 3 of the same data",
@@ -90,7 +90,7 @@ LAYOUTS = (
         ),
         classes=("TriPlaneGenerator",),
     ),
-    Layout(
+    UnsupportedLayout(
         name="StyleGAN-XL",
         reason="its mapping is fed by a pretrained classifier's class vectors and its"
         " synthesis is grown in stages",
@@ -98,7 +98,7 @@ LAYOUTS = (
         entries=(("mapping.embed_proj.weight",),),
         classes=("SuperresGenerator", "SuperresSynthesisNetwork"),
     ),
-    Layout(
+    UnsupportedLayout(
         name="FastGAN",
         reason=f"it has no mapping network and no styles: {_OTHER}",
         remedy="train StyleGAN2-ADA on the data (experiments.train_gan)",
@@ -107,13 +107,13 @@ LAYOUTS = (
             ("init.init.0.weight_orig",),
         ),
     ),
-    Layout(
+    UnsupportedLayout(
         name="Progressive GAN",
         reason=_OTHER,
         remedy="take StyleGAN1 of the same data (CelebA-HQ is in the zoo)",
         entries=(("layer0.wscale.bias", "output0.conv.weight"),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="BigGAN",
         reason=_OTHER,
         remedy="take a StyleGAN of a single domain",
@@ -123,19 +123,19 @@ LAYOUTS = (
             ("gen_z.weight_orig",),
         ),
     ),
-    Layout(
+    UnsupportedLayout(
         name="StarGAN v2",
         reason="it translates pictures instead of drawing them from a code",
         remedy="take StyleGAN2 of the same data (AFHQ is in the zoo)",
         entries=(("encode.0.conv1.weight", "from_rgb.weight"),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="VQGAN or CodeFormer",
         reason="its code is a grid of words of a dictionary",
         remedy=_FACES,
         entries=(("quantize.embedding.weight",),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="a diffusion model",
         reason=_OTHER,
         remedy="take a StyleGAN of a single domain",
@@ -144,32 +144,32 @@ LAYOUTS = (
             ("down_blocks.0.resnets.0.conv1.weight",),
         ),
     ),
-    Layout(
+    UnsupportedLayout(
         name="GHFeat's encoder (genforce)",
         reason="it gives styles of every layer, not rows of w",
         remedy="take pSp, e4e or the encoder of in-domain inversion",
         entries=(("sam.fusion_conv_list.0.weight",), ("head0.fc.weight",)),
     ),
-    Layout(
+    UnsupportedLayout(
         name="BiSeNet's face parser",
         reason="no method here uses it",
         remedy="draw a mask by hand",
         entries=(("cp.resnet.conv1.weight",),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="MoCo v2",
         reason="no method here uses it",
         remedy="for identities take ArcFace, for other domains VGG or LPIPS",
         entries=(("encoder_q.conv1.weight",),),
     ),
-    Layout(
+    UnsupportedLayout(
         name="IR-SE without gates (IR-50 or IR-101, CurricularFace)",
         reason="only the body with squeeze-and-excitation is built",
         remedy="take ArcFace's model_ir_se50.pth (zoo: arcface-irse50)",
         entries=(("input_layer.0.weight", "output_layer.3.weight"),),
         absent="body.0.res_layer.5.fc1.weight",
     ),
-    Layout(
+    UnsupportedLayout(
         name="a ResNet of torchvision",
         reason="no method here uses it",
         remedy="give VGG16, LPIPS or VGGFace2's ResNet-50 (zoo: vggface2-resnet50)",
@@ -177,7 +177,7 @@ LAYOUTS = (
     ),
 )
 
-_OBLONG = Layout(
+_OBLONG = UnsupportedLayout(
     name="a StyleGAN whose pictures are not square (StyleGAN-Human and others)",
     reason="every network here draws squares",
     remedy="take a generator of square pictures, or train one on padded pictures",
@@ -191,7 +191,7 @@ _CONSTANTS = (
 )
 
 
-def find(views: Iterable[View]) -> Layout | None:
+def find(views: Iterable[View]) -> UnsupportedLayout | None:
     """The layout of any part of a file, or None."""
     for view in views:
         if _is_oblong(view.tree):

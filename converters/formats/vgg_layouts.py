@@ -18,7 +18,7 @@ import numpy as np
 from flax import nnx
 
 from converters import errors
-from converters.formats import assign, entry_names, layouts
+from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.nn import alexnet, squeezenet, vgg
 
 State = Mapping[str, np.ndarray]
@@ -220,18 +220,18 @@ def _is_vgg_face(tree: Any) -> bool:
 
 def _kind(
     name: str, description: str, part: str, recognize, marks: tuple[str, ...], build
-) -> layouts.Kind:
-    return layouts.Kind(
+) -> checkpoint_layouts.Kind:
+    return checkpoint_layouts.Kind(
         name=name,
         description=description,
         recognize=recognize,
-        missing=layouts.needs(marks),
+        missing=checkpoint_layouts.needs(marks),
         parts=lambda tree: (part,),
-        build=layouts.whole(build),
+        build=checkpoint_layouts.whole(build),
     )
 
 
-def _vgg_kind(name: str) -> layouts.Kind:
+def _vgg_kind(name: str) -> checkpoint_layouts.Kind:
     depths, has_norms = _VGGS[name]
     title = name.removesuffix("_bn").upper() + " with batch normalization" * has_norms
 

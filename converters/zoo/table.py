@@ -191,56 +191,60 @@ def _stylegan3() -> list[ZooEntry]:
     ]
 
 
+# Of other authors: name -> (file, identifier, citation).
+_ON_DRIVE = {
+    "rosinality-ffhq-1024": (
+        "stylegan2-ffhq-config-f.pt",
+        "1EM87UquaoQmk17Q8d5kYIAHqu0dkYqdT",
+        ROSINALITY,
+    ),
+    "rosinality-ffhq-256": (
+        "550000.pt",
+        "1PQutd-JboOCOZqmd95XWxWrO8gGEvRcO",
+        ROSINALITY,
+    ),
+    "e4e-ffhq": ("e4e_ffhq_encode.pt", "1cUv_reLE6k3604or78EranS7XzuVMWeO", E4E),
+    "e4e-cars": ("e4e_cars_encode.pt", "17faPqBce2m1AQeLCLHUVXaDfxMRU2QcV", E4E),
+    "e4e-horse": ("e4e_horse_encode.pt", "1TkLLnuX86B_BMo2ocYD0kX9kWh53rUVX", E4E),
+    "e4e-church": (
+        "e4e_church_encode.pt",
+        "1-L0ZdnQLwtdy6-A_Ccgq5uNJGTqE7qBa",
+        E4E,
+    ),
+    "psp-ffhq": ("psp_ffhq_encode.pt", "1bMTNWkh5LArlaWSc_wa8VKyq2V42T2z0", PSP),
+}
+_RESTYLE = {
+    "psp": {
+        "ffhq": "1sw6I2lRIB0MpuJkpc8F5BJiSZrc0hjfE",
+        "cars": "1zJHqHRQ8NOnVohVVCGbeYMMr6PDhRpPR",
+        "church": "1bcxx7mw-1z7dzbJI_z7oGpWG1oQAvMaD",
+        "wild": "1GyFXVTNDUw3IIGHmGS71ChhJ1Rmslhk7",
+    },
+    "e4e": {
+        "ffhq": "1e2oXVeBPXMQoUoC_4TNwAWpOPpSEhE_e",
+        "cars": "1v6Yi-Yne6JX0Pyas6XPS83IzKKUvCe8r",
+        "church": "1sCRzbM1fGTgTbWO87jP_rxApw-tS0CH_",
+        "wild": "1HQlUPKirShHyL3kGnwVRjhfcb-j9s4V3",
+        "horse": "19_sUpTYtJmhSAolKLm3VgI-ptYqd-hgY",
+    },
+}
+_II2S = {
+    "ffhq": "1AT6bNR2ppK8f2ETL_evT27f3R_oyWNHS",
+    "metfaces": "16wM2PwVWzaMsRgPExvRGsq6BWw_muKbf",
+    "afhqdog": "16v6jPtKVlvq8rg2Sdi3-R9qZEVDgvvEA",
+    "afhqcat": "1HXLER5R3EMI8DSYDBZafoqpX4EtyOf2R",
+    "afhqwild": "14OnzO4QWaAytKXVqcfWo_o2MzoR4ygnr",
+}
+
+
 def _on_drive() -> list[ZooEntry]:
-    """Checkpoints of other authors on Google Drive: name -> (file, id, citation)."""
-    files = {
-        "rosinality-ffhq-1024": (
-            "stylegan2-ffhq-config-f.pt",
-            "1EM87UquaoQmk17Q8d5kYIAHqu0dkYqdT",
-            ROSINALITY,
-        ),
-        "rosinality-ffhq-256": (
-            "550000.pt",
-            "1PQutd-JboOCOZqmd95XWxWrO8gGEvRcO",
-            ROSINALITY,
-        ),
-        "e4e-ffhq": ("e4e_ffhq_encode.pt", "1cUv_reLE6k3604or78EranS7XzuVMWeO", E4E),
-        "e4e-cars": ("e4e_cars_encode.pt", "17faPqBce2m1AQeLCLHUVXaDfxMRU2QcV", E4E),
-        "e4e-horse": ("e4e_horse_encode.pt", "1TkLLnuX86B_BMo2ocYD0kX9kWh53rUVX", E4E),
-        "e4e-church": (
-            "e4e_church_encode.pt",
-            "1-L0ZdnQLwtdy6-A_Ccgq5uNJGTqE7qBa",
-            E4E,
-        ),
-        "psp-ffhq": ("psp_ffhq_encode.pt", "1bMTNWkh5LArlaWSc_wa8VKyq2V42T2z0", PSP),
-    }
-    restyle = {
-        "psp": {
-            "ffhq": "1sw6I2lRIB0MpuJkpc8F5BJiSZrc0hjfE",
-            "cars": "1zJHqHRQ8NOnVohVVCGbeYMMr6PDhRpPR",
-            "church": "1bcxx7mw-1z7dzbJI_z7oGpWG1oQAvMaD",
-            "wild": "1GyFXVTNDUw3IIGHmGS71ChhJ1Rmslhk7",
-        },
-        "e4e": {
-            "ffhq": "1e2oXVeBPXMQoUoC_4TNwAWpOPpSEhE_e",
-            "cars": "1v6Yi-Yne6JX0Pyas6XPS83IzKKUvCe8r",
-            "church": "1sCRzbM1fGTgTbWO87jP_rxApw-tS0CH_",
-            "wild": "1HQlUPKirShHyL3kGnwVRjhfcb-j9s4V3",
-            "horse": "19_sUpTYtJmhSAolKLm3VgI-ptYqd-hgY",
-        },
-    }
-    for base, domains in restyle.items():
+    """Checkpoints of other authors on Google Drive."""
+    files = dict(_ON_DRIVE)
+    for base, domains in _RESTYLE.items():
         for domain, identifier in domains.items():
             file = f"restyle_{base}_{domain}_encode.pt"
             files[f"restyle-{base}-{domain}"] = (file, identifier, RESTYLE)
-    ii2s = {
-        "ffhq": "1AT6bNR2ppK8f2ETL_evT27f3R_oyWNHS",
-        "metfaces": "16wM2PwVWzaMsRgPExvRGsq6BWw_muKbf",
-        "afhqdog": "16v6jPtKVlvq8rg2Sdi3-R9qZEVDgvvEA",
-        "afhqcat": "1HXLER5R3EMI8DSYDBZafoqpX4EtyOf2R",
-        "afhqwild": "14OnzO4QWaAytKXVqcfWo_o2MzoR4ygnr",
-    }
-    for domain, identifier in ii2s.items():
+    for domain, identifier in _II2S.items():
         files[f"ii2s-{domain}"] = (f"ii2s_{domain}.pt", identifier, II2S)
     return [
         ZooEntry(
@@ -263,8 +267,71 @@ _LPIPS_SIZES = {"vgg": 7_289, "alex": 6_009, "squeeze": 10_811}
 _OXFORD = "http://www.robots.ox.ac.uk/~albanie/models/pytorch-mcn"
 
 
-def _perceptual() -> list[ZooEntry]:
-    entries = [
+_PERCEPTUAL = (
+    ZooEntry(
+        name="vgg16",
+        file="vgg16-397923af.pth",
+        urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
+        license="BSD-3-Clause (code); trained on ImageNet",
+        citation="Simonyan & Zisserman 2015, VGG, arXiv:1409.1556",
+        sha256="397923af",
+    ),
+    ZooEntry(
+        name="alexnet",
+        file="alexnet-owt-7be5be79.pth",
+        urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+        license="BSD-3-Clause (code); trained on ImageNet",
+        citation="Krizhevsky et al. 2012, ImageNet Classification",
+        sha256="7be5be79",
+    ),
+    ZooEntry(
+        name="squeezenet",
+        file="squeezenet1_1-b8a52dc0.pth",
+        urls=("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",),
+        license="BSD-3-Clause (code); trained on ImageNet",
+        citation="Iandola et al. 2016, SqueezeNet, arXiv:1602.07360",
+        sha256="b8a52dc0",
+    ),
+    ZooEntry(
+        name="vgg-face",
+        file="vgg_face_dag.pth",
+        urls=(f"{_OXFORD}/vgg_face_dag.pth",),
+        license="research, non-commercial",
+        citation="Parkhi et al. 2015, Deep Face Recognition",
+    ),
+    ZooEntry(
+        name="vggface2-resnet50",
+        file="resnet50_scratch_dag.pth",
+        urls=(f"{_OXFORD}/resnet50_scratch_dag.pth",),
+        license="research, non-commercial",
+        citation="Cao et al. 2018, VGGFace2, arXiv:1710.08092",
+    ),
+    ZooEntry(
+        name="arcface-irse50",
+        file="model_ir_se50.pth",
+        urls=_drive("1KW7bjndL3QG3sxBbZxreGHigcCCpsDgn"),
+        license="code MIT; the terms of the training data are unclear",
+        citation=ARCFACE,
+        sha256="a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28",
+        size=175_367_323,
+    ),
+    ZooEntry(
+        name="inception-fid",
+        file="pt_inception-2015-12-05-6726825d.pth",
+        urls=(
+            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+            "pt_inception-2015-12-05-6726825d.pth",
+        ),
+        license="Apache-2.0",
+        citation="Heusel et al. 2017, GANs Trained by a Two Time-Scale, "
+        "arXiv:1706.08500",
+        sha256="6726825d",
+    ),
+)
+
+
+def _lpips_heads() -> list[ZooEntry]:
+    return [
         ZooEntry(
             name=f"lpips-{net}-heads",
             file=f"lpips_{net}.pth",
@@ -279,68 +346,6 @@ def _perceptual() -> list[ZooEntry]:
         )
         for net, digest in _LPIPS_HASHES.items()
     ]
-    return [
-        *entries,
-        ZooEntry(
-            name="vgg16",
-            file="vgg16-397923af.pth",
-            urls=("https://download.pytorch.org/models/vgg16-397923af.pth",),
-            license="BSD-3-Clause (code); trained on ImageNet",
-            citation="Simonyan & Zisserman 2015, VGG, arXiv:1409.1556",
-            sha256="397923af",
-        ),
-        ZooEntry(
-            name="alexnet",
-            file="alexnet-owt-7be5be79.pth",
-            urls=("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
-            license="BSD-3-Clause (code); trained on ImageNet",
-            citation="Krizhevsky et al. 2012, ImageNet Classification",
-            sha256="7be5be79",
-        ),
-        ZooEntry(
-            name="squeezenet",
-            file="squeezenet1_1-b8a52dc0.pth",
-            urls=("https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",),
-            license="BSD-3-Clause (code); trained on ImageNet",
-            citation="Iandola et al. 2016, SqueezeNet, arXiv:1602.07360",
-            sha256="b8a52dc0",
-        ),
-        ZooEntry(
-            name="vgg-face",
-            file="vgg_face_dag.pth",
-            urls=(f"{_OXFORD}/vgg_face_dag.pth",),
-            license="research, non-commercial",
-            citation="Parkhi et al. 2015, Deep Face Recognition",
-        ),
-        ZooEntry(
-            name="vggface2-resnet50",
-            file="resnet50_scratch_dag.pth",
-            urls=(f"{_OXFORD}/resnet50_scratch_dag.pth",),
-            license="research, non-commercial",
-            citation="Cao et al. 2018, VGGFace2, arXiv:1710.08092",
-        ),
-        ZooEntry(
-            name="arcface-irse50",
-            file="model_ir_se50.pth",
-            urls=_drive("1KW7bjndL3QG3sxBbZxreGHigcCCpsDgn"),
-            license="code MIT; the terms of the training data are unclear",
-            citation=ARCFACE,
-            sha256="a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28",
-            size=175_367_323,
-        ),
-        ZooEntry(
-            name="inception-fid",
-            file="pt_inception-2015-12-05-6726825d.pth",
-            urls=(
-                "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
-                "pt_inception-2015-12-05-6726825d.pth",
-            ),
-            license="Apache-2.0",
-            citation="Heusel et al. 2017, GANs Trained by a Two Time-Scale, "
-            "arXiv:1706.08500",
-            sha256="6726825d",
-        ),
-    ]
 
 
 ENTRIES: tuple[ZooEntry, ...] = (
@@ -348,7 +353,8 @@ ENTRIES: tuple[ZooEntry, ...] = (
     *_stylegan2(),
     *_stylegan3(),
     *_on_drive(),
-    *_perceptual(),
+    *_lpips_heads(),
+    *_PERCEPTUAL,
 )
 
 # Distances of two files: name -> (the trunk's name, the heads' name).

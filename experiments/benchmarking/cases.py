@@ -91,14 +91,9 @@ def expand(
     Raises:
       ValueError: a workload, family or dtype is unknown.
     """
-    for chosen, known in (
-        (workloads, WORKLOADS),
-        (families, FAMILIES),
-        (dtypes, DTYPES),
-    ):
-        unknown = set(chosen) - set(known)
-        if unknown:
-            raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")
+    _check(workloads, WORKLOADS)
+    _check(families, FAMILIES)
+    _check(dtypes, DTYPES)
     seen = set()
     for workload, family, resolution, batch, dtype, layer in itertools.product(
         workloads, families, resolutions, batches, dtypes, layers or (None,)
@@ -125,3 +120,8 @@ def expand(
             coarse = tuple(s for s in stages if s[1] < resolution)
             if coarse and workload == "inversion" and family == "stylegan2":
                 yield dataclasses.replace(case, stages=coarse)
+
+
+def _check(chosen: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := set(chosen) - set(known):
+        raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")

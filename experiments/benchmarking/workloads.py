@@ -95,17 +95,7 @@ def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part
         networks={"lpips": distance},
         statistics=statistics.estimate(generator, num_samples=256),
     )
-    is_noisy = bool(generator.config.noise_shapes)
-    config = ProjectorConfig(
-        space="w",
-        num_steps=1000,
-        terms=(terms.Perceptual(size=LPIPS_SIZE),),
-        exploration=schedules.Exploration(factor=0.05, ramp=0.75),
-        noise="optimize" if is_noisy else "const",
-        dtype=case.dtype,
-    )
-    size = memory.choose_micro_batch(models, config, case.batch)
-    config = dataclasses.replace(config, micro_batch=size)
+    config = _nvidia_projector(models, case)
     targets = jnp.tanh(_normal((case.batch, side, side, 3)))
     problem = projector.prepare(models, targets, config)
     row = models.statistics.w_avg[None]
@@ -136,6 +126,20 @@ def _inversion_part(case: Case, num_steps: int, share: float, side: int) -> Part
         num_steps=num_steps,
         flops=2 * flops.count(forward, generator, distance, ws),
     )
+
+
+def _nvidia_projector(models: Models, case: Case) -> ProjectorConfig:
+    is_noisy = bool(models.generator.config.noise_shapes)
+    config = ProjectorConfig(
+        space="w",
+        num_steps=1000,
+        terms=(terms.Perceptual(size=LPIPS_SIZE),),
+        exploration=schedules.Exploration(factor=0.05, ramp=0.75),
+        noise="optimize" if is_noisy else "const",
+        dtype=case.dtype,
+    )
+    size = memory.choose_micro_batch(models, config, case.batch)
+    return dataclasses.replace(config, micro_batch=size)
 
 
 def _vgg(case: Case, _) -> list[Part]:

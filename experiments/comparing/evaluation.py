@@ -133,14 +133,7 @@ def run(
       ValueError: no pictures, or what is asked for needs a network not given.
     """
     report = Report(about={"images": options.images, "references": options.references})
-    resolution = options.resolution
-    if generator is not None:
-        if resolution not in (None, generator.config.resolution):
-            raise ValueError(
-                f"A generator's pictures keep their {generator.config.resolution}"
-                f" pixels: do not ask for {resolution}."
-            )
-        resolution = generator.config.resolution
+    resolution = _resolution(options, generator)
     references = _look(options.references, report)
     found = _look("" if generator is not None else options.images, report)
     resolution = resolution or most_common_side(references.paths or found.paths)
@@ -171,6 +164,21 @@ def run(
     report.about["resolution"] = reader.resolution
     report.about["num_resized"] = len(report.resized)
     return report
+
+
+def _resolution(
+    options: EvaluationOptions, generator: base.Generator | None
+) -> int | None:
+    """The side of all pictures, where it is known before they are read."""
+    if generator is None:
+        return options.resolution
+    own = generator.config.resolution
+    if options.resolution not in (None, own):
+        raise ValueError(
+            f"A generator's pictures keep their {own} pixels: do not ask for"
+            f" {options.resolution}."
+        )
+    return own
 
 
 def _look(where: str, report: Report) -> folders.Listing:

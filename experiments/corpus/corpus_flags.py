@@ -138,12 +138,8 @@ class CorpusPlan:
     ray_address: str | None
 
 
-def plan() -> CorpusPlan:
-    """The flags as a plan.
-
-    Raises:
-      UsageError: flags that make no sense together.
-    """
+def _check_borrowed() -> None:
+    """Refuses flags of `encode_image` that mean nothing for a corpus."""
     unused = [
         flags.FLAGS.find_module_defining_flag(name) and name for name in _NOT_HERE
     ]
@@ -156,6 +152,15 @@ def plan() -> CorpusPlan:
         raise command_line.UsageError(
             "--align: align the pictures first, with `experiments.align`."
         )
+
+
+def plan() -> CorpusPlan:
+    """The flags as a plan.
+
+    Raises:
+      UsageError: flags that make no sense together.
+    """
+    _check_borrowed()
     output = pathlib.Path(_OUTPUT_DIR.value)
     listing = folders.Listing(where="", root=pathlib.Path(), paths=())
     job = encoding_flags.job(listing, output, "", has_reports=False)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,7 @@ def describe(
     Raises:
       ValueError: none of the pictures can be read.
     """
-    read: list[pathlib.Path] = []
-    notes: list[dict[str, float]] = []
+    read, notes = list[pathlib.Path](), list[dict[str, float]]()
     failures: dict[pathlib.Path, str] = {}
 
     def batches() -> Iterator[np.ndarray]:
@@ -80,8 +79,12 @@ def describe(
             parts.append(part)
             reporter.advance(len(next(iter(part.values()))))
     if not parts:
-        reasons = "".join(f"\n  {reason}" for reason in list(failures.values())[:5])
-        raise ValueError(f"None of {len(paths)} pictures can be read.{reasons}")
+        raise ValueError(_refusal(len(paths), failures))
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows |= {name: np.asarray([note[name] for note in notes]) for name in notes[0]}
     return Described(paths=tuple(read), rows=rows, failures=failures)
+
+
+def _refusal(num: int, failures: Mapping[pathlib.Path, str]) -> str:
+    reasons = "".join(f"\n  {reason}" for reason in list(failures.values())[:5])
+    return f"None of {num} pictures can be read.{reasons}"

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.networks import resources
+from experiments.networks import pool_files, resources
 from experiments.training import training_log
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
@@ -164,7 +164,7 @@ def write_pool(assets: pathlib.Path) -> None:
     path = pool_path(assets)
     for old in path.parent.glob("pool_*.npz"):
         old.unlink()
-    starts.save_pool(pool, path, is_compressed=True)
+    pool_files.save(pool, path, is_compressed=True)
     bundles.note(path.parent, path.name)
 
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.launch import command_line
-from experiments.networks import conversion, roles
+from experiments.networks import conversion, pool_files, roles
 from jax_encoder import demo
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import starts
@@ -327,11 +327,11 @@ def seed_pool(
     name = pool_name(models, config, key, num_seeds, seed)
 
     def read(path: pathlib.Path) -> starts.SeedPool:
-        return starts.load_pool(path, models, config)
+        return pool_files.load(path, models, config)
 
     kept = _from_bundle(bundle, name, read) or caches.recall("pools", name, read)
     if kept is not None:
         return kept
     pool = starts.make_pool(models, config, **options)
-    caches.keep("pools", name, lambda path: starts.save_pool(pool, path))
+    caches.keep("pools", name, lambda path: pool_files.save(pool, path))
     return pool

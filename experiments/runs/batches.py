@@ -340,40 +340,10 @@ class _Run:
             reason = "its start is not finite; choose another --start"
             self._fail(picture.path, reason, advances=False)
             return
-        is_diverged = bool(outcome.is_diverged[index])
-        measures = {k: float(v[index]) for k, v in outcome.measures.items()}
-        row = {
-            "name": picture.name,
-            "file": str(picture.path),
-            "status": "diverged" if is_diverged else "ok",
-            **{k: v if np.isfinite(v) else None for k, v in measures.items()},
-            "seconds": round(seconds, 3),
-            "sha256": picture.digest,
-        }
-        if picture.note:
-            row["note"] = picture.note
-        if is_diverged:
-            row["reason"] = "its loss became NaN; the best code before that is kept"
+        row = _row(picture, index, outcome, seconds)
         stem = self.output / picture.name
         try:
-            files.make_directory(stem.parent)
-            codes.save(
-                stem,
-                outcome.ws[index],
-                measures=measures,
-                arrays={
-                    "losses": losses,
-                    **{k: v[index] for k, v in outcome.arrays.items()},
-                },
-                picture=names.safe(picture.path.name),
-                picture_sha256=picture.digest,
-                **self.engine.details,
-                **self.details.get(picture.name, {}),
-            )
-            images.write(f"{stem}.png", outcome.images[index])
-            for extension, write in outcome.attachments.items():
-                write(index, f"{stem}{extension}")
-            self._write_film(picture, losses)
+            self._save(picture, stem, index, outcome, losses)
             endings = (*_EXTENSIONS, *self.engine.extensions)
             outputs = saved_files.digest_outputs(stem, endings)
             self.journal.record(row, outputs)
@@ -386,6 +356,29 @@ class _Run:
             self.reporter.say(f"{picture.name}: {error}")
         self.rows[picture.path] = row
 
+    def _save(
+        self, picture: _Picture, stem, index, outcome: engines.EngineOutcome, losses
+    ):
+        """Writes one picture's code, reconstruction, attachments and film."""
+        files.make_directory(stem.parent)
+        codes.save(
+            stem,
+            outcome.ws[index],
+            measures=_measures(outcome, index),
+            arrays={
+                "losses": losses,
+                **{k: v[index] for k, v in outcome.arrays.items()},
+            },
+            picture=names.safe(picture.path.name),
+            picture_sha256=picture.digest,
+            **self.engine.details,
+            **self.details.get(picture.name, {}),
+        )
+        images.write(f"{stem}.png", outcome.images[index])
+        for extension, write in outcome.attachments.items():
+            write(index, f"{stem}{extension}")
+        self._write_film(picture, losses)
+
     def _write_film(self, picture: _Picture, losses: np.ndarray) -> None:
         """Joins the frames that were kept, where films are asked for."""
         if not self.options.film:
@@ -394,6 +387,31 @@ class _Run:
         path = self.output / f"{picture.name}{self.options.film}"
         filming.write(path, directory, picture.target, losses, self.options.fps)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _measures(outcome: engines.EngineOutcome, index: int) -> dict[str, float]:
+    return {name: float(of_each[index]) for name, of_each in outcome.measures.items()}
+
+
+def _row(
+    picture: _Picture, index: int, outcome: engines.EngineOutcome, seconds: float
+) -> dict[str, Any]:
+    """What the summary says of a picture."""
+    is_diverged = bool(outcome.is_diverged[index])
+    measures = _measures(outcome, index)
+    row = {
+        "name": picture.name,
+        "file": str(picture.path),
+        "status": "diverged" if is_diverged else "ok",
+        **{k: v if np.isfinite(v) else None for k, v in measures.items()},
+        "seconds": round(seconds, 3),
+        "sha256": picture.digest,
+    }
+    if picture.note:
+        row["note"] = picture.note
+    if is_diverged:
+        row["reason"] = "its loss became NaN; the best code before that is kept"
+    return row
 
 
 def _describe(losses: np.ndarray) -> str:

@@ -108,6 +108,7 @@ def make_engine(
     label = jobs.label(job, source.network.config, preset.config.latent_space)
     preset = calibration.fit(job, preset, source.network, networks, label)
     start = job.start or preset.start
+    colors = resources.generator_colors(source, label) if job.normalize_colors else None
     engine = inverter.Inverter(
         source.network,
         preset,
@@ -116,9 +117,7 @@ def make_engine(
             source, job.statistics, with_p=preset.config.needs_p, label=label
         ),
         normalizes_colors=job.normalize_colors,
-        colors=resources.generator_colors(source, label)
-        if job.normalize_colors
-        else None,
+        colors=colors,
         chunk=job.chunk,
     )
     task = starting.StartingTask(
@@ -131,27 +130,44 @@ def make_engine(
     return projector_engine.ProjectorEngine(
         inverter=engine.batch,
         start=starting.make(start, task),
-        settings={
-            "generator": source.sha256,
-            "start": start,
-            "crop": job.options.crop,
-            "class": job.class_index,
-            "normalize_colors": job.normalize_colors,
-            **_alignment_settings(job),
-        },
-        details={
-            "space": preset.config.space,
-            "preset": job.preset,
-            "generator_sha256": source.sha256,
-            "generator": str(source.path),
-            "start": start,
-            "seed": job.seed,
-            "version": jax_encoder.__version__,
-        },
+        settings=_settings(job, source, start),
+        details=_details(job, source, preset, start),
         seed=job.seed,
         label=label,
         parent_sha256=source.sha256,
     )
+
+
+def _settings(
+    job: jobs.InversionJob, source: resources.Source, start: str
+) -> dict[str, Any]:
+    """What a run must have in common with the one it goes on with."""
+    return {
+        "generator": source.sha256,
+        "start": start,
+        "crop": job.options.crop,
+        "class": job.class_index,
+        "normalize_colors": job.normalize_colors,
+        **_alignment_settings(job),
+    }
+
+
+def _details(
+    job: jobs.InversionJob,
+    source: resources.Source,
+    preset: presets.Preset,
+    start: str,
+) -> dict[str, Any]:
+    """What every code says of its origin."""
+    return {
+        "space": preset.config.space,
+        "preset": job.preset,
+        "generator_sha256": source.sha256,
+        "generator": str(source.path),
+        "start": start,
+        "seed": job.seed,
+        "version": jax_encoder.__version__,
+    }
 
 
 def _alignment_settings(job: jobs.InversionJob) -> dict[str, Any]:

@@ -158,53 +158,17 @@ def job(
     Raises:
       UsageError: flags that make no sense together.
     """
-    if _GENERATOR.value and _MODEL_TYPE.value:
-        raise command_line.UsageError("--model_type is --generator: give one.")
-    if _RESUME.value and _OVERWRITE.value:
-        raise command_line.UsageError("Give --resume or --overwrite, not both.")
-    if not film:
-        command_line.refuse([_FPS, _SAVE_FREQUENCY], "it is for films")
-    if _USE_FINDER.value and not _FINDER.value:
-        raise command_line.UsageError(
-            "--use_latent_finder needs --image_to_latent_path."
-        )
-    try:
-        films.check(f"film{film or '.gif'}")
-    except ValueError as error:
-        raise command_line.UsageError(str(error)) from error
-    if _REFINE.value and _ITERATIONS.value:
-        raise command_line.UsageError("--refine and --iterations: give one.")
-    start = (_FINDER.value if _USE_FINDER.value else _START.value) or ""
-    if _REFINE.value and not start:
-        start = "encoder"
-    named = {"encoder": _ENCODER.value} if _ENCODER.value else {}
-    layer = _VGG_LAYER.value
+    _check(film)
     return jobs.InversionJob(
         paths=listing.paths,
         names=listing.names(),
         skipped=listing.skipped_rows(),
         output=output,
         preset=_PRESET.value,
-        overrides={
-            "space": _SPACE.value,
-            "num_steps": _ITERATIONS.value or _REFINE.value,
-            "learning_rate": _LEARNING_RATE.value,
-            "vgg_layer": int(layer) if layer and layer.isdecimal() else layer,
-            "noise": _NOISE.value,
-            "stages": _stages(),
-            "dtype": _DTYPE.value,
-            "micro_batch": _MICRO_BATCH.value,
-            "remat_from": _REMAT_FROM.value,
-            "tuning_steps": _TUNING_STEPS.value,
-        },
-        start=start,
+        overrides=_overrides(),
+        start=_start(),
         generator=_GENERATOR.value or _MODEL_TYPE.value,
-        networks={
-            "lpips": _LPIPS.value,
-            "vgg": _VGG.value,
-            "identity": _IDENTITY.value,
-            **named,
-        },
+        networks=_networks(),
         statistics=_STATISTICS.value,
         class_index=_CLASS.value,
         normalize_colors=_NORMALIZE.value,
@@ -222,6 +186,62 @@ def job(
             overwrite=_OVERWRITE.value,
         ),
     )
+
+
+def _check(film: str) -> None:
+    """Refuses flags that exclude or need each other."""
+    if _GENERATOR.value and _MODEL_TYPE.value:
+        raise command_line.UsageError("--model_type is --generator: give one.")
+    if _RESUME.value and _OVERWRITE.value:
+        raise command_line.UsageError("Give --resume or --overwrite, not both.")
+    if not film:
+        command_line.refuse([_FPS, _SAVE_FREQUENCY], "it is for films")
+    if _USE_FINDER.value and not _FINDER.value:
+        raise command_line.UsageError(
+            "--use_latent_finder needs --image_to_latent_path."
+        )
+    try:
+        films.check(f"film{film or '.gif'}")
+    except ValueError as error:
+        raise command_line.UsageError(str(error)) from error
+    if _REFINE.value and _ITERATIONS.value:
+        raise command_line.UsageError("--refine and --iterations: give one.")
+
+
+def _networks() -> dict[str, str | None]:
+    """The networks that were named; None for the demo's."""
+    named = {"encoder": _ENCODER.value} if _ENCODER.value else {}
+    return {
+        "lpips": _LPIPS.value,
+        "vgg": _VGG.value,
+        "identity": _IDENTITY.value,
+        **named,
+    }
+
+
+def _start() -> str:
+    """Where to begin; "" for the preset's start."""
+    start = (_FINDER.value if _USE_FINDER.value else _START.value) or ""
+    if _REFINE.value and not start:
+        start = "encoder"
+    return start
+
+
+def _overrides() -> dict[str, object]:
+    """What the flags change about the preset; None leaves it as it is."""
+    layer = _VGG_LAYER.value
+    return {
+        "space": _SPACE.value,
+        "num_steps": _ITERATIONS.value or _REFINE.value,
+        "learning_rate": _LEARNING_RATE.value,
+        "vgg_layer": int(layer) if layer and layer.isdecimal() else layer,
+        "noise": _NOISE.value,
+        "stages": _stages(),
+        "dtype": _DTYPE.value,
+        "micro_batch": _MICRO_BATCH.value,
+        "remat_from": _REMAT_FROM.value,
+        "tuning_steps": _TUNING_STEPS.value,
+    }
 
 
 def _stages() -> tuple[Stage, ...] | None:

@@ -218,11 +218,7 @@ def _stage(
         job.output / name,
         state,
         step,
-        pace=training_loop.Pace(
-            num_steps=config.optimizer.num_steps,
-            log_every=job.log_every,
-            checkpoint_every=job.checkpoint_every,
-        ),
+        pace=training_loop.pace_of(job, config.optimizer.num_steps),
         batch_size=config.batch_size,
         look=look,
     )

@@ -100,11 +100,7 @@ def run(job: RegressorJob) -> dict[str, float]:
         job.output,
         state,
         step,
-        pace=training_loop.Pace(
-            num_steps=job.optimizer.num_steps,
-            log_every=job.log_every,
-            checkpoint_every=job.checkpoint_every,
-        ),
+        pace=training_loop.pace_of(job, job.optimizer.num_steps),
         batch_size=config.batch_size,
         look=look,
     )

@@ -45,6 +45,34 @@ class Pace:
     looks_first: bool = False
 
 
+class PacedJob(Protocol):
+    """What the flags of any training say of its pace."""
+
+    @property
+    def log_every(self) -> int:
+        """Steps between lines of the log."""
+        ...
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps between checkpoints."""
+        ...
+
+
+def pace_of(job: PacedJob, num_steps: int) -> Pace:
+    """Returns the pace that a job asks for.
+
+    Args:
+      job: what to train.
+      num_steps: of the whole training.
+    """
+    return Pace(
+        num_steps=num_steps,
+        log_every=job.log_every,
+        checkpoint_every=job.checkpoint_every,
+    )
+
+
 Look = Callable[[Any, training_log.TrainingLog, int], Mapping[str, float]]
 """From a state, the log and the steps done to measures by name; draws sheets."""
 

@@ -114,6 +114,27 @@ def _initial(
     return generator
 
 
+_STATIC = ("config", "resolution")
+
+
+def _taught(job, taught, generator, key) -> stylegan2.StyleGAN2Generator:
+    """The generator after its mapping network had its lesson, which is kept."""
+    if bundles.is_bundle(taught):
+        return io.load(taught)
+    if not job.mapping_steps:
+        return generator
+    generator, errors = mapping_lessons.teach(
+        generator,
+        key,
+        num_steps=job.mapping_steps,
+        num_people=min(131_072, 256 * job.mapping_steps),
+    )
+    error = float(errors[-100:].mean())
+    print(f"The mapping's error: {error:.4f}", flush=True)
+    io.save(generator, taught, provenance={"error": error})
+    return generator
+
+
 def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generator:
     """Teaches the mapping, then the synthesis coarse to fine."""
     config = regression.RegressionConfig(
@@ -122,25 +143,9 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
         num_cooldown=job.bootstrap_steps // 4,
     )
     root = job.output / "bootstrap"
-    taught = root / "mapping"
-    if bundles.is_bundle(taught):
-        generator = io.load(taught)
-    elif job.mapping_steps:
-        generator, errors = mapping_lessons.teach(
-            generator,
-            key,
-            num_steps=job.mapping_steps,
-            num_people=min(131_072, 256 * job.mapping_steps),
-        )
-        error = float(errors[-100:].mean())
-        print(f"The mapping's error: {error:.4f}", flush=True)
-        io.save(generator, taught, provenance={"error": error})
+    generator = _taught(job, root / "mapping", generator, key)
     graphdef, _, rest = nnx.split(generator, nnx.Param, ...)
-    advance = jax.jit(
-        regression.step,
-        static_argnames=("config", "resolution"),
-        donate_argnames="state",
-    )
+    advance = jax.jit(regression.step, static_argnames=_STATIC, donate_argnames="state")
     draw = jax.jit(regression.draw, static_argnums=(1, 2, 3))
 
     def step(state, done):
@@ -242,10 +247,8 @@ def _trained(
         root,
         state,
         step,
-        pace=training_loop.Pace(
-            num_steps=num_steps,
-            log_every=job.log_every,
-            checkpoint_every=job.checkpoint_every,
+        pace=dataclasses.replace(
+            training_loop.pace_of(job, num_steps),
             look_every=job.measure_every,
             looks_first=looks_first,
         ),

@@ -158,6 +158,11 @@ def eyes(canvas, face: Face, x, y, pixel: float) -> shapes.Canvas:
     low = shapes.blob(look_x + 0.025, look_y - 0.03, 0.03, 0.025)
     alpha = inside * jnp.minimum(0.95 * shapes.soft(glint, 0.02) + 0.3 * low, 1.0)
     canvas = shapes.blend(canvas, (1.0, 1.0, 1.0), alpha)
+    return _lashes(canvas, face, u, v, size)
+
+
+def _lashes(canvas, face: Face, u, v, size) -> shapes.Canvas:
+    """The line of the upper lashes, with its wing."""
     lash = face["lashes"]
     thick = 0.009 + 0.013 * lash
     wing = jnp.clip(u, 0.0, 1.3) * 0.02 * lash

@@ -65,32 +65,10 @@ def train_boundary(
       ValueError: the shapes do not fit, codes or scores are not finite, no sample is
         left to train on, or the scores of both extremes are the same.
     """
-    codes, scores = np.asarray(codes, np.float64), np.ravel(np.asarray(scores))
-    if codes.ndim != 2 or len(codes) != len(scores):
-        raise ValueError(
-            "`codes` must be [N, D] and `scores` [N] or [N, 1]: got"
-            f" {codes.shape} and {scores.shape}. For W+ take one row of `ws`."
-        )
-    if invalid_value is not None:
-        is_valid = scores != invalid_value
-        codes, scores = codes[is_valid], scores[is_valid]
-    _check_finite(codes, scores)
-    order = np.argsort(scores)[::-1]
-    codes, scores = codes[order], scores[order]
-    num = int(len(codes) * chosen) if 0 < chosen <= 1 else int(chosen)
-    num = min(num, len(codes) // 2)
+    codes, scores = _sorted(codes, scores, invalid_value)
+    num = _num_extremes(scores, chosen)
     num_train = int(num * split_ratio)
-    if num_train < 1:
-        raise ValueError(
-            f"No samples to train on: {len(codes)} valid ones, {chosen=},"
-            f" {split_ratio=}. Give more samples or choose a larger share."
-        )
-    if scores[num - 1] <= scores[len(scores) - num]:
-        raise ValueError(
-            f"The {num} highest and the {num} lowest scores reach the same value,"
-            f" {scores[num - 1]}: they tell nothing apart. Choose a smaller share, or"
-            " scores that differ."
-        )
+    _check_extremes(scores, num, num_train)
     rng = np.random.default_rng(0) if rng is None else rng
     positive = codes[:num][rng.permutation(num)]
     negative = codes[len(codes) - num :][rng.permutation(num)]
@@ -109,6 +87,45 @@ def train_boundary(
         accuracy(validation, np.arange(len(validation)) < num - num_train),
         accuracy(codes[middle], scores[middle] >= threshold),
     )
+
+
+def _sorted(
+    codes: np.ndarray, scores: np.ndarray, invalid_value: float | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The valid codes `[N, D]` and scores `[N]`, the highest score first."""
+    codes, scores = np.asarray(codes, np.float64), np.ravel(np.asarray(scores))
+    if codes.ndim != 2 or len(codes) != len(scores):
+        raise ValueError(
+            "`codes` must be [N, D] and `scores` [N] or [N, 1]: got"
+            f" {codes.shape} and {scores.shape}. For W+ take one row of `ws`."
+        )
+    if invalid_value is not None:
+        is_valid = scores != invalid_value
+        codes, scores = codes[is_valid], scores[is_valid]
+    _check_finite(codes, scores)
+    order = np.argsort(scores)[::-1]
+    return codes[order], scores[order]
+
+
+def _num_extremes(scores: np.ndarray, chosen: float) -> int:
+    """How many samples count on each side."""
+    num = int(len(scores) * chosen) if 0 < chosen <= 1 else int(chosen)
+    return min(num, len(scores) // 2)
+
+
+def _check_extremes(scores: np.ndarray, num: int, num_train: int) -> None:
+    """Refuses extremes that tell nothing apart."""
+    if num_train < 1:
+        raise ValueError(
+            f"No samples to train on: {len(scores)} valid ones, {num} of them chosen on"
+            " each side. Give more samples, or choose larger `chosen` or `split_ratio`."
+        )
+    if scores[num - 1] <= scores[len(scores) - num]:
+        raise ValueError(
+            f"The {num} highest and the {num} lowest scores reach the same value,"
+            f" {scores[num - 1]}: they tell nothing apart. Choose a smaller share, or"
+            " scores that differ."
+        )
 
 
 def _check_finite(codes: np.ndarray, scores: np.ndarray) -> None:

@@ -1,5 +1,6 @@
 """The loop on the host around the compiled chunks of an inversion."""
 
+import functools
 from collections.abc import Iterator
 
 import jax
@@ -54,17 +55,17 @@ def iterate(
       ValueError: the targets do not have the generator's resolution.
     """
     full = models.generator.config.resolution
-    channels = getattr(models.generator.config, "image_channels", 3)
-    if targets.ndim != 4 or targets.shape[1:] != (full, full, channels):
-        raise ValueError(
-            f"`targets` must have the generator's resolution and channels, [N, {full},"
-            f" {full}, {channels}]: got {targets.shape}. Read and resize them with"
-            " `jax_encoder.io.images.read` and `fit`."
-        )
+    _check_targets(models, targets)
     state = jax.tree.map(jnp.copy, state)  # The caller's stays whole.
     if not config.num_steps:
         yield state, Curves.empty(len(targets), config.names)
     problem, current = None, None
+    prepare = functools.partial(
+        projector.prepare, models, config=config, weights=weights, labels=labels
+    )
+    advance = functools.partial(
+        projector.advance_in_place, models, config=config, chunk=chunk, mesh=mesh
+    )
     turns = config.turns(full)
     for first, count, resolution in config.plan(full, chunk):
         if first < int(state.step):
@@ -73,24 +74,26 @@ def iterate(
             state = projector.restart(state, config)
         if current != resolution:
             shrunk = resize.box(targets, full // resolution)
-            problem = projector.prepare(
-                models, shrunk, config, weights=weights, labels=labels
-            )
-            current = resolution
+            problem, current = prepare(targets=shrunk), resolution
         assert problem is not None
-        state, curves = projector.advance_in_place(
-            models,
-            problem,
-            state,
-            jnp.asarray(count),
-            config=config,
-            resolution=resolution,
-            chunk=chunk,
-            mesh=mesh,
+        state, curves = advance(
+            problem, state, jnp.asarray(count), resolution=resolution
         )
         yield state, jax.tree.map(lambda c, count=count: c[:count], curves)
         if not (state.status == RUNNING).any():
             return
+
+
+def _check_targets(models: Models, targets: jax.Array) -> None:
+    """Refuses pictures that the generator could not have made."""
+    full = models.generator.config.resolution
+    channels = getattr(models.generator.config, "image_channels", 3)
+    if targets.ndim != 4 or targets.shape[1:] != (full, full, channels):
+        raise ValueError(
+            f"`targets` must have the generator's resolution and channels, [N, {full},"
+            f" {full}, {channels}]: got {targets.shape}. Read and resize them with"
+            " `jax_encoder.io.images.read` and `fit`."
+        )
 
 
 def project(

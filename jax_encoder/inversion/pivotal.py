@@ -216,18 +216,17 @@ def _tune_one(tune, ws, target, noises):
     )
 
 
-def _tune(parts, models, ws, targets, noises, key, config):
-    graphdef, chosen, rest = parts
+def _objective(parts, models, ws, targets, noise, config):
+    """From tuned weights and a key to the loss, and the parts that are reported."""
+    graphdef, _, rest = parts
     network = models.networks[config.network]
-    wanted = network.features(targets)
-    optimizer = optax.adam(config.learning_rate)
-    noise = "const" if noises is None else noises
+    features = network.features(targets)
 
     def objective(chosen, key):
         tuned = nnx.merge(graphdef, chosen, rest)
         images = rendering.render(tuned, ws, noise=noise)
         pixel = objectives.mse(images, targets)
-        perceptual = network.distance(network.features(images), wanted)
+        perceptual = network.distance(network.features(images), features)
         loss = jnp.mean(
             config.pixel_weight * pixel + config.perceptual_weight * perceptual
         )
@@ -242,41 +241,72 @@ def _tune(parts, models, ws, targets, noises, key, config):
             )
         return loss, (pixel, perceptual)
 
+    return objective
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _TuningState:
+    """What changes from one step of a tuning to the next."""
+
+    step: jax.Array
+    chosen: nnx.State
+    opt_state: optax.OptState
+    is_done: jax.Array
+    count: jax.Array
+    perceptual: jax.Array
+    pixel: jax.Array
+
+
+def _tune(parts, models, ws, targets, noises, key, config):
+    graphdef, chosen, rest = parts
+    optimizer = optax.adam(config.learning_rate)
+    noise = "const" if noises is None else noises
+    objective = _objective(parts, models, ws, targets, noise, config)
     keys = jax.random.split(key, config.num_steps)
 
-    def is_running(carry):
-        step, _, _, is_done, *_ = carry
-        return (step < config.num_steps) & ~is_done
-
-    def body(carry):
-        step, chosen, opt_state, is_done, count, perceptual, pixel = carry
-        gradients, measured = jax.grad(objective, has_aux=True)(chosen, keys[step])
+    def body(state: _TuningState) -> _TuningState:
+        gradients, measured = jax.grad(objective, has_aux=True)(
+            state.chosen, keys[state.step]
+        )
         is_done = jnp.all(measured[1] <= config.stop_below)
-        updates, new_state = optimizer.update(gradients, opt_state)
-        moved = jax.tree.map(jnp.add, chosen, updates)
+        updates, opt_state = optimizer.update(gradients, state.opt_state)
+        moved = jax.tree.map(jnp.add, state.chosen, updates)
         keep = functools.partial(jnp.where, is_done)
-        return (
-            step + 1,
-            jax.tree.map(keep, chosen, moved),
-            jax.tree.map(keep, opt_state, new_state),
-            is_done,
-            count + jnp.where(is_done, 0, 1),
-            perceptual.at[step].set(measured[1]),
-            pixel.at[step].set(measured[0]),
+        return _TuningState(
+            step=state.step + 1,
+            chosen=jax.tree.map(keep, state.chosen, moved),
+            opt_state=jax.tree.map(keep, state.opt_state, opt_state),
+            is_done=is_done,
+            count=state.count + jnp.where(is_done, 0, 1),
+            perceptual=state.perceptual.at[state.step].set(measured[1]),
+            pixel=state.pixel.at[state.step].set(measured[0]),
         )
 
-    zero, unset = jnp.asarray(0), jnp.full((config.num_steps, len(ws)), jnp.nan)
-    first = (zero, chosen, optimizer.init(chosen), jnp.asarray(False), zero)
-    *_, chosen, _, _, count, perceptual, pixel = jax.lax.while_loop(
-        is_running, body, (*first, unset, unset)
+    state = jax.lax.while_loop(
+        lambda state: (state.step < config.num_steps) & ~state.is_done,
+        body,
+        _first_state(chosen, optimizer, (config.num_steps, len(ws))),
     )
-    images = rendering.render(nnx.merge(graphdef, chosen, rest), ws, noise=noise)
+    tuned = nnx.merge(graphdef, state.chosen, rest)
     return Tuning(
-        parameters=chosen,
-        images=images,
-        perceptual=perceptual,
-        pixel=pixel,
-        num_steps=jnp.broadcast_to(count, (ws.shape[0],)),
+        parameters=state.chosen,
+        images=rendering.render(tuned, ws, noise=noise),
+        perceptual=state.perceptual,
+        pixel=state.pixel,
+        num_steps=jnp.broadcast_to(state.count, (ws.shape[0],)),
+    )
+
+
+def _first_state(chosen, optimizer, shape) -> _TuningState:
+    return _TuningState(
+        step=jnp.asarray(0),
+        chosen=chosen,
+        opt_state=optimizer.init(chosen),
+        is_done=jnp.asarray(False),
+        count=jnp.asarray(0),
+        perceptual=jnp.full(shape, jnp.nan),
+        pixel=jnp.full(shape, jnp.nan),
     )
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 from typing import Any
 
 import jax
@@ -11,13 +10,11 @@ import jax.numpy as jnp
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import files, loading
 from jax_encoder.latents import sampling, spaces, styles
 from jax_encoder.nn import base
 from jax_encoder.ops import resize
 
 _BATCH = 16
-_MAX_SIDE = 4096
 
 
 def mean(models: Models, space: str, num: int) -> jax.Array:
@@ -254,45 +251,19 @@ def _distances(models, pool, targets, weights, *, config):
     return jax.lax.map(measure, _prepare(models, targets, config))
 
 
-def save_pool(
-    pool: SeedPool, path: str | os.PathLike[str], *, is_compressed: bool = False
-) -> None:
-    """Writes a pool as `.npz`; the file appears whole or not at all."""
-    leaves = jax.tree.leaves(pool.prepared)
-    arrays: dict[str, Any] = {f"prepared_{k}": x for k, x in enumerate(leaves)}
-    arrays = {"z": pool.z, "side": pool.side, **arrays}
-    files.write_arrays(path, arrays, is_compressed=is_compressed)
+def features_of_a_pool(models: Models, config: ProjectorConfig, side: int) -> Any:
+    """Returns the shapes of what a pool of one picture remembers.
 
+    Args:
+      models: the frozen networks.
+      config: its terms compare the pictures.
+      side: of the pictures.
 
-def load_pool(
-    path: str | os.PathLike[str], models: Models, config: ProjectorConfig
-) -> SeedPool:
-    """Reads a pool that `save_pool` wrote for the same networks and terms.
-
-    Raises:
-      LoadError: the file is damaged, or belongs to other networks or terms.
+    Returns:
+      `jax.ShapeDtypeStruct`s in the structure of `SeedPool.prepared`.
     """
-    arrays = loading.read_arrays(path)
-    width = models.generator.config.z_dim
-    z = loading.check(path, arrays, "z", (None, width))
-    side = int(loading.check(path, arrays, "side", ()))
-    if not 1 <= side <= _MAX_SIDE:
-        raise loading.LoadError(path, f"a side of {side}, not 1 to {_MAX_SIDE}")
     channels = getattr(models.generator.config, "image_channels", 3)
     image = jax.ShapeDtypeStruct((1, side, side, channels), jnp.float32)
-    abstract = jax.eval_shape(
+    return jax.eval_shape(
         lambda models, images: _prepare(models, images, config), models, image
     )
-    leaves, structure = jax.tree.flatten(abstract)
-    if len(arrays) != len(leaves) + 2:
-        raise loading.LoadError(
-            path,
-            "holds the features of other terms or networks; delete it, or give the"
-            " terms it was made with",
-        )
-    found = [
-        loading.check(path, arrays, f"prepared_{k}", (len(z), *leaf.shape[1:]))
-        for k, leaf in enumerate(leaves)
-    ]
-    prepared = jax.tree.unflatten(structure, [jnp.asarray(x) for x in found])
-    return SeedPool(z=jnp.asarray(z), prepared=prepared, side=side)

@@ -60,11 +60,7 @@ def choose(
       ValueError: the candidates do not have one weight per term.
     """
     num_terms = len(config.terms)
-    if candidates.ndim != 2 or candidates.shape[1] != num_terms:
-        raise ValueError(
-            f"`candidates` must be [G, {num_terms}], one weight per term, got"
-            f" {candidates.shape}."
-        )
+    _check_candidates(candidates, num_terms)
     trial = dataclasses.replace(config, num_steps=num_steps, stages=(), keep="last")
     yardstick = jnp.asarray([term.weight for term in config.terms])[None]
     best_score = jnp.full((targets.shape[0],), jnp.inf)
@@ -90,3 +86,11 @@ def choose(
         mask = is_better.reshape((-1,) + (1,) * (values.ndim - 1))
         best_values = jnp.where(mask, projection.values, best_values)
     return best_weights, best_values
+
+
+def _check_candidates(candidates: jax.Array, num_terms: int) -> None:
+    if candidates.ndim != 2 or candidates.shape[1] != num_terms:
+        raise ValueError(
+            f"`candidates` must be [G, {num_terms}], one weight per term, got"
+            f" {candidates.shape}."
+        )

@@ -81,15 +81,7 @@ def draw(
     num_columns = _check(pictures, captions, row_labels, column_labels)
     side = side or _choose_side(pictures)
     font, bold = _font(max(11, side // 14)), _font(max(12, side // 12))
-    layout = _Layout(
-        side=side,
-        gap=max(4, side // 24),
-        margin=max(8, side // 12),
-        title=2 * _height(bold) if title else 0,
-        column_labels=round(1.7 * _height(bold)) if column_labels else 0,
-        row_labels=_label_width(row_labels, bold, side),
-        caption=round(1.6 * _height(font)) if captions else 0,
-    )
+    layout = _layout(side, font, bold, title, column_labels, row_labels, captions)
     size = layout.size(len(pictures), num_columns)
     sheet = Image.new("RGB", size, _BACKGROUND)
     pen = ImageDraw.Draw(sheet)
@@ -100,9 +92,7 @@ def draw(
         for column, picture in enumerate(line):
             left, top = layout.corner(row, column)
             if picture is not None:
-                shown = _resize(picture, side)
-                inset = ((side - shown.width) // 2, (side - shown.height) // 2)
-                sheet.paste(shown, (left + inset[0], top + inset[1]))
+                _place(sheet, picture, left, top, side)
                 if column == marked_column:
                     _mark(pen, layout, left, top)
             is_marked = (row, column) in marked
@@ -115,6 +105,26 @@ def draw(
                 color = _ALARM if is_marked else _MUTED
                 pen.text(place, text, color, font, anchor="ms")
     return np.asarray(sheet)
+
+
+def _layout(side, font, bold, title, columns, rows, captions) -> _Layout:
+    """The sizes of a sheet that has these texts."""
+    return _Layout(
+        side=side,
+        gap=max(4, side // 24),
+        margin=max(8, side // 12),
+        title=2 * _height(bold) if title else 0,
+        column_labels=round(1.7 * _height(bold)) if columns else 0,
+        row_labels=_label_width(rows, bold, side),
+        caption=round(1.6 * _height(font)) if captions else 0,
+    )
+
+
+def _place(sheet: Image.Image, picture, left: int, top: int, side: int) -> None:
+    """Puts a picture in the middle of its place."""
+    shown = _resize(picture, side)
+    inset = ((side - shown.width) // 2, (side - shown.height) // 2)
+    sheet.paste(shown, (left + inset[0], top + inset[1]))
 
 
 def _mark(pen, layout: _Layout, left: int, top: int) -> None:
@@ -179,16 +189,9 @@ def comparison(
         )
     contrast = contrast or choose_contrast(targets, reconstructions)
     num_blocks = 1 if num <= 6 else 2 if num <= 24 else 3
-    rows, texts = [], []
-    for start in range(0, num, num_blocks):
-        row, text = [], []
-        for index in range(start, min(start + num_blocks, num)):
-            target, other = np.asarray(targets[index]), reconstructions[index]
-            difference = np.abs(np.asarray(other) - target) * contrast - 1.0
-            row += [target, other, np.clip(difference, -1.0, 1.0)]
-            text += [names[index], captions[index], ""]
-        rows.append(row)
-        texts.append(text)
+    rows, texts = _blocks(
+        targets, reconstructions, names, captions, contrast, num_blocks
+    )
     labels = ["target", "reconstruction", f"difference x {contrast:g}"]
     return draw(
         rows,
@@ -202,6 +205,21 @@ def comparison(
             if is_marked
         },
     )
+
+
+def _blocks(targets, others, names, captions, contrast, num_blocks):
+    """Rows of targets, reconstructions and differences, and what stands below them."""
+    rows, texts = [], []
+    for start in range(0, len(targets), num_blocks):
+        row, text = [], []
+        for index in range(start, min(start + num_blocks, len(targets))):
+            target, other = np.asarray(targets[index]), others[index]
+            difference = np.abs(np.asarray(other) - target) * contrast - 1.0
+            row += [target, other, np.clip(difference, -1.0, 1.0)]
+            text += [names[index], captions[index], ""]
+        rows.append(row)
+        texts.append(text)
+    return rows, texts
 
 
 def choose_contrast(

@@ -252,10 +252,13 @@ def _layer(config: StyleGAN3Config, index: int) -> LayerSpec:
     wide = (in_size + kernel_size - 1) * up
     padding = (out_size - 1) * down + 1 - wide + up_taps + down_taps - 2
     low = (padding + up) // 2
-    name = f"L{index}_{out_size}_{bands.channels[index]}"
-    linear = {"gain": 1.0, "slope": 1.0} if is_torgb else {}
+    resampling = filtered_lrelu.Resampling(
+        up=up, down=down, padding=(low, padding - low), clamp=config.conv_clamp
+    )
+    if is_torgb:
+        resampling = dataclasses.replace(resampling, gain=1.0, slope=1.0)
     return LayerSpec(
-        name=name,
+        name=f"L{index}_{out_size}_{bands.channels[index]}",
         in_channels=int(bands.channels[before]),
         out_channels=int(bands.channels[index]),
         kernel_size=kernel_size,
@@ -272,11 +275,5 @@ def _layer(config: StyleGAN3Config, index: int) -> LayerSpec:
         down_taps=down_taps,
         is_radial=config.use_radial_filters and not is_critical and down_taps > 1,
         is_torgb=is_torgb,
-        resampling=filtered_lrelu.Resampling(
-            up=up,
-            down=down,
-            padding=(low, padding - low),
-            clamp=config.conv_clamp,
-            **linear,
-        ),
+        resampling=resampling,
     )

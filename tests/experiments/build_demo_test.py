@@ -10,9 +10,8 @@ import time
 import pytest
 
 from experiments.demo_set import demo_assets
-from experiments.networks import resources
+from experiments.networks import pool_files, resources
 from jax_encoder import io
-from jax_encoder.inversion import starts
 from jax_encoder.training import checkpoints
 
 _TINY = {
@@ -64,7 +63,7 @@ def _check(work, assets):
     for name in ("avatar_vgg", "avatar_lpips"):
         io.load(assets / name)
     models, config, _ = demo_assets.pool_parts(assets)
-    pool = starts.load_pool(demo_assets.pool_path(assets), models, config)
+    pool = pool_files.load(demo_assets.pool_path(assets), models, config)
     assert pool.z.shape[0] == demo_assets.POOL_SIZE
     truth = json.loads((assets / "examples" / "attributes.json").read_text())
     assert truth["test_error"] > 0

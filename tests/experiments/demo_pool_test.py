@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.demo_set import demo_assets
-from experiments.networks import resources
+from experiments.networks import pool_files, resources
 from jax_encoder.inversion import starts
 
 NUM = demo_assets.POOL_SIZE
@@ -61,7 +61,7 @@ def test_others_are_computed(parts, made):
 
 def test_it_is_what_would_be_computed(parts):
     models, config, _ = parts
-    embedded = starts.load_pool(demo_assets.pool_path(resources.ASSETS), models, config)
+    embedded = pool_files.load(demo_assets.pool_path(resources.ASSETS), models, config)
     z = jax.random.normal(jax.random.key(0), embedded.z.shape)
     np.testing.assert_allclose(embedded.z, z, atol=1e-6)
     again = starts._prepare_pool(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from experiments.networks import pool_files
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import config as config_lib
 from jax_encoder.inversion import schedules, starts, state, terms, weighting
@@ -52,12 +53,12 @@ def test_the_pool_finds_its_own_pictures(models, pool):
 
 
 def test_the_pool_survives_a_file(models, pool, tmp_path):
-    starts.save_pool(pool, tmp_path / "pool.npz")
-    loaded = starts.load_pool(tmp_path / "pool.npz", models, CONFIG)
+    pool_files.save(pool, tmp_path / "pool.npz")
+    loaded = pool_files.load(tmp_path / "pool.npz", models, CONFIG)
     jax.tree.map(np.testing.assert_array_equal, pool, loaded)
     other = dataclasses.replace(CONFIG, terms=(terms.Pixel(),))
     with pytest.raises(ValueError, match="features of other terms"):
-        starts.load_pool(tmp_path / "pool.npz", models, other)
+        pool_files.load(tmp_path / "pool.npz", models, other)
 
 
 def test_mean_and_zeros(models):
