@@ -231,6 +231,7 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
     """
     import jax
 
+    from experiments.launch import programs
     from jax_encoder.io import caches
 
     if directory is None:
@@ -249,6 +250,7 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
     jax.config.update("jax_compilation_cache_dir", directory)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    programs.replace_damaged(pathlib.Path(directory))
     return pathlib.Path(directory)
 
 
