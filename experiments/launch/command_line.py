@@ -97,6 +97,11 @@ def run(
         except (Failure, OSError, ImportError, FloatingPointError) as error:
             print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
             code = 1
+        except ValueError as error:
+            if not _is_locked(error):
+                raise
+            _complain(argv[0], error)
+            code = 2
         except signals.Stopped as stopped:
             signals.say_stopped()
             code = stopped.code
@@ -105,6 +110,13 @@ def run(
     signals.install()
     parse = functools.partial(_parse, groups=groups or {})
     app.run(guarded, flags_parser=parse)
+
+
+def _is_locked(error: ValueError) -> bool:
+    """Whether another run holds the folder."""
+    from jax_encoder.io import locks
+
+    return isinstance(error, locks.LockedError)
 
 
 def _undisguised(
