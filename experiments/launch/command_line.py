@@ -218,6 +218,8 @@ def _quieten() -> None:
     if not any(a.lstrip("-").startswith(("verbosity", "v=")) for a in sys.argv[1:]):
         logging.set_verbosity(logging.WARNING)
         standard_logging.getLogger("jax").setLevel(standard_logging.ERROR)
+        plain = standard_logging.Formatter("%(message)s")  # no time, no line of code
+        logging.get_absl_handler().setFormatter(plain)
         warnings.filterwarnings("ignore", module="orbax")
 
 
