@@ -9,17 +9,21 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator test-hostile test-kills demo test test-slow test-real test-torch test-align lint format clean
+.PHONY: accelerator test-hostile test-kills docs demo test test-slow test-real test-torch test-align test-browser lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
 
 test: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile --durations=15 \
-	  -m "not slow and not torch and not align $(if $(REAL),,and not real)"
+	  -m "not slow and not torch and not align and not browser $(if $(REAL),,and not real)"
 
 test-slow: $(READY)
-	XLA_FLAGS= $(BIN)/pytest -q -m slow --durations=15
+	XLA_FLAGS= $(BIN)/pytest -q -m "slow and not corpus" --durations=15
+
+test-corpus: $(READY)
+	$(BIN)/pip install -q -e '.[cluster]'
+	XLA_FLAGS= nice -n 10 $(BIN)/pytest -q -s -m corpus tests/experiments/corpus
 
 test-real: $(READY)
 	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -m real
@@ -45,6 +49,17 @@ test-kills: $(READY)
 	  $(BIN)/python -m fuzz.kills --scenario=$$name --folder=runs/kills --num=20 \
 	    --signals; \
 	done
+
+docs: $(READY)
+	$(BIN)/pip install -q -e '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+
+# Chromium comes from the system's packages where we may install them.
+test-browser: $(READY)
+	$(BIN)/pip install -q -e '.[ui,video]' playwright
+	command -v chromium || { test "$$(id -u)" = 0 && apt-get update -qq \
+	  && apt-get install -y -qq chromium; } || $(BIN)/playwright install chromium
+	XLA_FLAGS= $(BIN)/pytest -q -m browser --durations=15
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

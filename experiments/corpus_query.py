@@ -17,10 +17,9 @@ import sys
 
 from absl import flags
 
-from converters.formats import latent_codes
 from experiments.corpus import querying
 from experiments.launch import command_line, flag_types
-from experiments.stores import stores
+from experiments.stores import code_loading, stores
 from jax_encoder.io import codes, loading
 
 _STORE = flags.DEFINE_string("store", None, "Folder or file.", required=True)
@@ -61,7 +60,7 @@ def _near(store, conditions):
     code = querying.code_of(store, _NEAR.value)
     if code is None and pathlib.Path(_NEAR.value).is_file():
         shape = (store.layout.num_ws, store.layout.w_dim)
-        values = latent_codes.load(_NEAR.value, num_ws=shape[0]).values[0]
+        values = code_loading.load(_NEAR.value, num_ws=shape[0]).values[0]
         if values.shape not in (shape, shape[1:]):
             raise command_line.Failure(f"{_NEAR.value}: {values.shape}, not {shape}.")
         code = values if values.ndim == 2 else values[None].repeat(shape[0], 0)

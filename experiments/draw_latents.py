@@ -57,7 +57,7 @@ def main(argv):
     if not _IMAGES.value:
         unused = (_SEARCHES, _STEPS, _EVERY, _LPIPS, _FILM)
         command_line.refuse(unused, "it needs --images")
-    task = drawing_run.Task(
+    task = drawing_run.DrawingTask(
         generator=_GENERATOR.value,
         methods=tuple(_METHODS.value),
         num_samples=_NUM.value,

@@ -7,7 +7,8 @@ r"""Edits codes along directions: pictures, a sheet, films, edited codes.
 
 A direction is a NAME of the generator's bundle (the demo's: smile, age, yaw, glasses,
 hair_length, beard, ...), a file (boundaries, encoder4editing's .pt, GANSpace, what
-`find_directions` writes; FILE:NAME of several), or computed: pca:3, sefa:0. Directions
+`find_directions` writes; FILE:NAME of several; StyleCLIP's fs3.npy:TEXT.npy, TEXT.npy
+the difference of two CLIP embeddings), or computed: pca:3, sefa:0. Directions
 joined with = (smile=2,age=-1) are one edit, shown from unedited to its full amount;
 without amounts each is an edit of its own, from -3 to 3. A unit is one standard
 deviation of the attribute, or of length for files that say nothing of it.

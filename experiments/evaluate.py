@@ -6,6 +6,9 @@ precision and recall. A generator's pictures stand in for a folder, and its perc
 path length is measured. Results: `evaluation.json`, `evaluation.txt`, `pairs.csv`, and
 plots.
 
+Of a store of codes (`experiments.encode_corpus`) the reconstructions are written into
+`reconstructions/` first, and judged by the pictures of the same ids.
+
 Networks are bundles, checkpoint files or names of the zoo.
 
     python -m experiments.evaluate --images=runs/inverted --references=photos \
@@ -18,7 +21,12 @@ import pathlib
 
 from absl import flags
 
-from experiments.comparing import evaluation, evaluation_flags, evaluation_report
+from experiments.comparing import (
+    evaluation,
+    evaluation_flags,
+    evaluation_report,
+    store_pictures,
+)
 from experiments.launch import command_line
 from experiments.networks import resources
 
@@ -37,6 +45,7 @@ def main(argv):
     options, name = evaluation_flags.options(), evaluation_flags.generator_name()
     output = pathlib.Path(_OUTPUT_DIR.value)
     try:
+        options = store_pictures.of(options, output)
         generator = resources.generator(name).network if name else None
         networks = evaluation.load_networks(
             lpips=_LPIPS.value, inception=_INCEPTION.value, identity=_IDENTITY.value

@@ -6,8 +6,14 @@ r"""Morphs codes into each other: a film and a sheet.
 The path goes through all codes in their order: great circles in Z, straight lines in W,
 W+ (WP) and P (P, PP: before the mapping's last activation). Without -s it goes through
 the space of the codes; codes of an earlier space are mapped. --schedule=coarse-first
-lets shape change before color. Exit code: 0 done, 1 some codes could not be used (the
-others were), 2 bad usage.
+lets shape change before color.
+
+    python -m experiments.morph --codes=a.npz,b.npz --film=none --at=0.3:0.8
+
+draws single places of the path instead (`at_0.3_0.8.png`), in W+ and without easing:
+SHAPE:COLOR, where the coarse and the fine rows are, or one number for both; 0 is the
+first code, 1 the second; several with commas between them. Exit code: 0 done, 1 some
+codes could not be used (the others were), 2 bad usage.
 """
 
 from absl import flags
@@ -33,6 +39,7 @@ _SIDE = flag_types.define_integer(
     "side", None, "Of the frames; default: as rendered.", 8
 )
 _SAVE = flags.DEFINE_boolean("save_frames", False, "Write each frame as a PNG.")
+_AT = flags.DEFINE_string("at", None, "Draw places of the path: SHAPE:COLOR,...")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "morph", "Where to write.")
 
 flags.adopt_module_key_flags(render_flags)
@@ -51,6 +58,13 @@ def main(argv):
     renderer = render_flags.renderer()
     codes, refused = render_flags.read_codes(renderer)
     asked = _SPACES[_PATH.value] if _PATH.value else render_flags.space()
+    if _AT.value is not None:
+        if film:
+            raise command_line.UsageError("--at draws pictures: give --film=none.")
+        refused += morphing.draw_places(
+            renderer, codes, _AT.value, _OUTPUT_DIR.value, side=_SIDE.value
+        )
+        return editing_run.report(refused)
     space = morphing.common_space(codes, asked)
     if _SCHEDULE.value != "together" and space != "w+":
         space, asked = "w+", "p+" if asked and asked.startswith("p") else "w+"

@@ -18,7 +18,7 @@ from absl import flags
 from experiments.drawing import walking
 from experiments.editing import editing_run, render_flags
 from experiments.launch import command_line, flag_types
-from experiments.networks import sampling
+from experiments.networks import seed_pictures
 
 _SHOW = flag_types.define_choices(
     "show", ["interpolate"], f"Of {', '.join(walking.KINDS)}.", walking.KINDS
@@ -63,9 +63,9 @@ def main(argv):
                 "--show=interpolate goes through seeds; `morph` goes through codes."
             )
         command_line.refuse([_SEEDS], "--codes are given")
-    task = walking.Task(
+    task = walking.WalkTask(
         show=tuple(shown),
-        seeds=tuple(sampling.parse_numbers(_SEEDS.value)),
+        seeds=tuple(seed_pictures.parse_numbers(_SEEDS.value)),
         codes=codes,
         num_frames=_FRAMES.value,
         is_loop=_LOOP.value,

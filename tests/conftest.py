@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 
 # Compiling takes most of the time of these tests, and none of them runs a program long
 # enough to win it back; must be set before JAX is imported.
@@ -11,6 +12,10 @@ os.environ.setdefault(
     " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
 )
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+# Binaries run with caches of their own; the list of fonts is made once for all of them.
+os.environ.setdefault(
+    "MPLCONFIGDIR", os.path.join(tempfile.gettempdir(), "jax_encoder_tests_matplotlib")
+)
 
 import jax
 import pytest

@@ -6,7 +6,9 @@ from experiments.comparing import evaluation
 from experiments.launch import command_line, flag_types
 from jax_encoder.metrics import path_length
 
-_IMAGES = flags.DEFINE_string("images", "", "Folder or pattern to judge.")
+_IMAGES = flags.DEFINE_string(
+    "images", "", "Folder, pattern, or store of codes (encode_corpus) to judge."
+)
 _REFERENCES = flags.DEFINE_string("references", "", "Folder or pattern to judge by.")
 _GENERATOR = flags.DEFINE_string("generator", "", "A generator to judge, not --images.")
 _RESOLUTION = flag_types.define_integer(

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 _RETRIES = 20
+_STARTS = 3
 
 
 def _actor(ray: Any, options: dict[str, Any]) -> Any:
@@ -50,13 +51,31 @@ def _connect(ray: Any, address: str | None) -> None:
     environment["env_vars"]["JAX_PLATFORMS_OF_ACTORS"] = os.environ.get(
         "JAX_PLATFORMS_OF_ACTORS", ""
     )
-    ray.init(
-        address=address,
-        runtime_env=environment,
-        include_dashboard=False,
-        logging_level="warning",
-        log_to_driver=False,
-    )
+    for left in reversed(range(_STARTS)):
+        try:
+            ray.init(
+                address=address,
+                runtime_env=environment,
+                include_dashboard=False,
+                logging_level="error",
+                log_to_driver=False,
+            )
+            return
+        except Exception:  # A busy machine is not given the time by Ray that it needs.
+            ray.shutdown()
+            if not left:
+                raise
+
+
+def _num_actors(ray: Any, wanted: int, kind: str, address: str | None) -> int:
+    """As many as the cluster has devices for: the others would wait for ever."""
+    available = int(ray.cluster_resources().get(kind, 0))
+    if address is not None:  # It may grow.
+        return wanted
+    if wanted > available:
+        text = f"Ray has {available} {kind}s here: {available} actors, not {wanted}."
+        print(text, file=sys.stderr)
+    return max(1, min(wanted, available))
 
 
 def run(task: dict[str, Any]) -> int:
@@ -74,9 +93,16 @@ def run(task: dict[str, Any]) -> int:
     except ImportError:
         print("Ray is not here: pip install 'jax_encoder[cluster]'.", file=sys.stderr)
         return len(task["shards"])
-    _connect(ray, task["address"])
-    encoder = _actor(ray, _options())
-    num = min(task["num_actors"], len(task["shards"]))
+    try:
+        _connect(ray, task["address"])
+    except Exception as error:  # Ray raises plain ones where a node does not start.
+        print(f"Ray does not start: {error}", file=sys.stderr)
+        return len(task["shards"])
+    options = _options()
+    encoder = _actor(ray, options)
+    kind = "GPU" if "num_gpus" in options else "CPU"
+    num = _num_actors(ray, task["num_actors"], kind, task["address"])
+    num = min(num, len(task["shards"]))
     actors = [encoder.remote(task["arguments"]) for _ in range(num)]
     failed = 0
     try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.drawing.latent_samples import Samples
+from experiments.drawing.latent_samples import LatentSamples
 from experiments.editing import readers
 from experiments.launch import command_line
 from experiments.networks import resources
@@ -76,7 +76,7 @@ class Coloring:
 
 def choose(
     kind: str,
-    samples: Samples,
+    samples: LatentSamples,
     source: resources.Source,
     *,
     scorer: str | None = None,

@@ -16,7 +16,7 @@ from experiments.drawing import (
 from experiments.editing import code_sets, editing_run
 from experiments.launch import command_line, outputs
 from experiments.networks import resources
-from experiments.networks import sampling as seeds
+from experiments.networks import seed_pictures as seeds
 from jax_encoder.io import files, films, folders, images
 from jax_encoder.latents import maps, sampling, statistics
 
@@ -24,7 +24,7 @@ _MAX_FOLLOWED = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
+class DrawingTask:
     """What the flags of `draw_latents` say; see there."""
 
     generator: str | None = None
@@ -40,7 +40,7 @@ class Task:
     num_thumbnails: int = 120
     codes: str | None = None
     images: str | None = None
-    searches: tuple[inversion_paths.Search, ...] = ()
+    searches: tuple[inversion_paths.PathSearch, ...] = ()
     num_steps: int = 200
     every: int = 5
     lpips: str | None = None
@@ -48,7 +48,7 @@ class Task:
     formats: tuple[str, ...] = ("png", "svg")
 
 
-def run(task: Task, output_dir: str) -> int:
+def run(task: DrawingTask, output_dir: str) -> int:
     """Draws and writes; returns the exit code.
 
     Args:
@@ -76,7 +76,7 @@ def run(task: Task, output_dir: str) -> int:
     return editing_run.report(refused)
 
 
-def _axes(task: Task, source: resources.Source) -> tuple[int, int] | None:
+def _axes(task: DrawingTask, source: resources.Source) -> tuple[int, int] | None:
     if task.axes is None:
         return None
     found = seeds.parse_numbers(task.axes)
@@ -89,7 +89,9 @@ def _axes(task: Task, source: resources.Source) -> tuple[int, int] | None:
     return found[0], found[1]
 
 
-def _statistics(task: Task, source: resources.Source) -> statistics.LatentStatistics:
+def _statistics(
+    task: DrawingTask, source: resources.Source
+) -> statistics.LatentStatistics:
     config = source.network.config
     label = sampling.class_label(config, task.class_index)
     if task.num_fitted or (config.c_dim and label is None):
@@ -103,7 +105,7 @@ def _statistics(task: Task, source: resources.Source) -> statistics.LatentStatis
     return resources.latent_statistics(source, with_p=True, label=label)
 
 
-def _subject(task: Task, source, output_dir: str, refused: list[str]):
+def _subject(task: DrawingTask, source, output_dir: str, refused: list[str]):
     found = _statistics(task, source)
     samples = latent_samples.draw(
         source.network,
@@ -138,7 +140,7 @@ def _subject(task: Task, source, output_dir: str, refused: list[str]):
     )
 
 
-def _draw(task: Task, source, subject: figures.Subject, axes) -> dict[str, Any]:
+def _draw(task: DrawingTask, source, subject: figures.Subject, axes) -> dict[str, Any]:
     """Draws the figures of the samples; returns their numbers."""
     summary: dict[str, Any] = {"num_samples": len(subject.samples), "maps": {}}
     for method in task.methods:
@@ -168,7 +170,9 @@ def _draw(task: Task, source, subject: figures.Subject, axes) -> dict[str, Any]:
     return summary
 
 
-def _follow(task: Task, source, subject: figures.Subject, refused: list[str]) -> Any:
+def _follow(
+    task: DrawingTask, source, subject: figures.Subject, refused: list[str]
+) -> Any:
     """Inverts pictures in every space, and draws how."""
     is_demo = source.path == resources.DEMO_GENERATOR
     networks = resources.networks(["lpips"], {"lpips": task.lpips}, is_demo=is_demo)
@@ -191,7 +195,7 @@ def _follow(task: Task, source, subject: figures.Subject, refused: list[str]) ->
     return path_films.table(trails)
 
 
-def _targets(task: Task, source, refused: list[str]) -> np.ndarray:
+def _targets(task: DrawingTask, source, refused: list[str]) -> np.ndarray:
     """The first pictures that can be read, `[N, R, R, C]`."""
     config = source.network.config
     channels = getattr(config, "image_channels", 3)

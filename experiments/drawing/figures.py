@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.drawing.coloring import Coloring
-from experiments.drawing.latent_samples import TITLES, Samples
+from experiments.drawing.latent_samples import TITLES, LatentSamples
 from jax_encoder.io import panels, plots
 from jax_encoder.latents import contours, maps, statistics
 
@@ -36,7 +36,7 @@ class Subject:
     """
 
     name: str
-    samples: Samples
+    samples: LatentSamples
     found: statistics.LatentStatistics
     coloring: Coloring
     output: pathlib.Path

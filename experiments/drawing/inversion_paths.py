@@ -17,7 +17,7 @@ _OBJECTIVE = (terms.Pixel(weight=10.0), terms.Perceptual())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Search:
+class PathSearch:
     """A space to search, and how strongly its codes are kept among the samples.
 
     Attributes:
@@ -65,7 +65,7 @@ class Trail:
         generator's own codes have.
     """
 
-    search: Search
+    search: PathSearch
     steps: np.ndarray
     places: np.ndarray
     images: np.ndarray
@@ -73,7 +73,7 @@ class Trail:
     strangeness: np.ndarray
 
 
-def parse(text: str) -> list[Search]:
+def parse(text: str) -> list[PathSearch]:
     """Reads "z,w,w+,p_n:0.01": spaces, and lambda after a colon.
 
     P_N is searched with a row per layer, as its publication does.
@@ -96,12 +96,14 @@ def parse(text: str) -> list[Search]:
                 f"--searches: {part!r} is none of {', '.join(known)}, with :LAMBDA"
                 " behind it where the P_N prior is wanted."
             )
-        found.append(Search(name=part, space=space, prior=weight, drawn_in=drawn_in))
+        found.append(
+            PathSearch(name=part, space=space, prior=weight, drawn_in=drawn_in)
+        )
     return found
 
 
 def follow(
-    search: Search,
+    search: PathSearch,
     generator: Any,
     lpips: Any,
     found: statistics.LatentStatistics,
@@ -138,12 +140,12 @@ def follow(
     return _trail(search, columns)
 
 
-def _trail(search: Search, columns: Sequence[np.ndarray]) -> Trail:
+def _trail(search: PathSearch, columns: Sequence[np.ndarray]) -> Trail:
     names = ("steps", "places", "images", "psnr", "strangeness")
     return Trail(search=search, **dict(zip(names, columns, strict=True)))
 
 
-def _frame(search: Search, engine, targets, state, found) -> tuple:
+def _frame(search: PathSearch, engine, targets, state, found) -> tuple:
     """A step number, places, pictures and measures."""
     result = engine.finish(targets, state)
     drawn: Any = spaces.get(search.drawn_in)

@@ -20,7 +20,7 @@ _BATCH = 1024
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Samples:
+class LatentSamples:
     """The same samples in all spaces.
 
     Attributes:
@@ -44,7 +44,7 @@ def draw(
     *,
     seed: int,
     class_index: int | None = None,
-) -> Samples:
+) -> LatentSamples:
     """Draws samples.
 
     Args:
@@ -75,7 +75,7 @@ def draw(
         for part in _batches(_filled(z, padded), _filled(labels, padded))
     ]
     places = {"z": z} | from_w(np.concatenate(rows)[:num], found)
-    return Samples(
+    return LatentSamples(
         places=places,
         classes=None if labels is None else np.argmax(labels, axis=1),
         shapes={space: normality.measure(rows) for space, rows in places.items()},

@@ -21,7 +21,7 @@ KINDS = ("interpolate", "truncation", "mixing", "neighbors")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
+class WalkTask:
     """What the flags of `walk` say; see there."""
 
     show: tuple[str, ...] = ("interpolate",)
@@ -54,7 +54,7 @@ def parse_psis(text: str) -> tuple[float, ...]:
     return found
 
 
-def run(task: Task, renderer: Renderer, output: pathlib.Path) -> None:
+def run(task: WalkTask, renderer: Renderer, output: pathlib.Path) -> None:
     """Draws and writes what was asked for, and `summary.json`.
 
     Args:
@@ -83,7 +83,7 @@ def run(task: Task, renderer: Renderer, output: pathlib.Path) -> None:
     print(f"Wrote {', '.join(task.show)} of {len(ws)} codes: {output}.")
 
 
-def _codes(task: Task, renderer: Renderer) -> tuple[np.ndarray, list[str]]:
+def _codes(task: WalkTask, renderer: Renderer) -> tuple[np.ndarray, list[str]]:
     if task.codes is not None:
         ws = np.concatenate([renderer.ws(code) for code in task.codes])
         return ws, [code.name for code in task.codes]
@@ -100,7 +100,7 @@ def _codes(task: Task, renderer: Renderer) -> tuple[np.ndarray, list[str]]:
         raise command_line.UsageError(str(error)) from error
 
 
-def _interpolate(task: Task, renderer, lpips, ws, labels, output):
+def _interpolate(task: WalkTask, renderer, lpips, ws, labels, output):
     del ws, labels
     walk = walks.take(
         renderer, lpips, list(task.seeds), task.num_frames, is_loop=task.is_loop
@@ -115,7 +115,7 @@ def _interpolate(task: Task, renderer, lpips, ws, labels, output):
     )
 
 
-def _truncation(task: Task, renderer, lpips, ws, labels, output):
+def _truncation(task: WalkTask, renderer, lpips, ws, labels, output):
     return sweeps.truncation(
         renderer,
         lpips,
@@ -128,12 +128,12 @@ def _truncation(task: Task, renderer, lpips, ws, labels, output):
     )
 
 
-def _mixing(task: Task, renderer, lpips, ws, labels, output):
+def _mixing(task: WalkTask, renderer, lpips, ws, labels, output):
     del task
     return sweeps.mixing(renderer, lpips, ws, labels, output)
 
 
-def _neighbors(task: Task, renderer, lpips, ws, labels, output):
+def _neighbors(task: WalkTask, renderer, lpips, ws, labels, output):
     return sweeps.near(
         renderer, lpips, ws, labels, task.data, output, num=task.num_neighbors
     )

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 import converters
-from converters.formats import latent_codes
 from experiments.launch import command_line
 from experiments.networks.resources import Source
 from experiments.runs import tuning
+from experiments.stores import code_loading
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.io import codes as code_files
 
+STYLES = "styles"
+"""The name of an offset of styles `[S]` among a code's arrays."""
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
@@ -71,7 +73,8 @@ def read(
     """Reads all codes that a flag names.
 
     Args:
-      text: files and directories, with commas between them. A directory stands for the
+      text: files, directories and stores, or STORE#ID of a picture in one, with commas
+        between them. A directory stands for the
         codes in it, of each name the `.npz` first, and `NAME.difference.npz` beside a
         code for the generator that was tuned around it.
       source: the generator that is to render them.
@@ -99,7 +102,9 @@ def read(
 def _files(text: str, refused: list[str]) -> Iterator[pathlib.Path]:
     for piece in filter(None, (piece.strip() for piece in text.split(","))):
         path = pathlib.Path(piece)
-        if path.is_dir():
+        if code_loading.is_store(piece):
+            yield path
+        elif path.is_dir():
             yield from _in_directory(path, refused)
         elif path.name.endswith(tuning.DIFFERENCE):
             refused.append(
@@ -124,7 +129,7 @@ def _in_directory(path: pathlib.Path, refused: list[str]) -> list[pathlib.Path]:
 
 def _from_file(path: pathlib.Path, source: Source, space: str | None) -> list[Code]:
     config = source.network.config
-    loaded = latent_codes.load(path, space=_space_of(path, space), num_ws=config.num_ws)
+    loaded = code_loading.load(path, space=_space_of(path, space), num_ws=config.num_ws)
     owner = loaded.metadata.get("generator_sha256")
     if owner not in (None, source.sha256):
         raise code_files.CodeError(
@@ -170,12 +175,12 @@ def _space_of(path: pathlib.Path, space: str | None) -> str | None:
 
 
 def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:
-    name = loaded.names[index]
+    name = loaded.names[index].replace("/", "_")  # of a store: by its folders
     num = len(loaded.values)
     arrays = {
         key: array[index] if array.ndim == 3 and len(array) == num else array
         for key, array in loaded.arrays.items()
-        if key.startswith("noise_") or key == "colors"
+        if key.startswith("noise_") or key in ("colors", STYLES)
     }
     features = loaded.arrays.get(code_files.FEATURES)
     if features is not None:

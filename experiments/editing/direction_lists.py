@@ -2,7 +2,9 @@
 
 "smile=2,age=-1" is an edit of two directions. A part is NAME, NAME=AMOUNT, a file, or
 FILE:NAME=AMOUNT of a file with several; "pca:3" and "sefa:3" are computed. Published
-files have names too: "interfacegan-ffhq-age-w", "e4e-ffhq-pca:pc54".
+files have names too: "interfacegan-ffhq-age-w", "e4e-ffhq-pca:pc54". A file of one
+number per style moves styles; StyleCLIP's "fs3.npy:TEXT.npy", with the difference of
+two texts' CLIP embeddings, does, too, and "fs3.npy:TEXT.npy@0.15" from a threshold on.
 """
 
 import dataclasses
@@ -11,15 +13,17 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 import converters
 from converters.zoo import catalog, direction_table
 from experiments.editing import direction_finding, finding_report
 from experiments.launch import command_line
 from experiments.networks import conversion
 from experiments.networks.resources import Source
-from jax_encoder.editing import direction_files, edits
+from jax_encoder.editing import direction_files, edits, style_space
 from jax_encoder.editing.directions import Direction, DirectionError, find
-from jax_encoder.io import bundles
+from jax_encoder.io import bundles, codes
 
 _COMPUTED = {"pca": 100_000, "sefa": 0}
 _MAX_COMPONENTS = 512
@@ -116,7 +120,8 @@ class Library:
             direction = edits.conditional(direction, others)
         if self.rows is not None:
             direction = dataclasses.replace(direction, rows=self.rows)
-        width = config.z_dim if direction.space == "z" else config.w_dim
+        widths = {"z": config.z_dim, "s": sum(style_space.widths(self.source.network))}
+        width = widths.get(direction.space, config.w_dim)
         direction.check(width=width, num_ws=config.num_ws)
         return direction
 
@@ -126,14 +131,51 @@ class Library:
             return self._computed(name, int(rest))
         for file, entry in ((text, ""), tuple(text.rpartition(":")[::2])):
             path = _file(file)
-            if path is not None:
-                return self._from_file(path, entry)
+            if path is None:
+                continue
+            if path.suffix == ".npy" and (style := self._of_styles(path, entry)):
+                return style
+            return self._from_file(path, entry)
         if not self.known:
             raise DirectionError(
                 f"{text}: no such file, and the generator's bundle brings no directions"
                 " of its own; make some with `python -m experiments.find_directions`."
             )
         return find(self.known, text)
+
+    def _of_styles(self, path: pathlib.Path, entry: str) -> Direction | None:
+        """A direction of S, where the file holds one number or row per style."""
+        num = sum(style_space.widths(self.source.network))
+        try:
+            array = codes.read_arrays(path)
+        except codes.CodeError:
+            return None  # The reader of all other files says why.
+        if not isinstance(array, np.ndarray) or not num:
+            return None
+        if array.size == num != self.source.network.config.w_dim and not entry:
+            vector = array.reshape(-1).astype(np.float32)
+            return Direction(
+                name=path.stem,
+                vector=vector,
+                space="s",
+                provenance={"source": path.name},
+            )
+        if array.ndim != 2 or not entry:
+            return None
+        file, _, threshold = entry.partition("@")
+        try:
+            text, beta = codes.read_arrays(pathlib.Path(file)), float(threshold or 0.1)
+        except (codes.CodeError, ValueError) as error:
+            raise DirectionError(f"{path}:{entry}: {error}") from error
+        name = pathlib.Path(file).stem
+        return style_space.global_direction(
+            name, array, np.asarray(text), self._spread, threshold=beta
+        )
+
+    @functools.cached_property
+    def _spread(self) -> np.ndarray:
+        """How much each style varies."""
+        return style_space.deviations(self.source.network)
 
     def _from_file(self, path: pathlib.Path, entry: str) -> Direction:
         try:

@@ -9,9 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.editing import code_sets
 from experiments.editing.code_sets import Code
 from experiments.launch import command_line
 from experiments.networks.resources import Source
+from jax_encoder.editing import style_space
 from jax_encoder.inversion import colors, rendering
 from jax_encoder.io import differences
 from jax_encoder.latents import styles
@@ -108,7 +110,8 @@ class Renderer:
         """The generator that was tuned around a code, or moved to its picture's face.
 
         Raises:
-          Failure: it was tuned from another generator, or the frame makes no sense.
+          Failure: it was tuned from another generator, the styles are another's, or
+            the frame makes no sense.
         """
         network = self.source.network
         try:
@@ -116,6 +119,8 @@ class Renderer:
                 network = differences.load(
                     network, code.difference, parent_sha256=self.source.sha256
                 )
+            if (styles := code.arrays.get(code_sets.STYLES)) is not None:
+                network = style_space.moved(network, styles)
             transform = code.transform
         except (ValueError, OSError) as error:
             raise command_line.Failure(str(error)) from error

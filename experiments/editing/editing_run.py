@@ -103,7 +103,7 @@ def prepared(plan: Plan, code: Code, edit: edits.Edit | None = None) -> Code:
     """
     order = ("z", "w", "w+")
     space = plan.space or max(code.space, edit.space if edit else "z", key=order.index)
-    if edit and edit.space == "z" and space != "z":
+    if edit and "z" in edit.spaces and space != "z":
         raise DirectionError(
             f"{edit.name}: a direction of Z moves codes of Z, and {code.name} is one of"
             f" {space.upper()}; give directions of W."
@@ -121,8 +121,9 @@ def _edit(plan: Plan, code: Code, edit: edits.Edit) -> Row:
     moved = prepared(plan, code, edit)
     values = _walk(plan, moved, edit, plan.positions)
     ws = plan.renderer.ws(moved, values)
-    before = plan.renderer.ws(moved)
-    pictures = list(plan.renderer.pictures(np.concatenate([before, ws]), code))
+    styled = [_styled(code, edit, position) for position in plan.positions]
+    pictures = list(plan.renderer.pictures(plan.renderer.ws(moved), code))
+    pictures += _pictures(plan, ws, styled)
     stem = direction_lists.file_name([code.name, edit.name])
     width = len(str(len(values) - 1))
     for index, position in enumerate(plan.positions):
@@ -133,7 +134,7 @@ def _edit(plan: Plan, code: Code, edit: edits.Edit) -> Row:
             ws[index],
             space=moved.space,
             generator_sha256=plan.renderer.source.sha256,
-            arrays=dict(code.arrays),
+            arrays=dict(styled[index].arrays),
             edit=edit.name,
             position=float(position),
             meaning=_meaning(plan, moved),
@@ -146,6 +147,27 @@ def _edit(plan: Plan, code: Code, edit: edits.Edit) -> Row:
     if plan.film:
         _write_film(plan, moved, code, edit, plan.output / f"{stem}{plan.film}")
     return Row(label=f"{code.name} {edit.name}", pictures=pictures)
+
+
+def _styled(code: Code, edit: edits.Edit, position: float) -> Code:
+    """The code with what an edit in S adds to the styles at a position."""
+    if edit.styles is None:
+        return code
+    before = code.arrays.get(code_sets.STYLES, np.zeros_like(edit.styles))
+    offset = np.asarray(before + position * edit.styles, np.float32)
+    return dataclasses.replace(code, arrays={**code.arrays, code_sets.STYLES: offset})
+
+
+def _pictures(plan: Plan, ws: np.ndarray, codes: Sequence[Code]) -> list[np.ndarray]:
+    """The pictures of rows `[S, num_ws, w_dim]`; one by one where styles differ."""
+    if all(code is codes[0] for code in codes):
+        return list(plan.renderer.pictures(ws, codes[0]))
+    single = dataclasses.replace(plan.renderer, batch_size=1)
+    return [
+        picture
+        for row, code in zip(ws, codes, strict=True)
+        for picture in single.pictures(row[None], code)
+    ]
 
 
 def _kept(code: Code) -> dict:
@@ -169,7 +191,9 @@ def _write_film(plan: Plan, moved: Code, code: Code, edit, path: pathlib.Path) -
     shares = interpolation.back_and_forth(plan.num_frames, plan.easing)
     first, last = plan.positions[0], plan.positions[-1]
     values = _walk(plan, moved, edit, first + shares * (last - first))
-    frames = plan.renderer.pictures(plan.renderer.ws(moved, values), code)
+    positions = first + shares * (last - first)
+    styled = [_styled(code, edit, position) for position in positions]
+    frames = _pictures(plan, plan.renderer.ws(moved, values), styled)
     if plan.paste_back:
         frames = (edit_pasting.paste(code, frame, plan.photographs) for frame in frames)
     films.write(path, frames, fps=plan.fps)

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from converters.formats import latent_codes
 from experiments.editing import (
     code_sets,
     direction_finding,
@@ -19,6 +18,7 @@ from experiments.editing import (
 )
 from experiments.launch import command_line, outputs
 from experiments.networks import resources
+from experiments.stores import code_loading
 from jax_encoder.editing import effects
 from jax_encoder.editing.directions import Direction
 
@@ -173,7 +173,7 @@ def _samples(task: FindingTask, source, scorer) -> direction_finding.Samples:
         codes = z if task.space == "z" else w
         return _unrolled(codes, scores, readers.names(scorer), task.space)
     num_ws = source.network.config.num_ws
-    loaded = latent_codes.load(task.codes, space=task.space, num_ws=num_ws)
+    loaded = code_loading.load(task.codes, space=task.space, num_ws=num_ws)
     if task.scores:
         scores, names = direction_finding.read_scores(pathlib.Path(task.scores))
         if len(scores) != len(loaded.values):
@@ -184,6 +184,10 @@ def _samples(task: FindingTask, source, scorer) -> direction_finding.Samples:
         return direction_finding.Samples(
             codes=loaded.values, scores=scores, names=names, space=task.space
         )
+    known = loaded.metadata.get(code_loading.ATTRIBUTES)
+    if known:  # A store's, read off the reconstructions when they were encoded.
+        scores = loaded.arrays[code_loading.ATTRIBUTES]
+        return _unrolled(loaded.values, scores, tuple(known), task.space)
     read = _reader(task, source, scorer)
     num_rows = 1 if task.space == "z" else num_ws
     scores = read(np.repeat(loaded.values[:, None], num_rows, axis=1)).scores

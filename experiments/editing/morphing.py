@@ -12,7 +12,7 @@ from experiments.editing.code_sets import Code
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import interpolation
-from jax_encoder.io import contact_sheet, films, images
+from jax_encoder.io import contact_sheet, files, films, images
 
 _COLUMNS = 8
 
@@ -161,6 +161,74 @@ def write(
     sheet = contact_sheet.draw(rows, captions=captions, title=title)
     images.write(output / "contact_sheet.png", sheet, is_report=True)
     return len(frames)
+
+
+def parse_places(text: str, num_codes: int) -> list[tuple[float, float]]:
+    """Reads "0.3:0.8,0.5" as (shape, color) places of a path.
+
+    Args:
+      text: of a flag.
+      num_codes: that the path goes through.
+
+    Raises:
+      UsageError: it reads otherwise, or a place lies beyond the path.
+    """
+    places = []
+    for piece in text.split(","):
+        shape, colon, color = piece.partition(":")
+        try:
+            found = float(shape), float(color if colon else shape)
+        except ValueError:
+            raise command_line.UsageError(
+                f"--at reads SHAPE:COLOR,... with numbers, got {piece!r}."
+            ) from None
+        if not all(0.0 <= place <= num_codes - 1 for place in found):
+            raise command_line.UsageError(
+                f"--at={piece}: the path goes from 0 to {num_codes - 1}."
+            )
+        places.append(found)
+    return places
+
+
+def draw_places(
+    renderer: Renderer,
+    codes: Sequence[Code],
+    text: str,
+    directory: str,
+    *,
+    side: int | None = None,
+) -> list[str]:
+    """Writes `at_SHAPE_COLOR.png` for places of the path, and says how many.
+
+    Args:
+      renderer: makes pictures.
+      codes: two or more.
+      text: of `parse_places`.
+      directory: made if missing.
+      side: of the pictures; None for the generator's.
+
+    Returns:
+      A sentence for each code that cannot be brought to W+.
+
+    Raises:
+      UsageError: the text reads otherwise.
+      Failure: fewer than two codes.
+      WriteError: the disk is full or read-only.
+    """
+    found, refused = joined(renderer, codes, "w+")
+    if len(found) < 2:
+        raise command_line.Failure(f"A morph needs two codes, got {len(found)}.")
+    places = parse_places(text, len(found))
+    output = files.make_directory(directory)
+    values = np.stack([code.value for code in found])
+    bare = dataclasses.replace(found[0], arrays={}, difference=None)
+    ws = np.stack([interpolation.at(values, *place) for place in places])
+    drawn = renderer.pictures(renderer.ws(bare, ws), bare)
+    for (shape, color), picture in zip(places, drawn, strict=True):
+        path = output / f"at_{shape:g}_{color:g}.png"
+        images.write(path, _resized(picture, side))
+    print(f"Drew {len(places)} places between {len(found)} codes: {output}.")
+    return refused
 
 
 def _resized(picture: np.ndarray, side: int | None) -> np.ndarray:

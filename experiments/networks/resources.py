@@ -49,11 +49,13 @@ class Source:
       path: the bundle or checkpoint.
       sha256: of the checkpoint file, or of the bundle's arrays; computed from what was
         read, since a bundle may say anything of itself.
+      provenance: JSON values on where its weights come from: license...
     """
 
     network: Any
     path: pathlib.Path
     sha256: str
+    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def load(path: str | os.PathLike, role: str | None = None) -> Source:
@@ -76,7 +78,7 @@ def load(path: str | os.PathLike, role: str | None = None) -> Source:
             assumed = conversion.assumptions(converted)
             print(f"{path}: assumed {assumed}", file=sys.stderr)
         network, digest = converted.network, converted.provenance["sha256"]
-        path = converted.path
+        path, provenance = converted.path, converted.provenance
     else:
         path = pathlib.Path(path)
         try:
@@ -84,11 +86,12 @@ def load(path: str | os.PathLike, role: str | None = None) -> Source:
         except ValueError as error:
             raise command_line.Failure(str(error)) from error
         network, digest = found.network, found.digest
+        provenance = found.description.get("provenance") or {}
     if role == "generator":  # also the one inside an encoder's file
         network = getattr(network, "decoder", network)
     if role is not None:
         roles.check(network, role, str(path))
-    return Source(network=network, path=path, sha256=digest)
+    return Source(network=network, path=path, sha256=digest, provenance=provenance)
 
 
 def generator(path: str | None) -> Source:

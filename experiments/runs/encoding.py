@@ -83,11 +83,14 @@ def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
     return rows
 
 
-def make_engine(job: jobs.InversionJob) -> projector_engine.ProjectorEngine:
+def make_engine(
+    job: jobs.InversionJob, source: resources.Source | None = None
+) -> projector_engine.ProjectorEngine:
     """Loads everything that a job names.
 
     Args:
       job: what to do.
+      source: the job's generator, where it is loaded already.
 
     Returns:
       The engine.
@@ -96,7 +99,7 @@ def make_engine(job: jobs.InversionJob) -> projector_engine.ProjectorEngine:
       Failure: a network cannot be read.
       ValueError: options that make no sense together.
     """
-    source = resources.generator(job.generator)
+    source = source or resources.generator(job.generator)
     preset = presets.get(job.preset)
     calibration.check_rate(job, preset.config)
     preset = preset.changed(**job.overrides)

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from converters.formats import latent_codes as foreign_codes
 from experiments.launch import command_line
 from experiments.networks import resources
 from experiments.runs import projector_engine
+from experiments.stores import code_loading
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -183,7 +183,7 @@ class StartingCodes:
         """
         models, space = self.task.models, self.task.config.space
         num_ws = models.generator.config.num_ws
-        found = foreign_codes.load(path, num_ws=num_ws)
+        found = code_loading.load(path, num_ws=num_ws)
         if len(found.values) != 1:
             raise ValueError(
                 f"{path} holds {len(found.values)} codes; give one, or a directory with"

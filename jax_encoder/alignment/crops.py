@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from jax_encoder.alignment import frames, quads
 from jax_encoder.io import images
@@ -110,6 +109,9 @@ def _extend(picture, quad, border, side):
     missing = [max(pixels + border, 0) for pixels in missing]
     if max(missing) <= border - 4:
         return picture, quad
+    # Imported here since loading it takes a good part of a command's start.
+    from scipy import ndimage
+
     left, upper, right, lower = (max(m, round(0.3 * side), 1) for m in missing)
     pixels = np.pad(
         np.asarray(picture, np.float32),

@@ -8,7 +8,6 @@ import math
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage, spatial
 
 from jax_encoder.alignment import frames, landmarks, quads
 
@@ -124,6 +123,9 @@ def _hull_depth(frame: frames.Frame, where: Window) -> np.ndarray:
             "A hull needs the 68 or 478 landmarks of the face, and this frame has"
             f" {len(frame.points)}: take the ellipse."
         )
+    # Imported here since loading them takes a good part of a command's start.
+    from scipy import ndimage, spatial
+
     rows, columns = where
     points = landmarks.check(np.array(frame.points))
     outline = points[spatial.ConvexHull(points).vertices]

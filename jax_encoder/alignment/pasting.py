@@ -12,7 +12,6 @@ import pathlib
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from jax_encoder.alignment import frames, masks
 from jax_encoder.io import images
@@ -157,6 +156,9 @@ def _correction(
 
 def _soften(values: np.ndarray, sigma: float) -> np.ndarray:
     """Blurs `[H, W, C]` by a wide Gaussian, at a reduced size where it is large."""
+    # Imported here since loading it takes a good part of a command's start.
+    from scipy import ndimage
+
     step = max(int(sigma / 4.0), 1)
     small = values[::step, ::step]
     small = ndimage.gaussian_filter(small, [sigma / step, sigma / step, 0], truncate=3)

@@ -11,7 +11,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize
 
 from jax_encoder.alignment import crops, frames, landmarks, methods, quads
 from jax_encoder.avatars import face_attributes, face_landmarks
@@ -54,6 +53,9 @@ def quad(points: np.ndarray) -> np.ndarray:
     Raises:
       FaceError: no known set of points, a profile, or left and right exchanged.
     """
+    # Imported here since loading it takes a good part of a command's start.
+    from scipy import optimize
+
     start = quads.ffhq(points)  # near enough to begin with; refuses what is no face
     points = landmarks.check(points)
     if len(points) > 68:

@@ -13,7 +13,7 @@ import numpy as np
 
 from jax_encoder.nn.checks import describe
 
-SPACES = ("z", "w", "w+")
+SPACES = ("z", "w", "w+", "s")
 UNITS = ("length", "sd")
 
 
@@ -30,7 +30,8 @@ class Direction:
       vector: `[D]`, or `[num_ws, D]` with a move of its own for every row. One unit of
         strength adds it to a code.
       space: "z", "w" or "w+", the space of the codes it was made for. A direction of
-        "w" moves rows of "w+" as well.
+        "w" moves rows of "w+" as well. One of "s" moves the styles of the layers, of
+        any code.
       unit: what one unit of strength is: "length", one of the latent space, as
         published boundaries have it, or "sd", one standard deviation of the attribute.
       scale: the standard deviation in the attribute's own unit; 1 where unknown.

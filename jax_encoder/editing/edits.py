@@ -40,8 +40,21 @@ class Edit:
 
     @property
     def spaces(self) -> frozenset[str]:
-        """The spaces of its directions."""
-        return frozenset(direction.space for direction, _ in self.parts)
+        """The spaces of its directions of codes."""
+        return frozenset(direction.space for direction, _ in self._of_codes)
+
+    @property
+    def _of_codes(self) -> tuple[tuple[Direction, float], ...]:
+        return tuple(part for part in self.parts if part[0].space != "s")
+
+    @property
+    def styles(self) -> np.ndarray | None:
+        """`[S]`, what it adds to the styles of the layers at position 1; None: nothing.
+
+        Such an edit leaves codes as they are (`style_space`).
+        """
+        terms = [amount * d.vector for d, amount in self.parts if d.space == "s"]
+        return np.sum(terms, axis=0).astype(np.float32) if terms else None
 
     @property
     def space(self) -> str:
@@ -49,7 +62,9 @@ class Edit:
         is_layered = any(
             direction.space == "w+" or direction.rows for direction, _ in self.parts
         )
-        return "z" if "z" in self.spaces else "w+" if is_layered else "w"
+        moves_nothing_else = not self._of_codes
+        is_first = "z" in self.spaces or moves_nothing_else
+        return "z" if is_first else "w+" if is_layered else "w"
 
     @property
     def name(self) -> str:
@@ -62,9 +77,9 @@ class Edit:
     def change(self, num_ws: int) -> np.ndarray:
         """What it adds at position 1: `[D]` for Z and W, `[num_ws, D]` for W+."""
         if self.space != "w+":
-            terms = [amount * part.vector for part, amount in self.parts]
+            terms = [amount * part.vector for part, amount in self._of_codes]
         else:
-            terms = [amount * part.layered(num_ws) for part, amount in self.parts]
+            terms = [amount * part.layered(num_ws) for part, amount in self._of_codes]
         return np.sum(terms, axis=0).astype(np.float32)
 
 
@@ -98,6 +113,8 @@ def walk(
         meaning.
     """
     values = np.asarray(values, np.float32)
+    if not edit.spaces:  # It moves styles alone.
+        return np.repeat(values[:, None], len(positions), axis=1)
     is_layered = values.ndim == 3
     if edit.space == "w+" and not is_layered:
         raise DirectionError(
@@ -105,7 +122,7 @@ def walk(
             " codes as W+ (-s WP)."
         )
     num_ws = values.shape[1] if is_layered else 1
-    for direction, _ in edit.parts:
+    for direction, _ in edit._of_codes:
         direction.check(width=values.shape[-1], num_ws=num_ws)
     offsets = np.broadcast_to(
         np.asarray(positions, float), (len(values), len(positions))

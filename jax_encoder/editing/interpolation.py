@@ -146,5 +146,33 @@ def path(
     return np.asarray(paths.lerp(a, b, share))
 
 
+def at(values: np.ndarray, shape: float, color: float) -> np.ndarray:
+    """Finds the code whose coarse rows are at one place of a path, the fine at another.
+
+    Args:
+      values: `[K, num_ws, D]` in W+.
+      shape: the place of the coarser half of the rows, 0 to `K - 1`; pose and shape
+        come from them.
+      color: the place of the finer half.
+
+    Returns:
+      `[num_ws, D]`.
+
+    Raises:
+      ValueError: codes of one row, or a place beyond the path.
+    """
+    values = np.asarray(values, np.float32)
+    if values.ndim != 3:
+        raise ValueError(f"Only codes with several rows have halves: {values.shape}.")
+    if not all(0.0 <= place <= len(values) - 1.0 for place in (shape, color)):
+        raise ValueError(
+            f"Places lie in 0 to {len(values) - 1} on this path, got {shape} and"
+            f" {color}."
+        )
+    coarse, fine = path(values, np.array([shape, color]), space="w+")
+    half = values.shape[1] // 2
+    return np.concatenate([coarse[:half], fine[half:]])
+
+
 def _length(z):
     return jnp.linalg.norm(z, axis=-1, keepdims=True)

@@ -194,14 +194,14 @@ def test_vggs_are_told_apart(golden):
         network = converters.convert(tree)
         assert sum(map(len, network.config.channels)) == len(indices)
         with pytest.raises(converters.ConversionError, match="the trunk must be VGG16"):
-            kinds.lpips.join(tree)
+            kinds.lpips_layouts.join(tree)
     assert [k.name for k in kinds.recognize(layouts.vgg_bn())] == ["vgg16_bn"]
 
 
 def test_whole_lpips_modules(golden):
     trunk = recipe.state_dict(golden / "net_lpips", "alex_trunk")
     heads = contents.read(golden / "net_lpips/lpips_lin_alex.pth").tree
-    expected = kinds.lpips.join(trunk, heads)
+    expected = kinds.lpips_layouts.join(trunk, heads)
     slices = {0: 1, 3: 2, 6: 3, 8: 4, 10: 5}
     whole = {"scaling_layer.shift": np.zeros((1, 3, 1, 1)), **heads}
     inner = {"net.mean": np.zeros((1, 3, 1, 1))}

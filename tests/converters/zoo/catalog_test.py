@@ -12,7 +12,7 @@ import pytest
 
 from converters.formats import kinds
 from converters.zoo import catalog as zoo
-from converters.zoo import downloads
+from converters.zoo import downloads, table
 from tests.converters import streams
 
 CONTENT = streams.torch_zip({"a": 1}, {"0": bytes(range(256)) * 5000})
@@ -82,7 +82,7 @@ def server():
 
 
 def entry(server, *paths, **options):
-    return zoo.Entry(
+    return table.ZooEntry(
         name="x",
         file="x.pkl",
         urls=tuple(f"http://127.0.0.1:{server.server_port}{path}" for path in paths),

@@ -55,3 +55,13 @@ def load(entry, failing=()):
 
 def failing(*ids):
     return functools.partial(load, failing=ids)
+
+
+def encoded(ws, attributes):
+    """What a session found: these codes and scores."""
+    return sessions.Encoded(
+        ws=ws,
+        measures={"psnr": ws[:, 0, 0]},
+        is_diverged=np.zeros(len(ws), bool),
+        attributes=attributes,
+    )

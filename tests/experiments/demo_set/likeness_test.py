@@ -73,7 +73,7 @@ def test_held_out_renderings_come_with_their_truth(tmp_path, monkeypatch):
     def draw(people, resolution):  # the renderer takes long to compile
         return np.zeros((len(people), resolution, resolution, 3), np.float32)
 
-    monkeypatch.setattr(likeness.faces, "render", draw)
+    monkeypatch.setattr(likeness.face_rendering, "render", draw)
     likeness.write_renderings(tmp_path, 2, 16)
     truth = likeness.read_truth(tmp_path)
     assert sorted(truth) == ["rendered_001.png", "rendered_002.png"]

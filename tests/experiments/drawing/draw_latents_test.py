@@ -28,7 +28,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def drawn(place):
     """A run with everything."""
-    task = drawing_run.Task(
+    task = drawing_run.DrawingTask(
         generator=str(place / "generator"),
         methods=("pca", "pair"),
         num_samples=200,
@@ -107,7 +107,7 @@ def test_a_trail_starts_at_the_start_and_gets_nearer(place):
     ],
 )
 def test_refusals(place, changes, match):
-    task = drawing_run.Task(
+    task = drawing_run.DrawingTask(
         generator=str(place / "generator"), num_samples=64, num_fitted=64, **changes
     )
     with pytest.raises(command_line.UsageError, match=match):
@@ -117,7 +117,7 @@ def test_refusals(place, changes, match):
 @pytest.mark.slow
 def test_walk_shows_everything(place):
     renderer = Renderer(source=resources.generator(str(place / "generator")))
-    task = walking.Task(
+    task = walking.WalkTask(
         show=walking.KINDS,
         seeds=(1, 2, 3),
         num_frames=5,

@@ -93,3 +93,20 @@ def test_bad_texts(source):
     assert direction_lists.parse_rows("3") == (3, 4)
     assert direction_lists.parse_rows(None) is None
     assert direction_lists.file_name(["a b", "x=2,y=-1"]) == "a_b_x2_y-1"
+
+
+def test_styles_have_files_of_their_own(source, tmp_path):
+    library = direction_lists.Library(source=source)
+    np.save(tmp_path / "bangs.npy", RNG.normal(size=24))
+    assert library.direction(f"{tmp_path}/bangs.npy").space == "s"
+    np.save(tmp_path / "fs3.npy", RNG.normal(size=(24, 5)))
+    np.save(tmp_path / "young.npy", RNG.normal(size=5))
+    found = library.direction(f"{tmp_path}/fs3.npy:{tmp_path}/young.npy")
+    assert (found.name, found.space, found.width) == ("young", "s", 24)
+    fewer = library.direction(f"{tmp_path}/fs3.npy:{tmp_path}/young.npy@1.5")
+    assert (fewer.vector == 0).sum() > (found.vector == 0).sum()
+    with pytest.raises(DirectionError, match="young.npy@much"):
+        library.direction(f"{tmp_path}/fs3.npy:{tmp_path}/young.npy@much")
+    edit, _ = library.edit(f"{tmp_path}/bangs.npy=2,smile=1")
+    assert edit.styles is not None
+    assert edit.spaces == {"w"}

@@ -1,0 +1,1 @@
+"""The studio: a page on which pictures are inverted, edited and morphed."""

@@ -1,0 +1,580 @@
+"""What the page asks for and gets: every action as a function of a visit and JSON."""
+
+import base64
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from experiments.editing.code_sets import Code
+from experiments.studio_page import (
+    commands,
+    exploring,
+    inverting,
+    picture_files,
+    receiving,
+    safety,
+    slider_edits,
+    tray,
+    tray_morphs,
+    workshop,
+)
+from experiments.studio_page.tray import TrayEntry
+from experiments.studio_page.turns import Turns
+from experiments.studio_page.visits import Upload, Visit, Visits
+from experiments.studio_page.workshop import Workshop, Workshops
+from jax_encoder.editing import interpolation
+from jax_encoder.inversion import presets
+from jax_encoder.io import images
+from jax_encoder.latents import spaces
+
+JSON = Mapping[str, Any]
+THUMBNAIL = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """What an action answers with instead of JSON.
+
+    Attributes:
+      content: of the file.
+      media_type: such as "image/png".
+      command: the command line that does the same, or "".
+      name: to save it under; "" for a picture that is shown.
+    """
+
+    content: bytes
+    media_type: str
+    command: str = ""
+    name: str = ""
+
+
+class Studio:
+    """The studio without its server.
+
+    Args:
+      workshops: the generators.
+      limits: of visitors.
+    """
+
+    def __init__(self, workshops: Workshops, limits: safety.VisitorLimits):
+        self.workshops, self.limits = workshops, limits
+        self.turns = Turns()
+        self.preparation = inverting.Preparation(self.turns)
+        self.visits = Visits(limits, workshops.first, on_end=self._forget)
+        self.actions: dict[str, Callable[[Visit, JSON], Any]] = {
+            "hello": self.hello,
+            "example": self.example,
+            "seed": self.seed,
+            "align": self.align,
+            "discard": self.discard,
+            "invert": self.invert,
+            "job": self.job,
+            "rename": self.rename,
+            "remove": self.remove,
+            "save": self.save,
+            "edit": self.edit,
+            "keep": self.keep,
+            "still": self.still,
+            "film": self.film,
+            "map": self.map,
+            "place": self.place,
+            "seeds": self.seeds,
+            "generator": self.generator,
+        }
+        self.uploads: dict[str, Callable[[Visit, bytes, str], Any]] = {
+            "picture": self.upload,
+            "codes": self.load,
+            "directions": self.import_directions,
+        }
+
+    def start(self) -> None:
+        """Starts the worker and prepares the usual programs."""
+        self.turns.start()
+        first = self.workshops.get(self.workshops.first)
+        self.preparation.warm_up(first, workshop.InversionMethod())
+
+    def close(self) -> None:
+        """Ends all visits, then the worker."""
+        self.visits.close()
+        self.turns.close()
+
+    def _forget(self, visit: Visit) -> None:
+        self.turns.drop(visit.id)
+
+    def _workshop(self, visit: Visit) -> Workshop:
+        return self.workshops.get(visit.generator)
+
+    def _entry(self, visit: Visit, name: Any) -> TrayEntry:
+        entry = visit.entries.get(str(name))
+        if entry is None:
+            raise safety.Refusal("This code is not in the tray any more.")
+        return entry
+
+    def _codes(self, visit: Visit, listed: Any) -> list[Code]:
+        if not isinstance(listed, list):
+            raise safety.Refusal("A list of the tray's names is expected.")
+        return [self._entry(visit, name).code for name in listed]
+
+    # What the page shows.
+
+    def hello(self, visit: Visit, values: JSON) -> Any:
+        """All that stays as it is while a generator is in use."""
+        del values
+        shop = self._workshop(visit)
+        return {
+            "generator": shop.facts,
+            "generators": list(self.workshops.paths),
+            "can_add": self.workshops.is_open,
+            "presets": [_describe_preset(name) for name in presets.names()],
+            "spaces": spaces.names(),
+            "alignments": receiving.alignments(),
+            "examples": receiving.example_names() if shop.path is None else [],
+            "directions": self._directions(visit, shop),
+            "easings": list(interpolation.EASINGS),
+            "schedules": tray_morphs.SCHEDULES,
+            "films": tray_morphs.FORMATS,
+            "maps": exploring.kinds(),
+            "limits": dataclasses.asdict(self.limits),
+        }
+
+    def _directions(self, visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
+        def group(names, title, reach):
+            return [{"name": n, "group": title, "reach": reach} for n in names]
+
+        number = range(shop.num_computed)
+        return [
+            *group(shop.library.known, "named", 3),
+            *group(visit.directions, "imported", 5),
+            *group([f"pca:{k}" for k in number], "pca", 3),
+            *group([f"sefa:{k}" for k in number], "sefa", 6),
+        ]
+
+    def state(self, visit: Visit) -> Any:
+        """All that changes: uploads, inversions, the tray."""
+        shop = self._workshop(visit)
+        with visit.lock:
+            uploads, jobs = list(visit.uploads.values()), list(visit.jobs.values())
+            entries, version = list(visit.entries.values()), visit.version
+        own = shop.source.sha256
+        return {
+            "version": version,
+            "uploads": [_describe_upload(upload) for upload in uploads],
+            "jobs": [self._describe_job(visit, job) for job in jobs],
+            "tray": [
+                _describe_entry(entry, shop)
+                for entry in entries
+                if entry.generator_sha256 == own
+            ],
+            "others": sum(entry.generator_sha256 != own for entry in entries),
+        }
+
+    def _describe_job(
+        self, visit: Visit, job: inverting.PictureInversion
+    ) -> dict[str, Any]:
+        is_queued = job.status in (inverting.WAITING, inverting.RUNNING)
+        row = {"status": "ok", **job.measures}
+        return {
+            "id": job.id,
+            "upload": job.upload.id,
+            "name": job.upload.name,
+            "status": job.status,
+            "sentence": job.sentence,
+            "step": job.step,
+            "steps": job.num_steps,
+            "seconds_left": job.seconds_left,
+            "visitors": self.turns.ahead(visit.id) if is_queued else 0,
+            "previews": job.num_previews,
+            "measures": job.measures,
+            "verdict": job.workshop.verdict(job.method.preset, row)
+            if job.status == inverting.DONE
+            else "",
+            "entry": job.entry,
+            "preset": job.method.preset,
+        }
+
+    def picture(self, visit: Visit, kind: str, name: str) -> File:
+        """A picture that the page shows: of an upload, an inversion or the tray.
+
+        Raises:
+          Refusal: it is not there any more.
+        """
+        if kind == "job" and name in visit.jobs and visit.jobs[name].preview:
+            return File(*visit.jobs[name].preview)
+        if kind == "target" and name in visit.uploads:
+            target = visit.uploads[name].target
+            if target is not None:
+                return File(*picture_files.encode(target))
+        if kind == "photograph" and name in visit.uploads:
+            photograph = images.decode(visit.uploads[name].path)
+            return File(*picture_files.encode(photograph, 480))
+        if kind == "example" and name in receiving.example_names():
+            return File((receiving.EXAMPLES / name).read_bytes(), "image/png")
+        if kind in ("code", "of") and name in visit.entries:
+            entry = visit.entries[name]
+            shown = entry.target if kind == "of" else entry.picture
+            if shown is not None:
+                return File(*picture_files.encode(shown))
+        raise safety.Refusal("This picture is not here any more.")
+
+    # Pictures and their inversion.
+
+    def upload(self, visit: Visit, content: bytes, name: str) -> Any:
+        """Takes a picture in."""
+        shop = self._workshop(visit)
+        return {"upload": receiving.receive(content, name, visit, shop, self.limits).id}
+
+    def example(self, visit: Visit, values: JSON) -> Any:
+        """Takes one of the bundled pictures."""
+        name = str(values.get("name"))
+        shop = self._workshop(visit)
+        return {"upload": receiving.from_example(name, visit, shop, self.limits).id}
+
+    def seed(self, visit: Visit, values: JSON) -> Any:
+        """Takes the picture of a seed."""
+        seed = int(slider_edits.number(values.get("seed"), 2**32 - 1))
+        shop = self._workshop(visit)
+        found = receiving.from_seed(abs(seed), visit, shop, self.limits)
+        return {"upload": found.id}
+
+    def align(self, visit: Visit, values: JSON) -> Any:
+        """Aligns pictures; tells which could not be."""
+        problems = []
+        for upload in self._uploads(visit, values.get("uploads")):
+            try:
+                method = str(values.get("align") or "")
+                receiving.align(upload, method, visit, self._workshop(visit))
+            except ValueError as error:
+                problems.append(safety.sentence(error, visit.shown_names()))
+        return {"problems": problems}
+
+    def _uploads(self, visit: Visit, listed: Any) -> list[Upload]:
+        if not isinstance(listed, list):
+            raise safety.Refusal("A list of pictures is expected.")
+        found = [visit.uploads.get(str(upload_id)) for upload_id in listed]
+        return [upload for upload in found if upload is not None]
+
+    def discard(self, visit: Visit, values: JSON) -> Any:
+        """Removes a picture, and its inversion."""
+        upload_id = str(values.get("upload"))
+        for job in list(visit.jobs.values()):
+            if job.upload.id == upload_id:
+                self._drop(visit, job)
+        receiving.remove(upload_id, visit)
+        return {}
+
+    def _drop(self, visit: Visit, job: inverting.PictureInversion) -> None:
+        job.stop()
+        self.turns.drop(visit.id, job)
+        with visit.lock:
+            visit.jobs.pop(job.id, None)
+            visit.changed()
+
+    def invert(self, visit: Visit, values: JSON) -> Any:
+        """Begins inversions."""
+        shop = self._workshop(visit)
+        steps = values.get("steps") or None
+        method = workshop.check_method(
+            values.get("preset", "default"), values.get("space"), steps
+        )
+        chosen = self._uploads(visit, values.get("uploads"))
+        if not chosen:
+            raise safety.Refusal("Drop a picture first, or take an example.")
+        shop.engine(method)  # refuses what does not go together
+        for upload in chosen:
+            self._begin(visit, upload, shop, method)
+        return {"command": self._encode_command(chosen, shop, method)}
+
+    def _begin(self, visit, upload: Upload, shop: Workshop, method) -> None:
+        if upload.target is None:
+            return
+        for job in list(visit.jobs.values()):
+            if job.upload.id == upload.id:
+                self._drop(visit, job)
+
+        def keep(entry: TrayEntry) -> TrayEntry:
+            return visit.put(entry, self.limits)
+
+        receiving.fit(upload, shop)  # another generator may have been chosen since
+        task = inverting.PictureInversion(visit, upload, shop, method, keep)
+        with visit.lock:
+            visit.jobs[task.id] = task
+        self.preparation.submit(task)
+
+    def _encode_command(self, chosen: list[Upload], shop: Workshop, method) -> str:
+        return commands.encode(
+            [upload.name for upload in chosen],
+            generator=shop.flag,
+            preset=method.preset,
+            space=method.space,
+            steps=method.steps,
+            align=chosen[0].align,
+            networks=shop.networks,
+        )
+
+    def job(self, visit: Visit, values: JSON) -> Any:
+        """Stops an inversion, goes on with it, or takes it as it is."""
+        job = visit.jobs.get(str(values.get("job")))
+        if job is None:
+            raise safety.Refusal("This inversion is not here any more.")
+        wanted = values.get("do")
+        if wanted == "stop":
+            job.stop()
+        elif wanted in ("go", "settle"):
+            is_going = job.go_on() if wanted == "go" else job.settle()
+            if is_going:
+                self.preparation.submit(job)
+        return {}
+
+    # The tray.
+
+    def rename(self, visit: Visit, values: JSON) -> Any:
+        """Gives a code another name."""
+        entry = self._entry(visit, values.get("name"))
+        wanted = safety.shown_name(str(values.get("to")))
+        with visit.lock:
+            others = [name for name in visit.entries if name != entry.name]
+            new = entry.renamed(safety.unique_name(wanted, others))
+            visit.entries = {
+                new.name if name == entry.name else name: new if e is entry else e
+                for name, e in visit.entries.items()
+            }
+            visit.changed()
+        return {"name": new.name}
+
+    def remove(self, visit: Visit, values: JSON) -> Any:
+        """Removes a code."""
+        with visit.lock:
+            visit.entries.pop(str(values.get("name")), None)
+            visit.changed()
+        return {}
+
+    def save(self, visit: Visit, values: JSON) -> File:
+        """The tray, or one code of it, as an archive of code files."""
+        wanted = values.get("names")
+        if not isinstance(wanted, list):
+            own = self._workshop(visit).source.sha256
+            entries = [e for e in visit.entries.values() if e.generator_sha256 == own]
+        else:
+            entries = [self._entry(visit, name) for name in wanted]
+        if not entries:
+            raise safety.Refusal("The tray is empty: there is nothing to save yet.")
+        content = tray.save(entries, visit.folder)
+        return File(content, "application/zip", name="codes.zip")
+
+    def load(self, visit: Visit, content: bytes, name: str) -> Any:
+        """Adds the codes of a file or archive to the tray."""
+        shop, shown = self._workshop(visit), safety.shown_name(name)
+        found, refused = tray.load(
+            content, shown, shop.source, visit.folder, self.limits
+        )
+        added = []
+        for code in found:
+            entry = TrayEntry(
+                code=code,
+                picture=shop.draw(code),
+                generator_sha256=shop.source.sha256,
+                row=_row(code),
+                preset=str(code.metadata.get("preset") or ""),
+            )
+            added.append(visit.put(entry, self.limits).name)
+        return {"names": added, "problems": refused}
+
+    # Editing.
+
+    def edit(self, visit: Visit, values: JSON) -> File:
+        """The edited picture of a code."""
+        entry = self._entry(visit, values.get("name"))
+        shop, setting = self._workshop(visit), slider_edits.check(values)
+        picture = slider_edits.draw(entry.code, setting, visit, shop)
+        has_paste = bool(values.get("paste"))
+        if has_paste:
+            picture = slider_edits.paste(entry.code, picture, visit)
+        command = slider_edits.command(entry.name, setting, shop, paste_back=has_paste)
+        return File(*picture_files.encode(picture), command)
+
+    def keep(self, visit: Visit, values: JSON) -> Any:
+        """Puts an edited code, a place of a morph or of the map into the tray."""
+        shop = self._workshop(visit)
+        code = self._kept(visit, values, shop)
+        entry = TrayEntry(
+            code=code,
+            picture=shop.draw(code),
+            generator_sha256=shop.source.sha256,
+        )
+        return {"name": visit.put(entry, self.limits).name}
+
+    def _kept(self, visit: Visit, values: JSON, shop: Workshop) -> Code:
+        if values.get("seed") is not None:
+            seed = int(slider_edits.number(values["seed"], 2**32 - 1))
+            psi = slider_edits.number(values.get("psi", 1.0), 2.0)
+            return exploring.seed_code(abs(seed), psi, shop)
+        if values.get("x") is not None:
+            code, setting, name = exploring.mean_code(shop), self._place(values), "map"
+        else:
+            entry, setting = (
+                self._entry(visit, values["name"]),
+                slider_edits.check(values),
+            )
+            code, name = entry.code, f"{entry.name}_edited"
+        moved, found = slider_edits.edited(code, setting, visit, shop)
+        ws = shop.renderer(setting.psi).ws(moved, found)[0]
+        about = {k: v for k, v in code.metadata.items() if k == "frame"}
+        about |= {"generator_sha256": shop.source.sha256}
+        about |= {"edit": commands.amounts(setting.strengths)}
+        return dataclasses.replace(
+            code, name=name, value=ws, space="w+", metadata=about
+        )
+
+    def import_directions(self, visit: Visit, content: bytes, name: str) -> Any:
+        """Reads a direction file."""
+        shop = self._workshop(visit)
+        names = slider_edits.import_directions(content, name, visit, shop)
+        return {"names": names, "directions": self._directions(visit, shop)}
+
+    # Morphs.
+
+    def still(self, visit: Visit, values: JSON) -> File:
+        """A place of the path through codes."""
+        codes = self._codes(visit, values.get("names"))
+        shape, color = (
+            slider_edits.number(values.get(k), 100.0) for k in ("shape", "color")
+        )
+        shop = self._workshop(visit)
+        picture = tray_morphs.still(codes, shape, color, shop)
+        names = [code.name for code in codes]
+        command = tray_morphs.still_command(names, shape, color, shop)
+        return File(*picture_files.encode(picture), command)
+
+    def film(self, visit: Visit, values: JSON) -> File:
+        """A film of the path through codes."""
+        codes = self._codes(visit, values.get("names"))
+        wanted = tray_morphs.check_film(values, self.limits)
+        shop = self._workshop(visit)
+        command = tray_morphs.film_command([c.name for c in codes], wanted, shop)
+        if values.get("only_command"):
+            return File(b"", "text/plain", command)
+        content = tray_morphs.film(codes, wanted, shop, visit.folder)
+        kind = "video/mp4" if wanted.kind == "mp4" else f"image/{wanted.kind}"
+        return File(content, kind, command, name=f"morph.{wanted.kind}")
+
+    # Exploring.
+
+    def map(self, visit: Visit, values: JSON) -> Any:
+        """The map with random codes and those of the tray."""
+        shop = self._workshop(visit)
+        own = shop.source.sha256
+        with visit.lock:
+            entries = list(visit.entries.values())
+        codes = [e.code for e in entries if e.generator_sha256 == own]
+        dots = exploring.draw_map(str(values.get("kind")), codes, shop)
+        return {"dots": [dataclasses.asdict(dot) for dot in dots]}
+
+    def _place(self, values: JSON) -> slider_edits.Setting:
+        x, y = (slider_edits.number(values.get(k), 1.0) for k in ("x", "y"))
+        strengths = exploring.amounts_at(x, y)
+        return slider_edits.check({"strengths": strengths})
+
+    def place(self, visit: Visit, values: JSON) -> File:
+        """The picture at a place of the map: of a seed, a code, or in between."""
+        shop = self._workshop(visit)
+        if values.get("seed") is not None:
+            seed = int(slider_edits.number(values["seed"], 2**32 - 1))
+            (picture,) = exploring.grid([seed], 1.0, shop)
+            command = commands.seeds(str(seed), 1.0, generator=shop.flag)
+        elif values.get("name"):
+            entry = self._entry(visit, values["name"])
+            picture = entry.picture
+            command = slider_edits.command(entry.name, slider_edits.check({}), shop)
+        else:
+            setting = self._place(values)
+            picture = slider_edits.draw(exploring.mean_code(shop), setting, visit, shop)
+            command = slider_edits.command("mean", setting, shop)
+        return File(*picture_files.encode(picture), command)
+
+    def seeds(self, visit: Visit, values: JSON) -> Any:
+        """A grid of seeds."""
+        text = str(values.get("seeds"))[:200]
+        psi = slider_edits.number(values.get("psi", 1.0), 2.0)
+        shop, found = self._workshop(visit), exploring.parse_seeds(text)
+        drawn = exploring.grid(found, psi, shop)
+        cells = [
+            {"seed": seed, "picture": _inline(picture)}
+            for seed, picture in zip(found, drawn, strict=True)
+        ]
+        command = commands.seeds(text.strip(), psi, generator=shop.flag)
+        return {"cells": cells, "command": command}
+
+    # Generators.
+
+    def generator(self, visit: Visit, values: JSON) -> Any:
+        """Takes another generator."""
+        name = self.workshops.add(str(values.get("name") or "").strip())
+        shop = self.workshops.get(name)
+        visit.generator = name
+        for upload in list(visit.uploads.values()):
+            receiving.fit(upload, shop)
+        visit.changed()
+        self.preparation.warm_up(shop, workshop.InversionMethod())
+        return self.hello(visit, {})
+
+
+def _row(code: Code) -> dict[str, Any]:
+    """What a code's file says of how well its picture was met."""
+    measures = code.metadata.get("measures")
+    if not isinstance(measures, Mapping):
+        return {}
+    kept = {
+        k: float(v)
+        for k, v in measures.items()
+        if k in ("psnr", "lpips") and isinstance(v, int | float)
+    }
+    return {"status": "ok", **kept} if "psnr" in kept else {}
+
+
+def _inline(picture: np.ndarray) -> str:
+    content, kind = picture_files.encode(picture, THUMBNAIL)
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _describe_preset(name: str) -> dict[str, Any]:
+    preset = presets.get(name)
+    return {
+        "name": name,
+        "steps": preset.config.num_steps,
+        "space": preset.config.space,
+        "source": preset.source,
+    }
+
+
+def _describe_upload(upload: Upload) -> dict[str, Any]:
+    width, height = upload.size
+    return {
+        "id": upload.id,
+        "name": upload.name,
+        "size": upload.size,
+        "align": upload.align,
+        "problem": upload.problem,
+        "quad": upload.frame["quad"] if upload.frame else _center(width, height),
+    }
+
+
+def _center(width: int, height: int) -> list[list[float]]:
+    """The corners of the centered square, as frames have them."""
+    side = min(width, height)
+    left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
+    right, bottom = left + side, top + side
+    return [[left, top], [left, bottom], [right, bottom], [right, top]]
+
+
+def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "preset": entry.preset,
+        "measures": {k: v for k, v in entry.row.items() if k != "status"},
+        "verdict": shop.verdict(entry.preset, entry.row),
+        "has_target": entry.target is not None,
+        "has_frame": "frame" in entry.code.metadata,
+        "space": entry.code.space,
+    }

@@ -1,0 +1,173 @@
+"""Runs a corpus while somebody kills its processes, and compares what comes out."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+from PIL import Image
+
+from experiments.stores import stores
+
+ROOT = pathlib.Path(__file__).parents[3]
+
+
+def write_pictures(folder, num, side=64):
+    """Smooth pictures, all different, in folders of 500."""
+    draw = np.random.default_rng(0)
+    for index in range(num):
+        place = folder / f"{index // 500:02d}"
+        place.mkdir(parents=True, exist_ok=True)
+        small = draw.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        picture = Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC)
+        picture.save(place / f"{index:05d}.png")
+
+
+def start(binary, *arguments, log, **environment):
+    """A binary in a process of its own; what it says goes to a file."""
+    with open(log, "ab") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"experiments.{binary}", *arguments],
+            cwd=ROOT,
+            stdout=file,
+            stderr=file,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        )
+
+
+def descendants(process):
+    """The numbers of all processes below one."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        state, parent = text.rpartition(")")[2].split()[:2]
+        if state != "Z":
+            parents.setdefault(int(parent), []).append(int(path.parent.name))
+    found, waiting = [], [process]
+    while waiting:
+        children = parents.get(waiting.pop(), [])
+        found += children
+        waiting += children
+    return found
+
+
+def workers_of(leader):
+    """The workers of a local leader: children of its fork server."""
+    own = []
+    for child in descendants(leader):
+        try:
+            command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:
+            continue
+        is_server = b"forkserver" in command
+        own += [child] if is_server else []
+    grandchildren = {k for child in own for k in descendants(child)}
+    return sorted(grandchildren)
+
+
+def kill(number):
+    """SIGKILL; whether there was somebody to kill."""
+    try:
+        os.kill(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def actors_of(leader):
+    """The actors of a Ray run: processes that call themselves so."""
+    found = []
+    for child in descendants(leader):
+        with contextlib.suppress(OSError):
+            title = pathlib.Path(f"/proc/{child}/cmdline").read_bytes()
+            found += [child] if title.startswith(b"ray::RayEncoder") else []
+    return found
+
+
+def kill_actors(leader, num, *, pause, seed=0):
+    """Kills as many actors of a run, one after the other."""
+    choose, killed = random.Random(seed), 0
+    while killed < num and leader.poll() is None:
+        time.sleep(choose.uniform(*pause))
+        alive = actors_of(leader.pid)
+        killed += bool(alive) and kill(choose.choice(alive))
+    return killed
+
+
+def kill_tree(leader):
+    """Kills the driver of a run, then what it would leave behind."""
+    below = descendants(leader.pid)
+    is_alive = leader.poll() is None
+    driver = [k for k in below if b"ray_driver" in _command(k)]
+    for number in [*driver, leader.pid]:
+        kill(number)
+    leader.wait()
+    time.sleep(2.0)
+    for number in below:
+        kill(number)
+    return is_alive and bool(driver)
+
+
+def _command(number):
+    try:
+        return pathlib.Path(f"/proc/{number}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def kill_while_running(begin, *, num, pause, leader_share, victims, seed=0):
+    """Kills workers, and the leader now and then, until it is enough; then waits.
+
+    Args:
+      begin: starts a leader.
+      num: kills in all.
+      pause: (least, most) seconds between two.
+      leader_share: of the kills.
+      victims: from a leader's number to those of its workers.
+      seed: of the choice.
+
+    Returns:
+      Kills of workers, kills of leaders, and whether the last leader was content.
+    """
+    choose = random.Random(seed)
+    leader = begin()
+    killed = {"worker": 0, "leader": 0}
+    while sum(killed.values()) < num:
+        time.sleep(choose.uniform(*pause))
+        if leader.poll() is not None:
+            assert leader.returncode in (0, -signal.SIGKILL), leader.returncode
+            if leader.returncode == 0:
+                break
+        alive = victims(leader.pid)
+        if choose.random() < leader_share:
+            killed["leader"] += kill(leader.pid)
+            leader.wait()
+            leader = begin()
+        elif alive:
+            killed["worker"] += kill(choose.choice(alive))
+    code = leader.wait(timeout=1200)
+    return killed["worker"], killed["leader"], code
+
+
+def rows(root):
+    """Every row of a store: its account as text, and its code as a digest."""
+    found = {}
+    for table, values, index in stores.read(root).codes():
+        codes = {
+            k: hashlib.sha256(v).hexdigest() for k, v in zip(index, values, strict=True)
+        }
+        accounts = table.drop_columns(["ws"]).to_pylist()
+        for k, account in enumerate(accounts):
+            assert account["id"] not in found, "a picture has two rows"
+            told = {key: v for key, v in account.items() if key != "config"}
+            found[account["id"]] = (repr(sorted(told.items())), codes.get(k))
+    return found
