@@ -10,8 +10,9 @@ r"""Trains a regressor: pictures or face descriptors to codes, landmarks or attr
 
 Examples are drawn as they are needed (`--data=samples`, the generator's own pictures;
 `--data=named`, renderings of what z names to the demo generator; with `--attributes`
-renderings), or come from a folder: pictures with `<name>.npz` beside them,
-InterFaceGAN's `wp.npy` or `w.npy`, or `--labels`, an array of numbers about each.
+renderings), or come from a folder: the shards of `generate_data` (streamed by grain,
+extra `train`: nothing is kept), pictures with `<name>.npz` beside them, InterFaceGAN's
+`wp.npy` or `w.npy`, or `--labels`, an array of numbers about each.
 The same command goes on after an interruption, with the same result. The bundle is
 `<output_dir>/regressor`, for `--start` of `encode_image`.
 """

@@ -39,6 +39,7 @@ ORDER = (
     "experiments.training",
     "experiments.demo_set",
     "experiments.benchmarking",
+    "experiments.racing",
     "experiments.studio_page",
     "experiments",  # the binaries
 )

@@ -22,6 +22,7 @@ from jax_encoder.training import (
     encoder_sources,
     regressor_training,
     replication,
+    shard_streams,
     weight_optimizers,
 )
 
@@ -187,6 +188,8 @@ def _describe(network, pictures):
 def _folder(job: RegressorJob, generator: Any, describe):
     """Examples of a folder; descriptors are computed once."""
     config = generator.config
+    if describe is None and (pathlib.Path(job.data) / "shards").is_dir():
+        return _streamed(job, config.resolution)
     if job.task in _ON_CODES:
         found = code_folders.read_codes(
             job.data, config.resolution, num_ws=config.num_ws, w_dim=config.w_dim
@@ -205,6 +208,23 @@ def _folder(job: RegressorJob, generator: Any, describe):
         return _inputs(kept.draw(step, num, job.seed))
 
     return draw, _inputs(last)
+
+
+def _streamed(job: RegressorJob, resolution: int):
+    """Examples of `generate_data`, read as they are needed."""
+    source = shard_streams.Shards.open(pathlib.Path(job.data), resolution)
+    num = len(source) - job.num_held_out
+    stream = shard_streams.Stream(source, num, job.batch_size, job.seed)
+
+    def as_pair(found) -> Pair:
+        return jnp.asarray(images.from_uint8(found["images"])), jnp.asarray(found["ws"])
+
+    try:
+        shard_streams.import_grain()
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    held_out = as_pair(source.take(range(num, len(source))))
+    return lambda step, num: as_pair(stream(step)), held_out
 
 
 def _inputs(found: code_folders.Examples) -> Pair:

@@ -64,7 +64,7 @@ def test_a_photograph_comes_back_from_its_code(tmp_path):
             f"--output_dir={tmp_path}/out",
             f"--landmarks={tmp_path}/points.json",
             *("--align=demo", "--paste_back", "--batch_size=10"),
-            *("--preset=faithful", "--iterations=600", "--verdicts=none"),
+            *("--preset=feature", "--iterations=600", "--verdicts=none"),
         ],
         capture_output=True,
         text=True,
@@ -83,7 +83,4 @@ def test_a_photograph_comes_back_from_its_code(tmp_path):
         np.testing.assert_array_equal(pasted[~inside], original[~inside])
         error = np.mean((pasted - original)[inside] ** 2)
         scores.append(10 * np.log10(255**2 / error))
-    # What is left of the worst is the generator's: its glasses are not those.
-    assert np.median(scores) > 33, scores
-    assert np.sort(scores)[1] > 30, scores
-    assert min(scores) > 27.5, scores
+    assert min(scores) > 30, scores

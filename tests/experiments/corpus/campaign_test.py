@@ -1,4 +1,10 @@
-"""Campaigns: thousands of pictures, workers that are killed. `make test-corpus`."""
+"""Campaigns: thousands of pictures, workers that are killed. `make test-corpus`.
+
+`JAX_ENCODER_CAMPAIGN=600,10,20` makes them smaller: pictures, kills, and the seconds
+between two kills, which must let a worker start (some seconds of a processor).
+"""
+
+import os
 
 import pytest
 
@@ -7,7 +13,10 @@ from tests.experiments.corpus import killing
 
 pytestmark = [pytest.mark.slow, pytest.mark.corpus]
 
-NUM_PICTURES, NUM_KILLS = 2000, 50
+NUM_PICTURES, NUM_KILLS, PAUSE = map(
+    int, os.environ.get("JAX_ENCODER_CAMPAIGN", "2000,50,6").split(",")
+)
+PAUSES = (0.7 * PAUSE, 1.3 * PAUSE)
 ALLOWED = {"corpus.json", "manifest.parquet", "metrics.prom", "logs", "shards"}
 OPTIONS = ("--preset=fast", "--iterations=4", "--shard_size=16", "--verdicts=none")
 
@@ -56,8 +65,7 @@ def test_fifty_kills_change_nothing(place):
     workers, leaders, code = killing.kill_while_running(
         begin,
         num=NUM_KILLS,
-        pause=(4.0, 8.0),
-        leader_share=0.1,
+        pause=PAUSES,
         victims=killing.workers_of,
     )
     assert code == 0, (place / "killed.log").read_text()[-2000:]
@@ -66,7 +74,7 @@ def test_fifty_kills_change_nothing(place):
     _check(place, "killed")
 
 
-RAY_OPTIONS = ("--engine=ray", "--workers=2")
+RAY_OPTIONS = ("--preset=encoder", "--shard_size=8", "--verdicts=none")
 
 
 @pytest.mark.ray
@@ -74,7 +82,8 @@ def test_ray_survives_dead_actors_and_drivers(place):
     pytest.importorskip("ray", reason="needs the extra `cluster`")
     actors = drivers = 0
     code = None
-    for kills in (8, 8, 4):  # Two drivers die on the way.
+    parts = [round(NUM_KILLS * share) for share in (0.16, 0.16, 0.08)]
+    for kills in parts:  # Two drivers die on the way.
 
         def begin():
             return killing.start(
@@ -87,11 +96,11 @@ def test_ray_survives_dead_actors_and_drivers(place):
             )
 
         leader = begin()
-        actors += killing.kill_actors(leader, kills, pause=(10.0, 15.0))
-        if kills == 4:
+        actors += killing.kill_actors(leader, kills, pause=(2 * PAUSE, 3 * PAUSE))
+        if drivers == 2:
             code = leader.wait(timeout=1200)
         else:
             drivers += killing.kill_tree(leader)
     assert code == 0, (place / "ray.log").read_text()[-2000:]
-    assert (actors, drivers) == (20, 2)
+    assert (actors, drivers) == (sum(parts), 2)
     _check(place, "ray")

@@ -1,6 +1,7 @@
 """Workers fill a corpus: each picture once, whoever works, stops or comes back."""
 
 import collections
+import concurrent.futures
 import json
 
 import numpy as np
@@ -202,3 +203,27 @@ def test_logs_and_metrics_tell_what_was_done(tmp_path):
     text = (corpus.root / corpus_reports.METRICS).read_text()
     assert "jax_encoder_corpus_pictures_done{" in text
     assert text.count("# TYPE") == 7
+
+
+def test_of_two_leaders_at_once_one_lists_and_both_go_on(tmp_path):
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: small.make(tmp_path / "c"), range(4)))
+    assert len({corpus.manifest.digest for corpus in found}) == 1
+    assert len({corpus.config for corpus in found}) == 1
+    assert not list((tmp_path / "c").glob(".*"))
+
+
+def test_a_store_that_is_read_only_is_a_sentence(tmp_path, monkeypatch):
+    corpus = small.make(tmp_path / "c")
+    small.worker(corpus).run(claims.Listed([0]))
+    before = _bytes(corpus)
+
+    def refuse(path, *_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(leases.os, "open", refuse)
+    held = leases.Leases(corpus.root / layout.LEASES)
+    with held, pytest.raises(files.WriteError, match="mounted read-only"):
+        small.worker(corpus).run(claims.Leased(corpus, held))
+    monkeypatch.undo()
+    assert _bytes(corpus) == before
