@@ -145,6 +145,7 @@ def child(
     choose_device(slot)
 
     def main(_: Sequence[str]) -> None:
+        signals.name_remedy("; it keeps what it has of its shards")
         plan = corpus_flags.plan()
         corpus = layout.read(plan.output)
         run_leased(plan, corpus, name, repeated, lambda: os.getppid() != leader)
