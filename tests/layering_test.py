@@ -38,7 +38,9 @@ ORDER = (
     "experiments.drawing",
     "experiments.training",
     "experiments.demo_set",
+    "experiments.reproducing",
     "experiments.benchmarking",
+    "experiments.racing",
     "experiments.studio_page",
     "experiments",  # the binaries
 )

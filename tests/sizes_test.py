@@ -7,7 +7,6 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 BINARIES = sorted((ROOT / "experiments").glob("*.py"))
-BINARIES.remove(ROOT / "experiments/compare_presets.py")  # becomes experiments.race
 
 
 @pytest.mark.parametrize("path", BINARIES, ids=lambda path: path.stem)

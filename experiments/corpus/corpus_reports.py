@@ -232,6 +232,7 @@ class Watch:
             self._bar = progress.Progress(
                 status.num, done=status.num_done, description="Encoding"
             )
-        self._bar.advance(status.num_done - self._shown)
+        if status.num_done > self._shown:  # There is no speed to tell before.
+            self._bar.advance(status.num_done - self._shown)
         self._shown = status.num_done
         write_metrics(self._corpus, status)

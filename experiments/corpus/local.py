@@ -14,7 +14,7 @@ from experiments.launch import command_line, signals
 
 _POLL = 0.2
 _MAX_DEATHS = 10
-"""Of workers, one after the other, without a shard finished in between."""
+"""Per worker, one after the other, without a shard finished in between."""
 
 
 def run(
@@ -45,14 +45,12 @@ def run(
         while len(finished) < num:
             for slot in set(range(num)) - finished - running.keys():
                 running[slot] = _start(context, slot, arguments, repeated)
-            for slot, process in list(running.items()):
-                if process.exitcode is None:
-                    continue
-                del running[slot]
-                if signals.is_stopping() or process.exitcode == 0:
+            for slot in [k for k, one in running.items() if one.exitcode is not None]:
+                code = running.pop(slot).exitcode
+                if signals.is_stopping() or code == 0:
                     finished.add(slot)
-                elif process.exitcode < 0:
-                    deaths, before = _count(corpus, deaths, before)
+                elif code < 0:
+                    deaths, before = _count(corpus, deaths, before, num)
                 else:
                     _stop(running)
                     raise command_line.Failure(
@@ -66,13 +64,15 @@ def run(
             time.sleep(_POLL)
 
 
-def _count(corpus: layout.Corpus, deaths: int, before: int) -> tuple[int, int]:
+def _count(
+    corpus: layout.Corpus, deaths: int, before: int, num: int
+) -> tuple[int, int]:
     """Counts a death; begins anew where shards were finished since the last one."""
     now = len(corpus.done())
     deaths = 1 if now != before else deaths + 1
-    if deaths > _MAX_DEATHS:
+    if deaths > _MAX_DEATHS * num:
         raise command_line.Failure(
-            f"{_MAX_DEATHS} workers were killed one after the other and none finished a"
+            f"{deaths} workers were killed one after the other and none finished a"
             " shard: likely the memory is full. Take fewer --workers, a smaller"
             " --batch_size, or look into the system's log."
         )

@@ -104,29 +104,32 @@ def run(task: dict[str, Any]) -> int:
     num = _num_actors(ray, task["num_actors"], kind, task["address"])
     num = min(num, len(task["shards"]))
     actors = [encoder.remote(task["arguments"]) for _ in range(num)]
-    failed = 0
     try:
-        waiting = iter(task["shards"])
-        running = {}
-        for actor, shard in zip(actors, waiting, strict=False):
-            running[actor.encode.remote(shard)] = (actor, shard)
-        while running:
-            (done, *_), _ = ray.wait(list(running), num_returns=1)
-            actor, shard = running.pop(done)
-            try:
-                ray.get(done)
-            except ray.exceptions.RayError as error:
-                failed += 1
-                text = (
-                    str(getattr(error, "cause", None) or error).strip().splitlines()[-1]
-                )
-                print(f"Shard {shard}: {text}", file=sys.stderr, flush=True)
-            for following in waiting:
-                running[actor.encode.remote(following)] = (actor, following)
-                break
+        return _dispatch(ray, actors, task["shards"])
     finally:
         with contextlib.suppress(Exception):
             ray.shutdown()
+
+
+def _dispatch(ray: Any, actors: Sequence[Any], shards: Sequence[int]) -> int:
+    """Gives every actor a shard, and another when it is done; counts what failed."""
+    waiting, running, failed = iter(shards), {}, 0
+    for actor, shard in zip(actors, waiting, strict=False):
+        running[actor.encode.remote(shard)] = (actor, shard)
+    while running:
+        (done, *_), _ = ray.wait(list(running), num_returns=1)
+        actor, shard = running.pop(done)
+        try:
+            ray.get(done)
+        except ray.exceptions.RayError as error:
+            failed += 1
+            text = str(getattr(error, "cause", None) or error).strip()
+            print(
+                f"Shard {shard}: {text.splitlines()[-1]}", file=sys.stderr, flush=True
+            )
+        following = next(waiting, None)
+        if following is not None:
+            running[actor.encode.remote(following)] = (actor, following)
     return failed
 
 

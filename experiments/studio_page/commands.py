@@ -73,23 +73,24 @@ def edit(
     paste_back: bool = False,
 ) -> str:
     """What draws an edited code; without an edit, what draws the code itself."""
+    codes = f"{name}.npz"
     shared = {
-        "codes": f"{name}.npz",
         "generator": generator,
         "truncation_psi": None if psi == 1 else psi,
         "paste_back": paste_back,
     }
     if not strengths:
-        return line("generate", output_dir="pictures", **shared)
+        return line("generate", codes=codes, **shared, output_dir="pictures")
     return line(
         "edit",
+        codes=codes,
         directions=amounts(strengths),
         rows=rows,
+        **shared,
         steps=1,
         start_distance=1,
         end_distance=1,
         output_dir="edited",
-        **shared,
     )
 
 
@@ -109,4 +110,16 @@ def seeds(text: str, psi: float, *, generator: str | None) -> str:
         truncation_psi=None if psi == 1 else psi,
         generator=generator,
         output_dir="pictures",
+    )
+
+
+def latent_map(kind: str, names: Sequence[str], *, generator: str | None) -> str:
+    """What draws a map of the latent space with codes on it."""
+    codes = ",".join(f"{name}.npz" for name in names)
+    return line(
+        "draw_latents",
+        generator=generator,
+        methods=kind,
+        codes=codes,
+        output_dir="latents",
     )

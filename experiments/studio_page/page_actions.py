@@ -12,7 +12,9 @@ from experiments.studio_page import (
     commands,
     exploring,
     inverting,
+    page_state,
     picture_files,
+    preparing,
     receiving,
     safety,
     slider_edits,
@@ -24,10 +26,7 @@ from experiments.studio_page.tray import TrayEntry
 from experiments.studio_page.turns import Turns
 from experiments.studio_page.visits import Upload, Visit, Visits
 from experiments.studio_page.workshop import Workshop, Workshops
-from jax_encoder.editing import interpolation
-from jax_encoder.inversion import presets
 from jax_encoder.io import images
-from jax_encoder.latents import spaces
 
 JSON = Mapping[str, Any]
 THUMBNAIL = 128
@@ -61,7 +60,7 @@ class Studio:
     def __init__(self, workshops: Workshops, limits: safety.VisitorLimits):
         self.workshops, self.limits = workshops, limits
         self.turns = Turns()
-        self.preparation = inverting.Preparation(self.turns)
+        self.preparation = preparing.Preparation(self.turns)
         self.visits = Visits(limits, workshops.first, on_end=self._forget)
         self.actions: dict[str, Callable[[Visit, JSON], Any]] = {
             "hello": self.hello,
@@ -123,76 +122,17 @@ class Studio:
         """All that stays as it is while a generator is in use."""
         del values
         shop = self._workshop(visit)
+        about = page_state.of_generator(visit, shop)
         return {
-            "generator": shop.facts,
+            **about,
             "generators": list(self.workshops.paths),
             "can_add": self.workshops.is_open,
-            "presets": [_describe_preset(name) for name in presets.names()],
-            "spaces": spaces.names(),
-            "alignments": receiving.alignments(),
-            "examples": receiving.example_names() if shop.path is None else [],
-            "directions": self._directions(visit, shop),
-            "easings": list(interpolation.EASINGS),
-            "schedules": tray_morphs.SCHEDULES,
-            "films": tray_morphs.FORMATS,
-            "maps": exploring.kinds(),
             "limits": dataclasses.asdict(self.limits),
         }
 
-    def _directions(self, visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
-        def group(names, title, reach):
-            return [{"name": n, "group": title, "reach": reach} for n in names]
-
-        number = range(shop.num_computed)
-        return [
-            *group(shop.library.known, "named", 3),
-            *group(visit.directions, "imported", 5),
-            *group([f"pca:{k}" for k in number], "pca", 3),
-            *group([f"sefa:{k}" for k in number], "sefa", 6),
-        ]
-
     def state(self, visit: Visit) -> Any:
         """All that changes: uploads, inversions, the tray."""
-        shop = self._workshop(visit)
-        with visit.lock:
-            uploads, jobs = list(visit.uploads.values()), list(visit.jobs.values())
-            entries, version = list(visit.entries.values()), visit.version
-        own = shop.source.sha256
-        return {
-            "version": version,
-            "uploads": [_describe_upload(upload) for upload in uploads],
-            "jobs": [self._describe_job(visit, job) for job in jobs],
-            "tray": [
-                _describe_entry(entry, shop)
-                for entry in entries
-                if entry.generator_sha256 == own
-            ],
-            "others": sum(entry.generator_sha256 != own for entry in entries),
-        }
-
-    def _describe_job(
-        self, visit: Visit, job: inverting.PictureInversion
-    ) -> dict[str, Any]:
-        is_queued = job.status in (inverting.WAITING, inverting.RUNNING)
-        row = {"status": "ok", **job.measures}
-        return {
-            "id": job.id,
-            "upload": job.upload.id,
-            "name": job.upload.name,
-            "status": job.status,
-            "sentence": job.sentence,
-            "step": job.step,
-            "steps": job.num_steps,
-            "seconds_left": job.seconds_left,
-            "visitors": self.turns.ahead(visit.id) if is_queued else 0,
-            "previews": job.num_previews,
-            "measures": job.measures,
-            "verdict": job.workshop.verdict(job.method.preset, row)
-            if job.status == inverting.DONE
-            else "",
-            "entry": job.entry,
-            "preset": job.method.preset,
-        }
+        return page_state.of_visit(visit, self._workshop(visit), self.turns)
 
     def picture(self, visit: Visit, kind: str, name: str) -> File:
         """A picture that the page shows: of an upload, an inversion or the tray.
@@ -431,7 +371,7 @@ class Studio:
         """Reads a direction file."""
         shop = self._workshop(visit)
         names = slider_edits.import_directions(content, name, visit, shop)
-        return {"names": names, "directions": self._directions(visit, shop)}
+        return {"names": names, "directions": page_state.directions(visit, shop)}
 
     # Morphs.
 
@@ -469,7 +409,10 @@ class Studio:
             entries = list(visit.entries.values())
         codes = [e.code for e in entries if e.generator_sha256 == own]
         dots = exploring.draw_map(str(values.get("kind")), codes, shop)
-        return {"dots": [dataclasses.asdict(dot) for dot in dots]}
+        command = commands.latent_map(
+            str(values.get("kind")), [code.name for code in codes], generator=shop.flag
+        )
+        return {"dots": [dataclasses.asdict(dot) for dot in dots], "command": command}
 
     def _place(self, values: JSON) -> slider_edits.Setting:
         x, y = (slider_edits.number(values.get(k), 1.0) for k in ("x", "y"))
@@ -490,7 +433,8 @@ class Studio:
         else:
             setting = self._place(values)
             picture = slider_edits.draw(exploring.mean_code(shop), setting, visit, shop)
-            command = slider_edits.command("mean", setting, shop)
+            # Of the code that "Put into the tray" keeps and "Save" writes.
+            command = slider_edits.command("map", slider_edits.check({}), shop)
         return File(*picture_files.encode(picture), command)
 
     def seeds(self, visit: Visit, values: JSON) -> Any:
@@ -536,45 +480,3 @@ def _row(code: Code) -> dict[str, Any]:
 def _inline(picture: np.ndarray) -> str:
     content, kind = picture_files.encode(picture, THUMBNAIL)
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _describe_preset(name: str) -> dict[str, Any]:
-    preset = presets.get(name)
-    return {
-        "name": name,
-        "steps": preset.config.num_steps,
-        "space": preset.config.space,
-        "source": preset.source,
-    }
-
-
-def _describe_upload(upload: Upload) -> dict[str, Any]:
-    width, height = upload.size
-    return {
-        "id": upload.id,
-        "name": upload.name,
-        "size": upload.size,
-        "align": upload.align,
-        "problem": upload.problem,
-        "quad": upload.frame["quad"] if upload.frame else _center(width, height),
-    }
-
-
-def _center(width: int, height: int) -> list[list[float]]:
-    """The corners of the centered square, as frames have them."""
-    side = min(width, height)
-    left, top = (width - side) / 2 - 0.5, (height - side) / 2 - 0.5
-    right, bottom = left + side, top + side
-    return [[left, top], [left, bottom], [right, bottom], [right, top]]
-
-
-def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "preset": entry.preset,
-        "measures": {k: v for k, v in entry.row.items() if k != "status"},
-        "verdict": shop.verdict(entry.preset, entry.row),
-        "has_target": entry.target is not None,
-        "has_frame": "frame" in entry.code.metadata,
-        "space": entry.code.space,
-    }

@@ -44,8 +44,7 @@ def receive(
       The picture, cropped to its centered square.
 
     Raises:
-      Refusal: too many, or too large.
-      PictureError: it cannot be read; says why.
+      Refusal: too many, too large, or no picture that can be read; says why.
     """
     shown = safety.shown_name(name)
     if len(visit.uploads) >= limits.max_pictures:
@@ -57,8 +56,11 @@ def receive(
     try:
         upload = _read(path, shown, visit.number(), limits)
         fit(upload, workshop)
-    except BaseException:
+    except BaseException as error:
         path.unlink(missing_ok=True)
+        if isinstance(error, images.PictureError):
+            told = safety.sentence(error, {path.name: shown})
+            raise safety.Refusal(told) from error
         raise
     with visit.lock:
         visit.uploads[upload.id] = upload

@@ -28,6 +28,7 @@ _HEADERS = {
         # Drivers of browsers evaluate texts; where scripts come from is strict.
         "default-src 'self'; script-src 'self' 'unsafe-eval';"
         " img-src 'self' data: blob:; media-src 'self' blob:;"
+        " connect-src 'self' blob:;"
         " style-src 'self' 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",

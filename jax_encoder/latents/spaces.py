@@ -262,8 +262,8 @@ class F(W):
 
     Attributes:
       is_layered: always.
-      side: of the map; None: 16 of generators below 256 pixels, 32 below 1024, else 64;
-        or the largest below that there is.
+      side: of the map; None: 32 of generators below 1024 pixels, else 64; or the
+        largest below that there is.
     """
 
     is_layered: bool = True
@@ -278,8 +278,7 @@ class F(W):
         """Returns the layer of the side."""
         if self.side is not None:
             return feature_maps.find_layer(config, self.side)
-        resolution = config.resolution
-        most = 16 if resolution < 256 else 32 if resolution < 1024 else 64
+        most = 32 if config.resolution < 1024 else 64
         return feature_maps.find_layer(config, most, is_limit=True)
 
 

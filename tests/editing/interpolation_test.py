@@ -83,3 +83,16 @@ def test_bad_paths_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def test_shape_and_color_travel_apart():
+    values = np.arange(3 * 4 * 2, dtype=np.float32).reshape(3, 4, 2)
+    found = interpolation.at(values, 0.0, 2.0)
+    np.testing.assert_array_equal(found[:2], values[0, :2])
+    np.testing.assert_array_equal(found[2:], values[2, 2:])
+    middle = interpolation.at(values, 0.5, 0.5)
+    np.testing.assert_allclose(middle, (values[0] + values[1]) / 2)
+    with pytest.raises(ValueError, match="Places lie"):
+        interpolation.at(values, 0.0, 2.5)
+    with pytest.raises(ValueError, match="several rows"):
+        interpolation.at(values[:, 0], 0.0, 0.0)

@@ -209,9 +209,9 @@ def test_k7_flags_of_other_binaries(place):
     ((code, _, error),) = several.call("demo", [[f"--images={place}/nodir"]], place)
     assert code == 2
     assert "No pictures in" in error
-    ((code, _, error),) = several.call("compare_presets", [["--only=nope"]], place)
+    ((code, _, error),) = several.call("race", [["--contestants=nope"]], place)
     assert code == 2
-    assert "there is no such row" in error
+    assert "Nobody races under the name" in error
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 
 _W_DIM = 512
-_TAPS = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
+TAPS = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 _VGG_STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 _LPIPS_SIDE = 256
 
@@ -29,7 +29,7 @@ Step = Callable[[], Any]
 
 def nvidia(case: Mapping[str, Any]) -> Step | None:
     """The projector of stylegan2-ada-pytorch, as shipped."""
-    return _stylegan2_step(case, _Synthesis(case, _grouped, depthwise))
+    return _stylegan2_step(case, _Synthesis(case, grouped, depthwise))
 
 
 def nvidia_unfused(case: Mapping[str, Any]) -> Step | None:
@@ -39,7 +39,7 @@ def nvidia_unfused(case: Mapping[str, Any]) -> Step | None:
 
 def rosinality(case: Mapping[str, Any]) -> Step | None:
     """The projector of stylegan2-pytorch on its CPU path."""
-    return _stylegan2_step(case, _Synthesis(case, _grouped, _channelwise))
+    return _stylegan2_step(case, _Synthesis(case, grouped, _channelwise))
 
 
 def vgg16(case: Mapping[str, Any]) -> Step | None:
@@ -100,7 +100,7 @@ def _channelwise(x, taps):
     return blurred.reshape(num, channels, *blurred.shape[2:])
 
 
-def _grouped(x, weight, style, is_up, demodulates):
+def grouped(x, weight, style, is_up, demodulates):
     """One convolution with as many groups as pictures."""
     num, num_in, height, width = x.shape
     kernels = weight[None] * style[:, None, :, None, None]
@@ -173,7 +173,7 @@ class _Synthesis:
             new = self.convolve(x, color["weight"], style, False, False)
             if picture is not None:
                 padded = functional.pad(insert_zeros(picture, 2), (2, 1, 2, 1))
-                new = new + self.blur(padded, _TAPS * 4)
+                new = new + self.blur(padded, TAPS * 4)
             picture = new
         return picture
 
@@ -181,7 +181,7 @@ class _Synthesis:
         style = w @ layer["affine"] + 1.0
         x = self.convolve(x, layer["weight"], style, layer["is_up"], True)
         if layer["is_up"]:
-            x = self.blur(functional.pad(x, (1, 1, 1, 1)), _TAPS * 4)
+            x = self.blur(functional.pad(x, (1, 1, 1, 1)), TAPS * 4)
         x = x + noise * 0.1 + layer["bias"]
         return functional.leaky_relu(x, 0.2) * math.sqrt(2)
 
@@ -230,7 +230,7 @@ def _distances(features):
     return torch.cat(rows, dim=1)
 
 
-def _regularizer(noises):
+def regularizer(noises):
     """The noise maps' correlations with themselves, over all scales."""
     total = torch.zeros(())
     for noise in noises:
@@ -270,7 +270,7 @@ def inversion_step(case: Mapping[str, Any], synthesis: Any) -> Step:
     def step():
         picture = synthesis(w + 0.01 * torch.randn_like(w), noises)
         found = _distances(network(_shrink(picture)))
-        loss = (found - wanted).square().sum() + 1e5 * _regularizer(noises)
+        loss = (found - wanted).square().sum() + 1e5 * regularizer(noises)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         adam.step()

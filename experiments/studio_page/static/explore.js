@@ -9,7 +9,11 @@ const load = latest(async () => {
   const kind = $("#map-kind").value;
   $("#map-busy").hidden = false;
   $("#map-busy").textContent = kind === "pca" ? "Finding the axes…" : "Arranging neighbors…";
-  try { dots = (await act("map", { kind })).dots; }
+  try {
+    const answer = await act("map", { kind });
+    dots = answer.dots;
+    if (!cross) setCommand("map", answer.command);
+  }
   finally { $("#map-busy").hidden = true; }
   draw();
 });

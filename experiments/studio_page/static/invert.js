@@ -50,7 +50,8 @@ on("hello", (hello) => {
 });
 $("#preset").onchange = () => {
   const preset = studio.hello.presets.find((one) => one.name === $("#preset").value);
-  $("#preset-source").textContent = `${preset.steps} steps in ${preset.space.toUpperCase()}. ${preset.source}`;
+  $("#preset-source").textContent = `${preset.steps} ${preset.steps === 1 ? "step" : "steps"} in ${preset.space.toUpperCase()}`;
+  $("#preset-source").title = preset.source;
   $("#steps").placeholder = `${preset.steps}`;
 };
 

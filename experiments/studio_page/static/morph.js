@@ -1,6 +1,6 @@
 // Morphs: a slider along the path, shape and color apart, films.
 
-import { $, $$, act, attempt, code, download, fill, latest, make, on, say, setCommand, show, slider, studio, words } from "./core.js";
+import { $, $$, act, attempt, code, download, fill, latest, make, on, say, setCommand, show, slider, studio, tell, words } from "./core.js";
 
 const place = $("#morph-place"), shape = $("#morph-shape"), color = $("#morph-color");
 let blobShown = null, playing = 0;
@@ -38,6 +38,7 @@ on("open", (name) => {
   if (name !== "morph") return stop();
   if (studio.chosen.length < 2 && studio.state.tray.length > 1) {
     studio.chosen = studio.state.tray.slice(-2).map((entry) => entry.name);
+    tell("ranks");
   }
   open();
 });

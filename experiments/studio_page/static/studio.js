@@ -106,6 +106,8 @@ function choose(name) {
   drawTray();
 }
 on("choose", choose);
+on("ranks", drawTray);
+on("editing", drawTray);
 
 async function rename(name) {
   const to = prompt("A new name", name)?.trim();

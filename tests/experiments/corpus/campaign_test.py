@@ -66,7 +66,6 @@ def test_fifty_kills_change_nothing(place):
         begin,
         num=NUM_KILLS,
         pause=PAUSES,
-        leader_share=0.1,
         victims=killing.workers_of,
     )
     assert code == 0, (place / "killed.log").read_text()[-2000:]

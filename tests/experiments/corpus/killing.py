@@ -124,14 +124,13 @@ def _command(number):
         return b""
 
 
-def kill_while_running(begin, *, num, pause, leader_share, victims, seed=0):
+def kill_while_running(begin, *, num, pause, victims, seed=0):
     """Kills workers, and the leader now and then, until it is enough; then waits.
 
     Args:
       begin: starts a leader.
       num: kills in all.
       pause: (least, most) seconds between two.
-      leader_share: of the kills.
       victims: from a leader's number to those of its workers.
       seed: of the choice.
 
@@ -148,7 +147,8 @@ def kill_while_running(begin, *, num, pause, leader_share, victims, seed=0):
             if leader.returncode == 0:
                 break
         alive = victims(leader.pid)
-        if choose.random() < leader_share:
+        # Every eighth is the leader's, the fourth the first.
+        if sum(killed.values()) % 8 == 3:
             killed["leader"] += kill(leader.pid)
             leader.wait()
             leader = begin()

@@ -16,7 +16,7 @@ def _normal(*shape):
 
 
 @pytest.mark.parametrize("is_up", [False, True])
-@pytest.mark.parametrize("form", ["_grouped", "_scaled"])
+@pytest.mark.parametrize("form", ["grouped", "_scaled"])
 def test_stylegan2_layer(form, is_up):
     import torch
 
