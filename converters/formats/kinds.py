@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from converters import errors
-from converters.formats import embedders as recognizers
 from converters.formats import (
+    clip_layouts,
     encoder_layouts,
     genforce,
     idinvert,
@@ -26,6 +26,7 @@ from converters.formats import (
     stylegan3_layouts,
     vgg_layouts,
 )
+from converters.formats import embedders as recognizers
 from converters.formats import stylegan2_tf as tensorflow
 
 Kind = layouts.Kind
@@ -43,6 +44,7 @@ KINDS: tuple[Kind, ...] = (
     *vgg_layouts.KINDS,
     *lpips_layouts.KINDS,
     *recognizers.KINDS,
+    *clip_layouts.KINDS,
     *regressor_layouts.KINDS,
     *encoder_layouts.KINDS,
     idinvert.KIND,
