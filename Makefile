@@ -9,7 +9,7 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean
+.PHONY: accelerator test-hostile test-kills docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
@@ -43,6 +43,20 @@ test-torch: $(READY)
 test-align: $(READY)
 	$(BIN)/pip install -q -e '.[align]' scikit-image
 	$(BIN)/pytest -q -m align
+
+test-hostile: $(READY)
+	$(BIN)/pytest -q -m "slow or not slow" tests/fuzz tests/io/hostile_bundles_test.py \
+	  tests/converters/findings_test.py tests/converters/hostile_test.py
+
+# Goes on where it stopped: counts and wrong results lie in runs/kills.
+test-kills: $(READY)
+	for name in encode_image train_gan tune_generator latent_statistics build_demo; do \
+	  $(BIN)/python -m fuzz.kills --scenario=$$name --folder=runs/kills --num=60; \
+	done
+	for name in encode_image train_gan tune_generator; do \
+	  $(BIN)/python -m fuzz.kills --scenario=$$name --folder=runs/kills --num=20 \
+	    --signals; \
+	done
 
 docs: $(READY)
 	$(BIN)/pip install -q -e '.[docs]'

@@ -24,7 +24,7 @@ from absl import flags
 
 from experiments.aligning import flags as aligning_flags
 from experiments.aligning import photographs
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from jax_encoder.alignment import detectors, landmarks
 from jax_encoder.io import images
 
@@ -51,6 +51,7 @@ def main(argv):
         paths = images.find(_IMAGES.value)
         if any(path.parent.resolve() == output.resolve() for path in paths):
             raise ValueError("The photographs are in --output_dir: choose another.")
+        outputs.claim(output)
         outcome = photographs.align(
             paths, output, settings, output_size=_OUTPUT_SIZE.value
         )

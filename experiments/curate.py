@@ -33,7 +33,7 @@ _SIDE = flag_types.define_integer(
     "side", None, "Pixels given to the network; default: as most, up to 256.", 16, 2048
 )
 _DIFFERENCE = flag_types.define_number(
-    "difference", 0.06, "Near-duplicates differ by at most this share.", 0.0, 1.0
+    "difference", 0.18, "Near-duplicates differ by at most this.", 0.0, 1.0
 )
 _ODDITY = flag_types.define_number("oddity", 4.5, "Deviations of outliers.", 0.0)
 _EVIDENCE = flag_types.define_number("evidence", 0.0, "For a move; misaligned: above.")

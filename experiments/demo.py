@@ -8,7 +8,6 @@ summary also says whether the reconstruction shows the same person, as the demo'
 feature network reads it. `--num_renderings=32` inverts new ones instead.
 """
 
-import json
 import pathlib
 import time
 
@@ -18,7 +17,7 @@ from experiments.demo_set import demo_assets, likeness
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from experiments.runs import batches, encoding, jobs, pictures, reports
-from jax_encoder.io import films, progress
+from jax_encoder.io import films, loading, progress
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "demo_output", "Where to write.")
 _EXAMPLES = flags.DEFINE_string(
@@ -80,7 +79,7 @@ def _judge(output: pathlib.Path, rows) -> None:
     test_error = demo_assets.known_reading_error(resources.ASSETS)
     judged = likeness.judge(network, rows, output, truth, test_error)
     if judged:
-        summary = json.loads((output / "summary.json").read_text())
+        summary = loading.read_json(output / "summary.json")
         kept = {k: summary[k] for k in summary if k not in reports.COUNTED}
         reports.write_summary(output, rows, kept)
         print(likeness.sentence(judged))

@@ -3,8 +3,9 @@
 Pictures with the same name in both folders are compared one by one (PSNR, SSIM,
 MS-SSIM, LPIPS, identity); the folders as a whole by Fréchet and kernel distance,
 precision and recall. A generator's pictures stand in for a folder, and its perceptual
-path length is measured. Results: `evaluation.json`, `evaluation.txt`, `pairs.csv`, and
-plots.
+path length is measured, with the worst paths on a sheet. Of a --training, every
+checkpoint is judged, and the measures are drawn over its steps. Results:
+`evaluation.json`, `evaluation.txt`, `pairs.csv`, `training.csv`, and plots.
 
 Of a store of codes (`experiments.encode_corpus`) the reconstructions are written into
 `reconstructions/` first, and judged by the pictures of the same ids.
@@ -15,6 +16,8 @@ Networks are bundles, checkpoint files or names of the zoo.
       --output_dir=runs/evaluation
     python -m experiments.evaluate --generator=ffhq --references=photos \
       --inception=inception --output_dir=runs/evaluation
+    python -m experiments.evaluate --training=runs/gan --references=photos \
+      --num_paths=500 --output_dir=runs/evaluation
 """
 
 import pathlib
@@ -26,6 +29,7 @@ from experiments.comparing import (
     evaluation_flags,
     evaluation_report,
     store_pictures,
+    training_curves,
 )
 from experiments.launch import command_line
 from experiments.networks import resources
@@ -46,15 +50,21 @@ def main(argv):
     output = pathlib.Path(_OUTPUT_DIR.value)
     try:
         options = store_pictures.of(options, output)
-        generator = resources.generator(name).network if name else None
         networks = evaluation.load_networks(
             lpips=_LPIPS.value, inception=_INCEPTION.value, identity=_IDENTITY.value
         )
+        if evaluation_flags.training():
+            return training_curves.run(
+                evaluation_flags.training(), options, networks, output
+            )
+        generator = resources.generator(name).network if name else None
         report = evaluation.run(options, networks, generator)
     except ValueError as error:
         raise command_line.UsageError(str(error)) from error
     report.about["generator"] = name
     evaluation_report.write(output, report)
+    if generator is not None and report.lengths is not None:
+        training_curves.write_worst_paths(generator, options, report.lengths, output)
     print(evaluation_report.table(report))
     print(f"\nWritten to {output}.")
     return 1 if report.failures else 0

@@ -9,13 +9,12 @@ Writes `000000.png`... (or `sheet.png`), and the true attributes as `attributes.
 
 import csv
 import io
-import pathlib
 
 import jax
 import numpy as np
 from absl import flags
 
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import contact_sheet, files, images
 
@@ -33,8 +32,7 @@ def main(argv):
     """Draws the people of the seed, 64 at a time."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    root = pathlib.Path(_OUTPUT_DIR.value)
-    files.make_directory(root)
+    root = outputs.claim(_OUTPUT_DIR.value)
     num = -(-_NUM.value // _CHUNK) * _CHUNK  # One shape, hence one compilation.
     people = face_attributes.sample(jax.random.key(_SEED.value), num)
     pictures = []

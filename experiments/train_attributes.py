@@ -15,7 +15,7 @@ from absl import flags
 from flax import nnx
 
 from experiments.demo_set import attribute_cards
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from jax_encoder import io
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import distance_lessons as perceptual
@@ -42,7 +42,7 @@ def main(argv):
     """Runs the stages that are not done yet."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    root = pathlib.Path(_OUTPUT_DIR.value)
+    root = outputs.claim(_OUTPUT_DIR.value)
     network, num_steps = _train(root / "checkpoints")
     options = {
         "command": "python -m experiments.train_attributes"

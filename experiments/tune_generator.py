@@ -12,7 +12,7 @@ once. Exit code: 0 done, 2 bad usage.
 
 from absl import flags
 
-from experiments.launch import command_line
+from experiments.launch import command_line, outputs
 from experiments.networks import resources
 from experiments.runs import projector_engine, reports, settings, tuning, tuning_flags
 from jax_encoder.inversion import tuner
@@ -55,6 +55,7 @@ def _tune(source: resources.Source, networks) -> list[dict]:
         "codes": _CODES.value,
         "tuning": projector_engine.describe(config),
     }
+    outputs.claim(output)
     settings.claim(output, about, "tuned generators")
     own = source.network.config
     pivots = tuning.read_pivots(

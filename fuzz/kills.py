@@ -209,9 +209,10 @@ class Campaign:
         """The end of the run's text."""
         return self.log.read_text(errors="replace")[-2000:]
 
-    def is_in_steps(self) -> bool:
-        """Whether the run that was just killed told of steps, and was not done."""
-        return bool(_STEPS.search(self.tail()))
+    def is_in_steps(self, out: pathlib.Path) -> bool:
+        """Whether the run that was just killed had begun its steps, or saved some."""
+        is_saved = any(out.rglob("batch.npz")) or any(out.rglob("checkpoints/*"))
+        return is_saved or bool(_STEPS.search(self.tail()))
 
 
 def _fork(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
@@ -286,7 +287,7 @@ def kills(campaign: Campaign, num: int) -> None:
                 break
             _kill(number)
             campaign.result["attempts"] += 1
-            campaign.result["in_steps"] += campaign.is_in_steps()
+            campaign.result["in_steps"] += campaign.is_in_steps(out)
             told.append(round(after, 2))
         _finish(campaign, out, wanted, told)
 
@@ -332,7 +333,7 @@ def signals(campaign: Campaign, num: int) -> None:
             _kill(number)
         text = campaign.tail()
         campaign.result["attempts"] += 1
-        campaign.result["in_steps"] += campaign.is_in_steps()
+        campaign.result["in_steps"] += campaign.is_in_steps(out)
         told = str(code)
         campaign.result["codes"][told] = campaign.result["codes"].get(told, 0) + 1
         is_said = code == 0 or text.count("interrupted") == 1

@@ -70,6 +70,16 @@ _MARKS = {
         "synthesis.input.affine.weight",
         "synthesis.L0_36_512.weight",
     ),
+    "clip": (
+        "visual.conv1.weight",
+        "visual.class_embedding",
+        "visual.transformer.resblocks.0.attn.in_proj_weight",
+    ),
+    "clip_transformers": (
+        "vision_model.embeddings.patch_embedding.weight",
+        "vision_model.encoder.layers.0.self_attn.q_proj.weight",
+        "visual_projection.weight",
+    ),
     "gfpgan": ("condition_scale.0.0.weight",),
 }
 

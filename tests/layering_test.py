@@ -38,6 +38,7 @@ ORDER = (
     "experiments.drawing",
     "experiments.training",
     "experiments.demo_set",
+    "experiments.reproducing",
     "experiments.benchmarking",
     "experiments.racing",
     "experiments.studio_page",

@@ -11,6 +11,7 @@ from typing import Any
 from converters import errors
 from converters.formats import (
     checkpoint_layouts,
+    clip_layouts,
     encoder_layouts,
     genforce,
     idinvert,
@@ -43,6 +44,7 @@ KINDS: tuple[Kind, ...] = (
     *vgg_layouts.KINDS,
     *lpips_layouts.KINDS,
     *recognizers.KINDS,
+    *clip_layouts.KINDS,
     *regressor_layouts.KINDS,
     *encoder_layouts.KINDS,
     idinvert.KIND,

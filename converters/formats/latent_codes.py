@@ -22,6 +22,10 @@ from converters import errors
 from converters.readers import arrays, budget, contents, pickles, symbols, tensors
 from jax_encoder.io import codes
 
+_MAX_PICTURES = 100_000
+_MAX_MAPS = 64
+_MAX_SHARING = 8
+_SPARE_BYTES = 64 << 20
 _KEYS = ("latent", "latents", "ws", "w", "wp", "latent_code", "z")
 
 
@@ -81,6 +85,7 @@ def _from_tree(tree: Any, path: pathlib.Path, space, num_ws) -> codes.Codes:
 
 def _from_pictures(tree, path: pathlib.Path, space, num_ws) -> codes.Codes:
     """One code per picture, and the noise maps where every picture has the same."""
+    _check_size(tree, path)
     parts = []
     for name, entry in tree.items():
         # The name of the file must not tell the space of a picture called "w.png".
@@ -103,6 +108,24 @@ def _from_pictures(tree, path: pathlib.Path, space, num_ws) -> codes.Codes:
         arrays=_noises(list(tree.values())),
         metadata={"source": path.name},
     )
+
+
+def _check_size(tree, path: pathlib.Path) -> None:
+    """Refuses a small file in which very many pictures share one large code."""
+    if len(tree) > _MAX_PICTURES:
+        raise codes.CodeError(
+            f"{path}: {len(tree)} pictures, more than {_MAX_PICTURES}; split the file."
+        )
+    arrays = [code for entry in tree.values() if (code := _code(entry)) is not None]
+    for entry in tree.values():
+        maps = entry.get("noise") if isinstance(entry, Mapping) else None
+        if isinstance(maps, list | tuple):
+            arrays += [x for x in maps[:_MAX_MAPS] if isinstance(x, np.ndarray)]
+    size = 4 * sum(array.size for array in arrays)
+    if path.is_file() and size > _SPARE_BYTES + _MAX_SHARING * path.stat().st_size:
+        raise codes.CodeError(
+            f"{path}: its codes would take {size} bytes, far more than the file holds."
+        )
 
 
 def _code(entry: Any) -> np.ndarray | None:

@@ -151,12 +151,6 @@ LAYOUTS = (
         entries=(("sam.fusion_conv_list.0.weight",), ("head0.fc.weight",)),
     ),
     UnsupportedLayout(
-        name="CLIP",
-        reason="no method here uses it",
-        remedy="give a VGG or LPIPS network",
-        entries=(("visual.transformer.resblocks.0.attn.in_proj_weight",),),
-    ),
-    UnsupportedLayout(
         name="BiSeNet's face parser",
         reason="no method here uses it",
         remedy="draw a mask by hand",

@@ -1,6 +1,7 @@
 """The two containers of `torch.save`, read without torch.
 
 - zip, torch 1.6 and later: `<name>/data.pkl`, and the storages as `<name>/data/<key>`;
+  also that of TorchScript, beside whose weights lies a program that nobody runs;
 - the legacy stream: five pickles (magic number, protocol, system, object, keys), then
   every storage as its length and its bytes. NVIDIA's pickles hold one such stream per
   storage.
@@ -14,7 +15,7 @@ import numpy as np
 
 from converters import errors
 from converters.readers import budget as budgets
-from converters.readers import pickles, tensors, zips
+from converters.readers import pickles, tensors, torch_programs, zips
 from jax_encoder.nn.checks import describe
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -49,6 +50,8 @@ def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget)
       ConversionError: damaged, or not to be read without running code.
     """
     root = _root(archive)
+    is_program = any(name.startswith(f"{root:s}code/") for name in archive.members)
+    symbols = torch_programs.symbols(symbols) if is_program else symbols
     order = "little"
     if f"{root:s}byteorder" in archive.members:
         content = archive.read(f"{root:s}byteorder")
@@ -75,7 +78,8 @@ def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget)
         archive.read(name), symbols=symbols, budget=budget, persistent=persistent
     )
     with errors.guard(entry=name):
-        return reader.load()
+        found = reader.load()
+        return torch_programs.state_dict(found, budget) if is_program else found
 
 
 def _is_root(name: str) -> bool:
@@ -86,13 +90,7 @@ def _root(archive: zips.Archive) -> str:
     names = [name for name in archive.members if _is_root(name)]
     if len(names) != 1:
         raise errors.ConversionError("the archive holds no single data.pkl")
-    root = names[0].removesuffix("data.pkl")
-    if any(name.startswith(f"{root:s}code/") for name in archive.members):
-        raise errors.ConversionError(
-            "the file is a TorchScript program, not weights; use the state dict of the"
-            " same network"
-        )
-    return root
+    return names[0].removesuffix("data.pkl")
 
 
 def _ordered(dtype: np.dtype, order: str) -> np.dtype:

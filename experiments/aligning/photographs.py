@@ -1,7 +1,6 @@
 """Folders of photographs, face by face: aligned pictures and a file of their frames."""
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from jax_encoder.alignment import detectors, faces, methods
 from jax_encoder.alignment import frames as frame_lib
 from jax_encoder.alignment.landmarks import LandmarkDetector
 from jax_encoder.avatars import aligning as _  # noqa: F401 (registers "demo")
-from jax_encoder.io import files, images
+from jax_encoder.io import files, images, loading
 
 FRAMES = "frames.json"
 """The file of the frames, beside the aligned pictures."""
@@ -169,16 +168,14 @@ def read(folder: pathlib.Path) -> AlignedPhotographs:
     """
     path = folder / FRAMES
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = loading.read_json(path)
         return AlignedPhotographs(
             pictures=tuple(pathlib.Path(p) for p in content["pictures"]),
             frames={k: frame_lib.from_dict(v) for k, v in content["frames"].items()},
             refused={pathlib.Path(k): v for k, v in content["refused"].items()},
             notes=content["notes"],
         )
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # a foreign file holds anything
         raise ValueError(
             f"{path}: damaged ({error}); align the photographs again."
         ) from error

@@ -15,6 +15,8 @@ WORKLOADS = (
     "filtered_lrelu",
     "filtered_lrelu_gradient",
     "training",
+    "encoder",
+    "encoder_training",
 )
 FAMILIES = ("stylegan1", "stylegan2", "stylegan3")
 DTYPES = ("float32", "bfloat16")
@@ -24,10 +26,12 @@ _FAMILIES_OF = {
     "filtered_lrelu": ("stylegan3",),
     "filtered_lrelu_gradient": ("stylegan3",),
     "training": ("stylegan2",),
+    "encoder": ("stylegan2",),
+    "encoder_training": ("stylegan2",),
 }
 LAYER_WORKLOADS = ("filtered_lrelu", "filtered_lrelu_gradient")
 _NETWORK_ONLY = ("vgg", "vgg_gradient")
-_FLOAT32_ONLY = ("mapping", *_NETWORK_ONLY)
+_FLOAT32_ONLY = ("mapping", "encoder", *_NETWORK_ONLY)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,15 @@ from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
 from jax_encoder.nn import frozen, stylegan3
 from jax_encoder.ops import formulations, resize
-from jax_encoder.training import gan
+from jax_encoder.training import (
+    encoder_presets,
+    encoder_sources,
+    encoder_training,
+    gan,
+)
 
 LPIPS_SIZE = 256
+_SMALL_ENCODER = 128
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -245,6 +251,49 @@ def _training(case: Case, _) -> list[Part]:
     ]
 
 
+def _encoder(case: Case, _) -> list[Part]:
+    """One pass of e4e, or of the demo's small encoder up to 128 pixels."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    network = encoder_presets.build(_preset(case, generator).encoder)
+    side = case.resolution
+    pictures = jnp.tanh(_normal((case.batch, side, side, 3)))
+    return [_forward(lambda e, x: e(x), network, pictures)]
+
+
+def _preset(case: Case, generator: Any) -> encoder_presets.EncoderPreset:
+    is_small = case.size == "small" or case.resolution <= _SMALL_ENCODER
+    return encoder_presets.preset("avatars" if is_small else "e4e", generator)
+
+
+def _encoder_training(case: Case, _) -> list[Part]:
+    """The phases of an encoder's training: drawing samples, and the step."""
+    generator = networks.generator(case.family, case.resolution, case.size)
+    preset = _preset(case, generator)
+    # The distance counts; a face recognizer would be but one more network.
+    weights = dataclasses.replace(preset.training.weights, identity=0.0)
+    config = dataclasses.replace(
+        preset.training, batch_size=case.batch, weights=weights, dtype=case.dtype
+    )
+    state, rest = encoder_training.init(
+        encoder_presets.build(preset.encoder),
+        generator,
+        config,
+        networks={"lpips": networks.distance(case.size)},
+        metric=jnp.eye(generator.config.w_dim) if weights.code else None,
+    )
+    key = jax.random.key(0)
+    draw = encoder_sources.sampled(generator, key)
+    batch = draw(0, case.batch)
+
+    def step(state, rest, batch):
+        return encoder_training.train_step(state, rest, batch, key, config=config)
+
+    return [
+        Part(fn=lambda: draw(0, case.batch), args=(), name="samples"),
+        Part(fn=step, args=(state, rest, batch), name="train_step"),
+    ]
+
+
 def _phase(phase, config):
     return lambda *args: phase(*args, config=config)
 
@@ -275,4 +324,6 @@ _BUILDERS: dict[str, Callable[[Case, int], list[Part]]] = {
     "filtered_lrelu": _filtered_lrelu,
     "filtered_lrelu_gradient": _filtered_lrelu_gradient,
     "training": _training,
+    "encoder": _encoder,
+    "encoder_training": _encoder_training,
 }

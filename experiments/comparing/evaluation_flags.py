@@ -11,6 +11,9 @@ _IMAGES = flags.DEFINE_string(
 )
 _REFERENCES = flags.DEFINE_string("references", "", "Folder or pattern to judge by.")
 _GENERATOR = flags.DEFINE_string("generator", "", "A generator to judge, not --images.")
+_TRAINING = flags.DEFINE_string(
+    "training", "", "Instead: the folder of a training, whose checkpoints are judged."
+)
 _RESOLUTION = flag_types.define_integer(
     "resolution",
     None,
@@ -40,6 +43,11 @@ def generator_name() -> str:
     return _GENERATOR.value
 
 
+def training() -> str:
+    """Returns the folder of the training that is judged, or ""."""
+    return _TRAINING.value
+
+
 def options() -> evaluation.EvaluationOptions:
     """Returns the flags as options.
 
@@ -65,13 +73,16 @@ def options() -> evaluation.EvaluationOptions:
 
 def _check() -> None:
     """Refuses flags that exclude or need each other."""
-    if bool(_IMAGES.value) == bool(_GENERATOR.value):
-        raise command_line.UsageError("Give either --images or --generator.")
-    if not (_REFERENCES.value or (_GENERATOR.value and _NUM_PATHS.value)):
+    draws = _GENERATOR.value or _TRAINING.value
+    if sum(map(bool, (_IMAGES.value, _GENERATOR.value, _TRAINING.value))) != 1:
+        raise command_line.UsageError(
+            "Give one of --images, --generator and --training."
+        )
+    if not (_REFERENCES.value or (draws and _NUM_PATHS.value)):
         raise command_line.UsageError(
             "Give --references, or --num_paths of a generator."
         )
-    if not _GENERATOR.value:
+    if not draws:
         unused = (_NUM_SAMPLES, _PSI, _NUM_PATHS, _SPACE, _SAMPLING, _CROP)
         command_line.refuse(unused, "it is for a --generator")
     elif not _NUM_PATHS.value:

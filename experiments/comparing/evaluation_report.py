@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from experiments.comparing import evaluation
-from experiments.launch import reporting
+from experiments.launch import outputs, reporting
 from jax_encoder.io import contact_sheet, files, images, names, plots
 
 # 1 where a larger value is better.
@@ -76,7 +76,7 @@ def write(output: pathlib.Path, report: evaluation.Report) -> None:
     Raises:
       WriteError: the disk is full or read-only.
     """
-    files.make_directory(output)
+    outputs.claim(output)
     measures = {
         name: {"mean": float(np.mean(values)), "median": float(np.median(values))}
         for name, values in report.measures().items()

@@ -137,7 +137,7 @@ def _write_pairs(output, described: Described, found: Verdicts, rows) -> None:
     pairs = np.stack([found.copy_of[rows], rows], axis=1).ravel()
     captions = [t for k in rows for t in ("kept", f"{difference[k]:.3f}")]
     num = len(set(found.copy_of[rows].tolist()))
-    title = f"{len(rows)} near-duplicates of {num}; below, the share that differs"
+    title = f"{len(rows)} near-duplicates of {num}; below, by how much they differ"
     _write_grid(output / "duplicate.png", described, pairs, captions, title)
 
 

@@ -18,14 +18,16 @@ class CurationLimits:
     """From where on a picture is called something.
 
     Attributes:
-      difference: near-duplicates leave at most this share of each other unexplained.
+      difference: of near-duplicates at most: the geometric mean of what they leave of
+        each other unexplained, and how far apart their features are, relative to
+        usual nearest neighbors.
       oddity: outliers deviate at least this far.
       evidence: for a move, of misaligned pictures.
       blur: blurred pictures are at least so many deviations less sharp than most.
       min_side: tiny pictures have a shorter side below; None: half of what most have.
     """
 
-    difference: float = 0.06
+    difference: float = 0.18
     oddity: float = 4.5
     evidence: float = 0.0
     blur: float = 5.0
@@ -105,25 +107,16 @@ def judge(
 
 def _duplicates(described: Described, limits: CurationLimits, num_jobs):
     """`[N]` the smallest difference to another picture, and what is kept instead."""
-    num = len(described)
-    pairs = np.concatenate(
-        [
-            duplicates.candidates(described.rows[name], num_jobs=num_jobs)
-            for name in ("gray", "color")
-        ]
-    )
-    pairs = np.unique(pairs, axis=0)
+    pairs, far = duplicates.candidates(described.rows["gray"], num_jobs=num_jobs)
     sides = [measures.thumbnails(described, pairs[:, k]) for k in range(2)]
-    left = duplicates.unexplained(*sides)
-    difference = np.ones(num)
+    score = np.sqrt(np.maximum(duplicates.unexplained(*sides), 0.0) * far)
+    difference = np.ones(len(described))
     for k in range(2):
-        np.minimum.at(difference, pairs[:, k], left)
-    copy_of = np.full(num, -1)
-    same = pairs[left <= limits.difference]
-    for group in duplicates.groups(map(tuple, same), num):
-        best = max(group, key=lambda k: _quality(described, k))
-        copy_of[[k for k in group if k != best]] = best
-    return difference, copy_of
+        np.minimum.at(difference, pairs[:, k], score)
+    order = sorted(
+        range(len(described)), key=lambda k: _quality(described, k), reverse=True
+    )
+    return difference, duplicates.thin(pairs[score <= limits.difference], order)
 
 
 def _quality(described: Described, index: int) -> tuple[float, float, int]:

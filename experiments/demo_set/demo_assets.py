@@ -1,6 +1,5 @@
 """Parts of the demo set that are no training: bundles, examples, seeds and sheets."""
 
-import json
 import pathlib
 import shutil
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.inversion import presets, starts
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import bundles, files, images
+from jax_encoder.io import bundles, files, images, loading
 from jax_encoder.latents import sampling, statistics, styles
 from jax_encoder.nn import base
 from jax_encoder.training import generator_evaluation
@@ -96,8 +95,8 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
         "test_error": reading_error(io.load(assets / "avatar_vgg"))
     }
     for path in sorted(directory.glob("rendered_*.npz")):
-        with np.load(path, allow_pickle=False) as file:
-            found = face_attributes.by_name(file["attributes"])
+        arrays = loading.read_arrays(path)
+        found = face_attributes.by_name(arrays["attributes"])
         truth[path.with_suffix(".png").name] = found
     files.write_json(directory / face_attributes.TRUTH, truth)
 
@@ -124,8 +123,8 @@ def known_reading_error(assets: pathlib.Path) -> float:
     Args:
       assets: the demo set.
     """
-    text = (assets / "examples" / face_attributes.TRUTH).read_text()
-    return float(json.loads(text)["test_error"])
+    path = assets / "examples" / face_attributes.TRUTH
+    return float(loading.read_json(path)["test_error"])
 
 
 def pool_parts(assets: pathlib.Path) -> tuple[Models, Any, str]:

@@ -13,7 +13,7 @@ from flax import nnx
 from experiments.demo_set import demo_assets
 from jax_encoder import io
 from jax_encoder.avatars import face_rendering, regression, rendered
-from jax_encoder.io import bundles, files
+from jax_encoder.io import bundles, files, loading
 from jax_encoder.metrics import pairs
 from jax_encoder.nn import base
 from jax_encoder.training import generator_evaluation
@@ -175,7 +175,7 @@ def _measured(run: pathlib.Path) -> list[tuple[str, Mapping[str, float]]]:
     for stage in ("bootstrap", "adversarial"):
         path = run / stage / "scalars.jsonl"
         for line in path.read_text().splitlines() if path.exists() else ():
-            row = json.loads(line)
+            row = loading.parse_json(line, path)
             if "measure/fid" in row:
                 found.append((stage, row))
     return found

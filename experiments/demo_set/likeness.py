@@ -4,7 +4,6 @@ Of a rendering the true attributes are known. The network that reads attributes 
 error of its own, measured on renderings; on a good reconstruction it is hardly larger.
 """
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 
 from jax_encoder.avatars import attribute_network as attributes
 from jax_encoder.avatars import face_attributes, face_rendering
-from jax_encoder.io import files, images
+from jax_encoder.io import files, images, loading
 
 # A reconstruction may be read this much worse than renderings are.
 TOLERANCE = 1.5
@@ -45,10 +44,25 @@ def write_renderings(directory: pathlib.Path, num: int, resolution: int) -> None
 
 
 def read_truth(directory: pathlib.Path) -> dict[str, dict[str, float]]:
-    """Reads who the pictures of a directory show, by file name; {} if unknown."""
+    """Reads who the pictures of a directory show, by file name; {} if unknown.
+
+    A person's own file of that name says nothing that is understood here.
+    """
     path = directory / face_attributes.TRUTH
-    found = json.loads(path.read_text()) if path.is_file() else {}
-    return {key: value for key, value in found.items() if isinstance(value, dict)}
+    try:
+        found = loading.read_json(path) if path.is_file() else {}
+    except loading.LoadError:
+        return {}
+    rows = found.items() if isinstance(found, dict) else ()
+    return {name: row for name, row in rows if _is_person(row)}
+
+
+def _is_person(row: Any) -> bool:
+    """Whether a value holds a finite number for every attribute."""
+    if not isinstance(row, dict):
+        return False
+    values = [row.get(name) for name in face_attributes.NAMES]
+    return all(isinstance(x, int | float) and abs(x) < 1e6 for x in values)
 
 
 def compare(

@@ -14,7 +14,7 @@ from experiments.drawing import (
     thumbnails,
 )
 from experiments.editing import code_sets, editing_run
-from experiments.launch import command_line
+from experiments.launch import command_line, outputs
 from experiments.networks import resources
 from experiments.networks import seed_pictures as seeds
 from jax_encoder.io import files, films, folders, images
@@ -132,7 +132,7 @@ def _subject(task: DrawingTask, source, output_dir: str, refused: list[str]):
         samples=samples,
         found=found,
         coloring=chosen,
-        output=files.make_directory(output_dir),
+        output=outputs.claim(output_dir),
         others=others,
         labels=labels,
         formats=task.formats,

@@ -9,7 +9,6 @@ Both end with `scores.csv`, a row per picture, where there is a scorer.
 """
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -21,8 +20,9 @@ from experiments.editing import readers
 from experiments.editing.code_sets import Code
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
+from experiments.runs import settings
 from jax_encoder.io import codes as code_files
-from jax_encoder.io import files, images, locks
+from jax_encoder.io import files, images, loading, locks
 
 LAYOUTS = ("own", "interfacegan")
 _SETTINGS = "settings.json"
@@ -124,16 +124,11 @@ def _generate(data: DataSet) -> int:
 def _check_settings(data: DataSet) -> None:
     path = data.output / _SETTINGS
     if path.is_file():
-        before = json.loads(path.read_text())
-        changed = {
-            k
-            for k in before.keys() | data.settings.keys()
-            if before.get(k) != data.settings.get(k)
-        }
-        if changed:
+        changes = settings.differences(settings.read(path), data.settings)
+        if changes:
             raise command_line.Failure(
-                f"{data.output} holds a set with other settings"
-                f" ({', '.join(sorted(changed))}); give the same or another directory."
+                f"{data.output} holds a set with other settings ({changes}); give the"
+                " same or another directory."
             )
     files.write_json(path, data.settings)
 
@@ -144,9 +139,8 @@ def _is_finished(data: DataSet, first: int, num: int) -> bool:
     if not path.is_file():
         return False
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return len(file["ws"]) == num
-    except (OSError, ValueError, KeyError):
+        return len(loading.read_arrays(path)["ws"]) == num
+    except (loading.LoadError, KeyError, TypeError):
         return False
 
 
@@ -205,10 +199,10 @@ def _write_tables(data: DataSet) -> None:
     wanted = ["scores", "labels"]
     wanted += ["z", "w", "ws"] if data.layout == "interfacegan" else []
     for first, _ in data.shards():
-        with np.load(data.shard_path(first), allow_pickle=False) as file:
-            for name in wanted:
-                if name in file.files:
-                    parts.setdefault(name, []).append(file[name])
+        shard = loading.read_arrays(data.shard_path(first))
+        for name in wanted:
+            if name in shard:
+                parts.setdefault(name, []).append(shard[name])
     whole = {name: np.concatenate(arrays) for name, arrays in parts.items()}
     for name, file_name in (("z", "z"), ("w", "w"), ("ws", "wp")):
         if name in whole and (name == "ws" or whole[name].ndim == 2):

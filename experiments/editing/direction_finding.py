@@ -10,6 +10,7 @@ import numpy as np
 
 from jax_encoder.editing import components, edits, effects, finding, sefa
 from jax_encoder.editing.directions import Direction, DirectionError, find
+from jax_encoder.io import loading
 
 METHODS = ("svm", "difference", "regression", "pca", "sefa")
 _ROUNDS = 2
@@ -57,7 +58,10 @@ def read_scores(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
       ValueError: it holds no numbers.
     """
     if path.suffix == ".npy":
-        scores = np.load(path, allow_pickle=False).astype(np.float64)
+        found = loading.read(path)
+        if isinstance(found, dict) or found.dtype.kind not in "fiub" or not found.ndim:
+            raise loading.LoadError(path, "no single array of numbers")
+        scores = found.astype(np.float64)
         scores = scores.reshape(len(scores), -1)
         num = scores.shape[1]
         return scores, (path.stem,) if num == 1 else tuple(

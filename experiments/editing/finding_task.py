@@ -16,12 +16,11 @@ from experiments.editing import (
     finding_report,
     readers,
 )
-from experiments.launch import command_line
+from experiments.launch import command_line, outputs
 from experiments.networks import resources
 from experiments.stores import code_loading
 from jax_encoder.editing import effects
 from jax_encoder.editing.directions import Direction
-from jax_encoder.io import files
 
 _MEASURING_SEED = 1_000_003
 
@@ -78,7 +77,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     Raises:
       Failure: a network or file cannot be read, or nothing was found.
     """
-    output = files.make_directory(output_dir)
+    output = outputs.claim(output_dir)
     source = resources.generator(task.generator)
     scorer = _scorer(task, source)
     try:

@@ -7,9 +7,8 @@ from absl import flags
 
 from experiments.editing import code_sets, edit_pasting
 from experiments.editing.edit_rendering import Renderer
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from experiments.networks import resources, seed_pictures
-from jax_encoder.io import files
 
 GENERATOR = flags.DEFINE_string(
     "generator", None, "A bundle or a checkpoint file; default: the demo's."
@@ -63,8 +62,8 @@ def photographs() -> str | None:
 
 
 def directory(path: str) -> pathlib.Path:
-    """Makes the output directory."""
-    return files.make_directory(path)
+    """Makes the output directory, and holds it."""
+    return outputs.claim(path)
 
 
 def renderer() -> Renderer:

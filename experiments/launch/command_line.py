@@ -97,6 +97,11 @@ def run(
         except (Failure, OSError, ImportError, FloatingPointError) as error:
             print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
             code = 1
+        except ValueError as error:
+            if not _is_locked(error):
+                raise
+            _complain(argv[0], error)
+            code = 2
         except signals.Stopped as stopped:
             signals.say_stopped()
             code = stopped.code
@@ -105,6 +110,13 @@ def run(
     signals.install()
     parse = functools.partial(_parse, groups=groups or {})
     app.run(guarded, flags_parser=parse)
+
+
+def _is_locked(error: ValueError) -> bool:
+    """Whether another run holds the folder."""
+    from jax_encoder.io import locks
+
+    return isinstance(error, locks.LockedError)
 
 
 def _undisguised(
@@ -206,6 +218,8 @@ def _quieten() -> None:
     if not any(a.lstrip("-").startswith(("verbosity", "v=")) for a in sys.argv[1:]):
         logging.set_verbosity(logging.WARNING)
         standard_logging.getLogger("jax").setLevel(standard_logging.ERROR)
+        plain = standard_logging.Formatter("%(message)s")  # no time, no line of code
+        logging.get_absl_handler().setFormatter(plain)
         warnings.filterwarnings("ignore", module="orbax")
 
 
@@ -231,6 +245,7 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
     """
     import jax
 
+    from experiments.launch import programs
     from jax_encoder.io import caches
 
     if directory is None:
@@ -249,6 +264,7 @@ def enable_compilation_cache(directory: str | None = None) -> pathlib.Path | Non
     jax.config.update("jax_compilation_cache_dir", directory)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    programs.replace_damaged(pathlib.Path(directory))
     return pathlib.Path(directory)
 
 

@@ -5,7 +5,6 @@ process inverts its share of the pictures, and the first one writes the summary 
 They need a directory that all can see.
 """
 
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ import jax
 from jax.experimental import multihost_utils
 
 from experiments.launch import command_line
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
 
 
 def join(coordinator: str | None, num: int | None, index: int | None) -> None:
@@ -85,7 +84,7 @@ def gather(
     wait("rows written")
     found: dict[str, dict[str, Any]] = {}
     for index in range(jax.process_count()):
-        part = json.loads(_rows_file(output, index).read_text())
+        part = loading.read_json(_rows_file(output, index))
         found |= {row["file"]: row for row in part}
     wait("rows read")
     own.unlink()

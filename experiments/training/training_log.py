@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jax_encoder.io import files, images, plots
+from jax_encoder.io import files, images, loading, plots
 
 _SCALARS = "scalars.jsonl"
 _PLOTTED = {"fid", "fid_real", "ppl"}
@@ -119,8 +119,10 @@ class TrainingLog:
         """Whole lines written so far; a kill may have cut the last one."""
         path = self.directory / _SCALARS
         for line in path.read_text().splitlines() if path.exists() else ():
-            with contextlib.suppress(json.JSONDecodeError):
-                yield json.loads(line)
+            with contextlib.suppress(loading.LoadError):
+                row = loading.parse_json(line, path)
+                if isinstance(row, dict) and isinstance(row.get("step"), int):
+                    yield row
 
     def sheet(self, name: str, pictures: np.ndarray, num_columns: int = 8) -> None:
         """Writes `[N, R, R, 3]` pictures in rows; N is a multiple of the columns."""

@@ -41,9 +41,9 @@ class Move:
 
     def __str__(self) -> str:
         parts = [
-            f"turned by {self.degrees:+.0f} degrees" if self.degrees else "",
-            f"enlarged by {np.exp(self.log_scale):.2f}" if self.log_scale else "",
-            f"{abs(self.right):.0%} to the {'right' if self.right > 0 else 'left'}"
+            f"turned {self.degrees:+.0f}" if self.degrees else "",
+            f"size {np.exp(self.log_scale):.2f}" if self.log_scale else "",
+            f"{abs(self.right):.0%} {'right' if self.right > 0 else 'left'}"
             if self.right
             else "",
             f"{abs(self.down):.0%} {'down' if self.down > 0 else 'up'}"

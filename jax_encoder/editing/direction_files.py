@@ -25,6 +25,7 @@ from jax_encoder.io import codes, files, loading
 from jax_encoder.nn import checks
 
 _FORMAT = "directions 1"
+_MAX_DIRECTIONS = 20_000
 _METADATA = "metadata"
 _FIELDS = ("space", "unit", "scale", "rows", "provenance")
 _VECTOR, _ORIGIN = "vector:", "origin:"
@@ -193,6 +194,7 @@ def _components(comp, mean, std, path: pathlib.Path) -> dict[str, Direction]:
     """GANSpace's principal components; one unit is a standard deviation."""
     if not (comp.ndim and comp.size):
         raise DirectionError(f"{path}: components of the shape {comp.shape}.")
+    _check_number(len(comp), path)
     if any(array.dtype.kind not in "fiu" for array in (comp, mean, std)):
         raise DirectionError(f"{path}: its components are no numbers.")
     comp = np.asarray(comp, np.float32)
@@ -215,11 +217,20 @@ def _components(comp, mean, std, path: pathlib.Path) -> dict[str, Direction]:
     }
 
 
+def _check_number(number: int, path: pathlib.Path) -> None:
+    if number > _MAX_DIRECTIONS:
+        raise DirectionError(
+            f"{path}: {number} directions, more than {_MAX_DIRECTIONS}, as no latent"
+            " space has."
+        )
+
+
 def _factors(eigenvectors, path: pathlib.Path) -> dict[str, Direction]:
     """The columns of the closed-form factors that rosinality's script writes."""
     columns = np.asarray(eigenvectors, np.float32)
     if columns.ndim != 2:
         raise DirectionError(f"{path}: eigvec has the shape {columns.shape}.")
+    _check_number(columns.shape[1], path)
     return {
         f"factor{k:02}": Direction(
             name=f"factor{k:02}",

@@ -275,9 +275,7 @@ def _resize(picture: np.ndarray, side: int) -> Image.Image:
     image = images.to_pillow(images.with_channels(np.asarray(picture), 3))
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    is_whole = scale >= 1 and float(scale).is_integer()
-    method = Image.Resampling.NEAREST if is_whole else Image.Resampling.LANCZOS
-    return image if size == image.size else image.resize(size, method)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -24,7 +24,7 @@ _SPARE_BYTES = 64 << 20
 _MAX_INFLATION = 16
 _MAX_MEMBERS = 4096
 _MAX_HEADER = 10_000
-_MAX_JSON = 64 << 20
+_MAX_JSON = 32 << 20  # its values take some twenty times as much in memory
 _KINDS = "biufcSUV"
 _MAGIC = b"\x93NUMPY"
 

@@ -23,6 +23,7 @@ _P_SLOPE = 5.0
 _BATCH = 4096
 _NUM_FITTED = 20_000
 _MAX_WIDTH = 2048
+_MAX_SAMPLED = 100_000 * 512
 _MAX_BYTES = 1 << 28
 
 
@@ -277,7 +278,10 @@ def _gaussian(path, arrays, names: tuple[str, str, str], w_dim: int | None) -> G
 
 def _sample_w(p: Gaussian, num_samples: int = 100_000) -> jax.Array:
     key = jax.random.key(0)
-    normals = jax.random.normal(key, (num_samples, p.mean.shape[0]))
+    width = p.mean.shape[0]
+    # No more numbers than the widest published generators need: files may be wider.
+    num_samples = min(num_samples, _MAX_SAMPLED // width)
+    normals = jax.random.normal(key, (num_samples, width))
     return p_to_w(unwhiten(normals, p, floor=0.0))
 
 

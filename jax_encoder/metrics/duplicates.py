@@ -1,7 +1,7 @@
 """Near-duplicates: pictures that differ by color, a small shift or compression only."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +10,13 @@ import numpy as np
 from jax_encoder.metrics import neighbors
 
 _REACH = 1
+_FARTHEST = 1.3
 _BATCH = 64
 
 
 def candidates(
     features: np.ndarray, *, num_neighbors: int = 4, num_jobs: int | None = None
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of pictures that may be the same: each with its nearest ones.
 
     Args:
@@ -24,14 +25,16 @@ def candidates(
       num_jobs: threads; None for one.
 
     Returns:
-      `[M, 2]` row numbers, the smaller one first, each pair once. Pairs farther apart
-      than half of all pictures are from their nearest neighbor are left out.
+      `[M, 2]` row numbers, the smaller one first, each pair once; and how far apart
+      they are `[M]`, over what the nearest neighbor of a picture is in the median.
+      Pairs above 1.3 are left out.
     """
     distances, rows = neighbors.within(features, num_neighbors, num_jobs=num_jobs)
-    near = distances <= np.median(distances[:, 0])
-    first, column = np.nonzero(near)
-    pairs = np.stack([first, rows[first, column]], axis=1)
-    return np.unique(np.sort(pairs, axis=1), axis=0)
+    relative = distances / max(float(np.median(distances[:, 0])), 1e-12)
+    first, column = np.nonzero(relative <= _FARTHEST)
+    pairs = np.sort(np.stack([first, rows[first, column]], axis=1), axis=1)
+    pairs, index = np.unique(pairs, axis=0, return_index=True)
+    return pairs, relative[first, column][index]
 
 
 def unexplained(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -109,23 +112,26 @@ def _centered(images: jax.Array) -> jax.Array:
     return rows - jnp.mean(rows, axis=1, keepdims=True)
 
 
-def groups(pairs: Iterable[tuple[int, int]], num: int) -> list[list[int]]:
-    """Joins pairs to groups.
+def thin(pairs: np.ndarray, order: Sequence[int]) -> np.ndarray:
+    """Chooses what to keep of pictures that are the same.
 
     Args:
-      pairs: row numbers of pictures that are the same.
-      num: of all pictures.
+      pairs: `[M, 2]` row numbers of pictures that are the same.
+      order: all row numbers, those that are to be kept first.
 
     Returns:
-      Every group of two and more, ascending.
+      `[N]` for every picture that goes, the one kept that it is the same as; else -1.
     """
-    from scipy import sparse
-    from scipy.sparse import csgraph
-
-    rows = np.asarray(list(pairs), int).reshape(-1, 2)
-    graph = sparse.coo_matrix((np.ones(len(rows)), (*rows.T,)), shape=(num, num))
-    _, labels = csgraph.connected_components(graph, directed=False)
-    found: dict[int, list[int]] = {}
-    for index in np.unique(rows):
-        found.setdefault(int(labels[index]), []).append(int(index))
-    return list(found.values())
+    same: dict[int, list[int]] = {}
+    for a, b in pairs.tolist():
+        same.setdefault(a, []).append(b)
+        same.setdefault(b, []).append(a)
+    copy_of = np.full(len(order), -1)
+    kept: set[int] = set()
+    for index in order:
+        found = [other for other in same.get(index, ()) if other in kept]
+        if found:
+            copy_of[index] = found[0]
+        else:
+            kept.add(index)
+    return copy_of

@@ -134,22 +134,65 @@ def sample_path_lengths(
 
 @functools.partial(jax.jit, static_argnames=("distance", "config", "batch_size"))
 def _sample(generator, network, key, *, distance, config, batch_size: int):
-    z_key, t_key, noise_key, label_key = jax.random.split(key, 4)
-    labels = sampling.draw_labels(generator.config, label_key, batch_size)
-    z = jax.random.normal(z_key, (2, batch_size, generator.config.z_dim))
-    shapes = generator.config.noise_shapes
-    keys = jax.random.split(noise_key, max(len(shapes), 1))
-    noise = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=False)]
+    z, t, noise, labels = _drawn(generator.config, key, batch_size)
     return path_lengths(
         generator,
         network,
-        (z[0], z[1]),
-        jax.random.uniform(t_key, (batch_size,)),
+        z,
+        t,
         distance=distance,
         config=config,
-        noise=noise or None,
+        noise=noise,
         labels=labels,
     )
+
+
+def _drawn(config: base.GeneratorConfig, key: jax.Array, num: int):
+    """The ends of paths, places on them, noise maps and labels."""
+    z_key, t_key, noise_key, label_key = jax.random.split(key, 4)
+    labels = sampling.draw_labels(config, label_key, num)
+    z = jax.random.normal(z_key, (2, num, config.z_dim))
+    shapes = config.noise_shapes
+    keys = jax.random.split(noise_key, max(len(shapes), 1))
+    noise = [jax.random.normal(k, s) for k, s in zip(keys, shapes, strict=False)]
+    return (z[0], z[1]), jax.random.uniform(t_key, (num,)), noise or None, labels
+
+
+def show_path(
+    generator: base.Generator,
+    key: jax.Array,
+    index: int,
+    steps: Sequence[float],
+    *,
+    config: PathLengthConfig,
+    batch_size: int = 4,
+) -> jax.Array:
+    """Renders places along a path that `sample_path_lengths` drew.
+
+    Args:
+      generator: as it was given there.
+      key: as it was given there.
+      index: of the path among the lengths.
+      steps: how far on to go from where the path was measured.
+      config: as it was given there.
+      batch_size: as it was given there.
+
+    Returns:
+      `[S, R, R, C]`, with the noise maps of the measurement, not clamped.
+    """
+    batch, row = divmod(index, batch_size)
+    drawn = _drawn(generator.config, jax.random.fold_in(key, batch), batch_size)
+    z, t, noise, labels = drawn
+    start = 0.0 if config.sampling == "end" else t[row]
+    places = jnp.asarray(steps)[:, None] + start
+    ends = [jnp.broadcast_to(x[row : row + 1], (len(steps), x.shape[1])) for x in z]
+    label = None if labels is None else labels[row : row + 1]
+    if config.space == "z":
+        ws = sampling.map_to_ws(generator, paths.slerp(*ends, places), label)
+    else:
+        first, last = (sampling.map_to_ws(generator, x, label) for x in ends)
+        ws = paths.lerp(first, last, places[:, :, None])
+    return generator.synthesis(ws, "const" if noise is None else noise)
 
 
 def mean_path_length(lengths: np.ndarray) -> float:

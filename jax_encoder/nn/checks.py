@@ -102,6 +102,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     "pool_size": (1, 256),
     "widths": (1, 8192),
     "width": (1, 8192),
+    "patch_size": (1, 1024),
+    "num_heads": (1, 256),
     "depths": (0, 64),
     "reduction": (1, 8192),
     "taps": (-1e6, 1e6),

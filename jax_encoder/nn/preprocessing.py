@@ -10,6 +10,13 @@ PREPROCESSINGS = {
     "none": (1.0, 0.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     # torchvision's ImageNet statistics on [0, 1].
     "imagenet": (0.5, 0.5, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    # CLIP's statistics on [0, 1].
+    "clip": (
+        0.5,
+        0.5,
+        (0.48145466, 0.4578275, 0.40821073),
+        (0.26862954, 0.26130258, 0.27577711),
+    ),
     # LPIPS' own, rounded, on [-1, 1] (lpips/lpips.py, ScalingLayer).
     "lpips": (1.0, 0.0, (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)),
     # VGG-Face's own mean on 0..255.

@@ -95,6 +95,36 @@ def restore(
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
+def restore_part(
+    directory: str | os.PathLike[str], part: str, like: State, *, step: int
+) -> State:
+    """Reads a part of a checkpoint, whatever else it holds.
+
+    Args:
+      directory: what `save` was given.
+      part: a field of the state that was saved, such as "average".
+      like: that field, of the wanted structure and shapes.
+      step: which checkpoint.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or its part is of another shape.
+    """
+    root = pathlib.Path(directory).absolute()
+    if step not in steps(root):
+        raise CheckpointError(f"{root} has no checkpoint {step}; has: {steps(root)}.")
+    with _manager(root, read_only=True) as manager:
+        stored = _read(manager, step)
+    wanted = {f"{part}.{name}".rstrip("."): x for name, x in _named(like).items()}
+    for name, leaf in wanted.items():
+        if np.shape(stored.get(name)) != np.shape(leaf) or name not in stored:
+            raise CheckpointError(
+                f"{_path(root, step)} has no {name} of the shape {np.shape(leaf)}: it"
+                " is of another network."
+            )
+    leaves = [_placed(stored[name], leaf) for name, leaf in wanted.items()]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
 def _manager(root: pathlib.Path, **options: Any) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(
         root,

@@ -11,7 +11,7 @@ import pathlib
 
 import numpy as np
 
-from jax_encoder.io import codes, images
+from jax_encoder.io import codes, images, loading
 
 _ARRAYS = ("wp.npy", "w.npy")
 
@@ -102,7 +102,10 @@ def read_labels(
       ValueError: not one row of numbers for each picture.
     """
     paths = images.find(where)
-    values = np.load(labels, allow_pickle=False).astype(np.float32)
+    found = loading.read(labels)
+    if isinstance(found, dict) or found.dtype.kind not in "fiu":
+        raise loading.LoadError(labels, "no single array of numbers")
+    values = found.astype(np.float32)
     values = values.reshape(len(values), -1)
     if len(values) != len(paths) or not np.isfinite(values).all():
         raise ValueError(

@@ -9,7 +9,7 @@ import sys
 ROOT = pathlib.Path(__file__).parents[2]
 
 _SCRIPT = """
-import contextlib, importlib, io, json, sys
+import contextlib, importlib, io, json, logging, sys
 from absl import flags
 from absl.testing import flagsaver
 from experiments.launch import command_line
@@ -19,6 +19,8 @@ binary = importlib.import_module(f"experiments.{sys.argv[1]}")
 results = []
 for arguments in json.load(sys.stdin):
     out, err, code = io.StringIO(), io.StringIO(), 0
+    notes = logging.StreamHandler(err)
+    logging.getLogger().addHandler(notes)
     with flagsaver.flagsaver(), contextlib.redirect_stdout(out), \\
             contextlib.redirect_stderr(err):
         try:
@@ -29,6 +31,7 @@ for arguments in json.load(sys.stdin):
         except (command_line.Failure, OSError, FloatingPointError) as error:
             code = 1
             print(error, file=err)
+    logging.getLogger().removeHandler(notes)
     results.append([code, out.getvalue(), err.getvalue()])
 print(json.dumps(results))
 """
@@ -54,4 +57,17 @@ def call(binary, calls, place):
         },
         check=True,
     )
-    return [tuple(result) for result in json.loads(done.stdout.splitlines()[-1])]
+    results = [tuple(result) for result in json.loads(done.stdout.splitlines()[-1])]
+    for arguments, result in zip(calls, results, strict=True):
+        tell(f"{binary} {' '.join(map(str, arguments))}", place, *result)
+    return results
+
+
+def tell(what, place, code, out, error=""):
+    """Notes what a person would see in the file that JAX_ENCODER_TELL names."""
+    if not (path := os.environ.get("JAX_ENCODER_TELL")):
+        return
+    lines = [*out.strip().splitlines()[-2:], *error.strip().splitlines()[-3:]]
+    text = "\n".join(f"    {line[:300]}" for line in lines)
+    with open(path, "a") as file:
+        file.write(f"{what} -> {code}\n{text}\n".replace(str(place), "."))

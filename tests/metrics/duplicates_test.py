@@ -41,18 +41,21 @@ def test_candidates_are_near_and_each_pair_comes_once():
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(40, 5))
     rows[20:] = rows[:20] + 1e-3
-    pairs = duplicates.candidates(rows)
+    pairs, far = duplicates.candidates(rows)
     wanted = {(k, k + 20) for k in range(20)}
     found = set(map(tuple, pairs.tolist()))
     assert len(found) == len(pairs)
     assert len(found & wanted) >= 10
     assert all(a < b for a, b in found)
+    assert far.max() <= 1.3
 
 
-def test_groups_join_what_is_connected():
-    found = duplicates.groups([(0, 1), (4, 3), (1, 6)], 8)
-    assert sorted(map(sorted, found)) == [[0, 1, 6], [3, 4]]
-    assert duplicates.groups([], 3) == []
+def test_of_what_is_the_same_the_first_in_order_is_kept():
+    pairs = np.array([[0, 1], [3, 4], [1, 6]])
+    found = duplicates.thin(pairs, [1, 4, 0, 2, 3, 5, 6])
+    assert found.tolist() == [1, -1, -1, 4, -1, -1, 1]
+    # Nothing goes without being the same as what is kept itself.
+    assert duplicates.thin(pairs, range(7)).tolist() == [-1, 0, -1, -1, 3, -1, -1]
 
 
 def test_outliers_that_are_alike_do_not_hide_each_other():

@@ -18,8 +18,8 @@ def test_every_case_is_there_once():
     assert len(names) == len(set(names))
     # 2 resolutions x 2 batches: mapping 3 families, synthesis, gradient and inversion
     # 3 families x 2 dtypes, VGG forward and backward, filtered leaky ReLU likewise in
-    # 2 dtypes, training in 2.
-    assert len(names) == 4 * (3 + 3 * 6 + 2 + 4 + 2)
+    # 2 dtypes, training in 2, an encoder in one and its training in 2.
+    assert len(names) == 4 * (3 + 3 * 6 + 2 + 4 + 2 + 1 + 2)
     assert "inversion stylegan2 256 x8 bfloat16" in names
 
 

@@ -1,0 +1,1 @@
+"""Published rows, and the table of all presets on the demo: `reproduce`."""
