@@ -84,6 +84,11 @@ def _shortened(name: str, max_steps: int) -> presets.Preset:
     return dataclasses.replace(preset, pivotal=pivotal)
 
 
+def _statistics(world: World, pictures: np.ndarray) -> features.FeatureStatistics:
+    described = features.describe(world.networks["lpips"], jnp.asarray(pictures))
+    return features.statistics([np.asarray(described)])
+
+
 def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
     """Inverts all pictures by a preset, and measures everything.
 
@@ -117,12 +122,7 @@ def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
         jnp.asarray(pictures),
         jnp.asarray(world.targets),
     )
-    described = [
-        features.statistics(
-            [np.asarray(features.describe(world.networks["lpips"], jnp.asarray(x)))]
-        )
-        for x in (world.targets, pictures)
-    ]
+    described = [_statistics(world, x) for x in (world.targets, pictures)]
     effect = _edit(world, found.ws)
     return {
         "preset": name,
