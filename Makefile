@@ -9,7 +9,7 @@ REAL ?= $(wildcard ../shared/real)
 accelerator:
 	$(PYTHON) -m experiments.check_accelerator --output_dir=accelerator
 
-.PHONY: accelerator docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean test-hostile test-kills
+.PHONY: accelerator test-hostile test-kills docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean
 
 demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output

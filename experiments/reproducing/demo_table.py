@@ -73,6 +73,22 @@ def make_world(num: int, seed: int = 1000) -> World:
     )
 
 
+def _shortened(name: str, max_steps: int) -> presets.Preset:
+    """A preset that takes no more steps, nor its tuning, than is allowed."""
+    preset = presets.get(name)
+    preset = preset.changed(num_steps=min(preset.config.num_steps, max_steps))
+    if preset.pivotal is None:
+        return preset
+    tuning = min(preset.pivotal.num_steps, max_steps)
+    pivotal = dataclasses.replace(preset.pivotal, num_steps=tuning)
+    return dataclasses.replace(preset, pivotal=pivotal)
+
+
+def _statistics(world: World, pictures: np.ndarray) -> features.FeatureStatistics:
+    described = features.describe(world.networks["lpips"], jnp.asarray(pictures))
+    return features.statistics([np.asarray(described)])
+
+
 def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
     """Inverts all pictures by a preset, and measures everything.
 
@@ -84,13 +100,8 @@ def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
     Returns:
       The columns of `COLUMNS`, "preset" and "num_steps".
     """
-    preset = presets.get(name)
-    num_steps = min(preset.config.num_steps, max_steps)
-    preset = preset.changed(num_steps=num_steps)
-    if preset.pivotal is not None:
-        tuning = min(preset.pivotal.num_steps, max_steps)
-        pivotal = dataclasses.replace(preset.pivotal, num_steps=tuning)
-        preset = dataclasses.replace(preset, pivotal=pivotal)
+    preset = _shortened(name, max_steps)
+    num_steps = preset.config.num_steps
     engine = inverter.Inverter(
         world.generator,
         preset,
@@ -111,12 +122,7 @@ def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
         jnp.asarray(pictures),
         jnp.asarray(world.targets),
     )
-    described = [
-        features.statistics(
-            [np.asarray(features.describe(world.networks["lpips"], jnp.asarray(x)))]
-        )
-        for x in (world.targets, pictures)
-    ]
+    described = [_statistics(world, x) for x in (world.targets, pictures)]
     effect = _edit(world, found.ws)
     return {
         "preset": name,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.launch import command_line
-from experiments.reproducing import demo_table, published
+from experiments.reproducing import demo_table, published_numbers
 from jax_encoder.inversion import presets
 from jax_encoder.io import files
 
@@ -30,11 +30,14 @@ class Task:
 def run(task: Task, output_dir: str) -> int:
     """Runs what can be run; returns 1 if a number lies outside its tolerance."""
     output = files.make_directory(output_dir)
-    results: list[published.Result] = []
+    results: list[published_numbers.Result] = []
     if task.runs_published:
         data = pathlib.Path(task.data)
-        results += [published.check(row, data, output) for row in published.PUBLISHED]
-        results += published.configurations()
+        results += [
+            published_numbers.check(row, data, output)
+            for row in published_numbers.PUBLISHED
+        ]
+        results += published_numbers.configurations()
         for result in results:
             print(f"{result.verdict:>8}  {result.name}: {result.sentence}", flush=True)
         rows = [dataclasses.asdict(result) for result in results]
@@ -76,7 +79,9 @@ def _shown(name: str, value: Any) -> str:
 
 
 def report(
-    results: Sequence[published.Result], table: dict[str, Any] | None, task: Task
+    results: Sequence[published_numbers.Result],
+    table: dict[str, Any] | None,
+    task: Task,
 ) -> str:
     """Both tables in Markdown."""
     lines = ["# Reproduction", "", f"    {task.command}", ""]

@@ -343,7 +343,7 @@ class _Run:
         row = _row(picture, index, outcome, seconds)
         stem = self.output / picture.name
         try:
-            self._save(picture, stem, index, outcome, losses)
+            self._save_picture(picture, stem, index, outcome, losses)
             endings = (*_EXTENSIONS, *self.engine.extensions)
             outputs = saved_files.digest_outputs(stem, endings)
             self.journal.record(row, outputs)
@@ -356,7 +356,7 @@ class _Run:
             self.reporter.say(f"{picture.name}: {error}")
         self.rows[picture.path] = row
 
-    def _save(
+    def _save_picture(
         self, picture: _Picture, stem, index, outcome: engines.EngineOutcome, losses
     ):
         """Writes one picture's code, reconstruction, attachments and film."""

@@ -5,14 +5,17 @@ import sys
 import pytest
 
 from experiments.launch import command_line
-from experiments.reproducing import demo_table, published, reproduction
+from experiments.reproducing import demo_table, published_numbers, reproduction
 from jax_encoder.inversion import presets
 
 
 def test_every_published_row_has_a_command_and_says_what_is_missing(tmp_path):
-    results = [published.check(r, tmp_path, tmp_path) for r in published.PUBLISHED]
+    results = [
+        published_numbers.check(r, tmp_path, tmp_path)
+        for r in published_numbers.PUBLISHED
+    ]
     assert {result.verdict for result in results} == {"missing"}
-    for row, result in zip(published.PUBLISHED, results, strict=True):
+    for row, result in zip(published_numbers.PUBLISHED, results, strict=True):
         assert all(name in result.sentence for name in row.needs)
         assert result.command.startswith("python -m experiments.evaluate")
         assert str(tmp_path) in result.command
@@ -20,7 +23,7 @@ def test_every_published_row_has_a_command_and_says_what_is_missing(tmp_path):
 
 @pytest.mark.parametrize(("found", "verdict"), [(4.42, "within"), (4.7, "outside")])
 def test_a_row_is_run_where_its_files_are(tmp_path, monkeypatch, found, verdict):
-    row = published.PUBLISHED[0]
+    row = published_numbers.PUBLISHED[0]
     for name in row.needs:
         (tmp_path / name).mkdir()
     program = tmp_path / "python"
@@ -31,22 +34,22 @@ def test_a_row_is_run_where_its_files_are(tmp_path, monkeypatch, found, verdict)
     )
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(sys, "executable", str(program))
-    result = published.check(row, tmp_path, tmp_path)
+    result = published_numbers.check(row, tmp_path, tmp_path)
     assert (result.verdict, result.found) == (verdict, found)
 
 
 def test_a_command_that_fails_is_told(tmp_path):
-    row = published.PUBLISHED[1]
+    row = published_numbers.PUBLISHED[1]
     for name in row.needs:
         (tmp_path / name).write_text("no checkpoint")
     program = "/bin/false"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "executable", program)
-        assert "failed" in published.check(row, tmp_path, tmp_path).sentence
+        assert "failed" in published_numbers.check(row, tmp_path, tmp_path).sentence
 
 
 def test_the_training_configurations_are_the_published_ones():
-    results = published.configurations()
+    results = published_numbers.configurations()
     assert {r.verdict for r in results} == {"within"}, results
     assert len(results) == 5
 
@@ -60,10 +63,13 @@ def test_the_report_has_every_row(tmp_path):
         "own": own,
         "rows": rows,
     }
-    results = [published.check(r, tmp_path, tmp_path) for r in published.PUBLISHED]
+    results = [
+        published_numbers.check(r, tmp_path, tmp_path)
+        for r in published_numbers.PUBLISHED
+    ]
     text = reproduction.report(results, table, reproduction.Task(command="x"))
     assert all(f"| {name} |" in text for name in presets.names())
-    assert all(row.name in text for row in published.PUBLISHED)
+    assert all(row.name in text for row in published_numbers.PUBLISHED)
     assert all(f"- {name}:" in text for name in demo_table.COLUMNS)
 
 

@@ -18,7 +18,7 @@ _INCEPTION = "a bundle of inception-fid of the zoo"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
+class PublishedRow:
     """A published number.
 
     Attributes:
@@ -55,9 +55,9 @@ def _evaluate(flags: str) -> str:
     return f"{start} {flags} --output_dir={{output}}"
 
 
-def _path_length(space: str, sampling: str, expected: float) -> Row:
+def _path_length(space: str, sampling: str, expected: float) -> PublishedRow:
     """A perceptual path length as NVIDIA's README has it (crop, 50,000 samples)."""
-    return Row(
+    return PublishedRow(
         name=f"ppl_{space}{sampling} of StyleGAN1 FFHQ",
         source="NVIDIA's README of StyleGAN; RECIPES 8.2",
         expected=expected,
@@ -73,7 +73,7 @@ def _path_length(space: str, sampling: str, expected: float) -> Row:
 
 
 PUBLISHED = (
-    Row(
+    PublishedRow(
         name="fid50k of StyleGAN1 FFHQ",
         source="NVIDIA's README of StyleGAN; RECIPES 8.1",
         expected=4.4159,
@@ -131,7 +131,7 @@ class Result:
     command: str
 
 
-def check(row: Row, data: pathlib.Path, output: pathlib.Path) -> Result:
+def check(row: PublishedRow, data: pathlib.Path, output: pathlib.Path) -> Result:
     """Runs a row whose files are there; says of others what is missing.
 
     Args:
@@ -163,7 +163,7 @@ def check(row: Row, data: pathlib.Path, output: pathlib.Path) -> Result:
     return _result(row, expected, found, verdict, text, command)
 
 
-def _result(row: Row, expected, found, verdict, sentence, command) -> Result:
+def _result(row: PublishedRow, expected, found, verdict, sentence, command) -> Result:
     return Result(
         name=row.name,
         source=row.source,
