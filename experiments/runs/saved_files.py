@@ -5,7 +5,6 @@ forget it, and do that part of the run again.
 """
 
 import contextlib
-import math
 import os
 import pathlib
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import numpy as np
 from jax_encoder.io import files, loading
 
 _MAX_BATCH = 1 << 16
+_MAX_SECONDS = 1e12
 _TEXTS = ("name", "file", "status", "sha256")
 
 
@@ -111,7 +111,7 @@ def _about(path: pathlib.Path, about: Any) -> tuple[Any, Any, float, int]:
         isinstance(x, list) and x and all(isinstance(t, str) for t in x)
         for x in (names, digests)
     )
-    is_time = isinstance(seconds, int | float) and math.isfinite(seconds)
+    is_time = isinstance(seconds, int | float) and 0 <= seconds < _MAX_SECONDS
     if not are_texts or not is_time or not isinstance(num_leaves, int):
         raise loading.LoadError(path, "what it says of itself is damaged")
     if len(names) != len(digests) or not 0 <= num_leaves <= 4096:
