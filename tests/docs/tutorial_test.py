@@ -20,7 +20,7 @@ def _shown(page):
     return re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (DOCS / page).read_text())
 
 
-@pytest.mark.parametrize("page", ["latent_spaces.md"])
+@pytest.mark.parametrize("page", ["tutorial.md", "latent_spaces.md"])
 def test_every_figure_is_there_and_small(page):
     shown = _shown(page)
     assert len(shown) >= 3
@@ -31,11 +31,12 @@ def test_every_figure_is_there_and_small(page):
 
 
 def test_the_pages_have_cells():
+    assert len(_cells("tutorial.md")) == 3
     assert len(_cells("latent_spaces.md")) >= 1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["latent_spaces.md"])
+@pytest.mark.parametrize("page", ["tutorial.md", "latent_spaces.md"])
 def test_every_cell_runs_and_draws_what_is_shown(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -43,6 +44,7 @@ def test_every_cell_runs_and_draws_what_is_shown(page, tmp_path, monkeypatch):
         exec(compile(cell, f"{page}, cell {number}", "exec"), names)
     drawn = {path.name: path for path in tmp_path.glob("*.png")}
     expected = {pathlib.Path(name).name: DOCS / name for name in _shown(page)}
+    assert page != "tutorial.md" or set(drawn) == set(expected)
     for name in drawn.keys() & expected.keys():
         found, wanted = (
             images.to_uint8(images.read(path)).astype(float)
