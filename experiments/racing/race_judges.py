@@ -86,7 +86,7 @@ class Judges:
 
         Returns:
           Name -> `[N]`, means over the directions: "edit_psnr" to the true edit,
-          "edit_wanted" the move of the wanted attribute over the true one's,
+          "edit_wanted" the move of the wanted attribute over the one asked for,
           "edit_leak" the mean absolute change of the others in standard deviations,
           "edit_identity" the cosine to the unedited reconstruction, and
           "edit_examples" `[N, R, R, C]`, edited along the first direction.
@@ -118,9 +118,8 @@ class Judges:
             attempt.ws + signs[:, None, None] * change[None], attempt.features
         )
         start = np.clip(attempt.images, -1, 1)
-        scores = [self._scores(x) for x in (start, edited, true)]
+        scores = [self._scores(x) for x in (start, edited)]
         moved = scale.apart(scores[0], scores[1])
-        asked = scale.apart(before, scores[2])[:, column]
         is_other = np.array(face_attributes.visible(jnp.asarray(scores[0]))) > 0.5
         is_other[:, column] = False
         leak = np.sum(np.abs(moved) * is_other, axis=1) / np.sum(is_other, axis=1)
@@ -128,8 +127,7 @@ class Judges:
             np.asarray(self.reader.embed(jnp.asarray(x))) for x in (start, edited)
         ]
         is_known = np.isfinite(true).all(axis=(1, 2, 3))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            wanted = np.where(is_known, moved[:, column] / asked, np.nan)
+        wanted = np.where(is_known, moved[:, column] / signs, np.nan)
         return {
             "edit_psnr": np.asarray(pairs.psnr(jnp.asarray(edited), jnp.asarray(true))),
             "edit_wanted": wanted,
