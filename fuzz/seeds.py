@@ -65,6 +65,17 @@ _MARKS = {
     "unknown_encoder": ("encoder.x.weight", "decoder.conv1.conv.modulation.weight"),
     "lpips_whole": ("net.slice1.0.weight", "lin0.model.1.weight"),
     "vgg19": tuple(f"features.{k}.weight" for k in (0, 2, 5, 7, 10, 12, 14, 16)),
+    "vgg16_bn": tuple(
+        f"features.{k}.{part}"
+        for k, part in ((0, "weight"), (1, "running_mean"), (40, "weight"))
+    ),
+    "resnet_pyramid": (
+        "conv1.weight",
+        "body.0.conv1.weight",
+        "latlayer1.weight",
+        "styles.0.linear.weight",
+    ),
+    "synthesis_alone": ("b4.const", "b4.conv1.affine.weight"),
     "stylegan3": (
         "synthesis.input.freqs",
         "synthesis.input.affine.weight",
