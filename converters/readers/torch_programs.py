@@ -61,13 +61,13 @@ def state_dict(program: Any, budget: budgets.Budget) -> dict[str, Any]:
         state = module.state if isinstance(module.state, dict) else {}
         for name, value in state.items():
             room = _MAX_NAME - len(prefix)
-            name = budget.characters(name, room, "the name of an attribute")
+            path = prefix + budget.characters(name, room, "the name of an attribute")
             if isinstance(value, records.Record):
                 if depth == _MAX_DEPTH:
                     raise errors.ConversionError(
                         f"modules within each other, {_MAX_DEPTH} deep and more"
                     )
-                waiting.append((f"{prefix}{name}.", value, depth + 1))
+                waiting.append((path + ".", value, depth + 1))
             elif isinstance(value, np.ndarray):
-                found[f"{prefix}{name}"] = value
+                found[path] = value
     return found

@@ -1,6 +1,10 @@
 """The second-order engine: one evaluation a step, and all that holds of Adam."""
 
 import dataclasses
+import os
+import pathlib
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -124,6 +128,25 @@ def test_five_inversions_take_as_few_evaluations_as_scipy(models, targets, batch
     assert ours_in_all <= 1.2 * theirs_in_all
 
 
+def test_a_picture_alone_gets_the_same_bits_without_optimization():
+    """Its own process: compiled as most tests are, the sums of a batch differ."""
+    flags = (
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    )
+    name = "test_a_picture_alone_gets_the_same_bits"
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, *(f"{__file__}::{name}[{index}]" for index in (0, 3))],
+        cwd=pathlib.Path(__file__).parents[2],
+        env=os.environ | {"XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "2 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("index", [0, 3])
 def test_a_picture_alone_gets_the_same_bits(models, targets, batch, index):
     alone, curves = run(models, targets[index : index + 1], CONFIG)

@@ -194,7 +194,10 @@ def test_one_compilation_per_batch_shape(models, targets):
     assert len(_Counting.traces) > num_traces
 
 
-@pytest.mark.parametrize("space", spaces.names())
+FITTING = [n for n in spaces.names() if n.removeprefix("f") not in ("16", "32", "64")]
+
+
+@pytest.mark.parametrize("space", FITTING)  # The maps are of 4 pixels.
 def test_every_space_can_be_searched(models, targets, space):
     config = dataclasses.replace(
         CONFIG, space=space, num_steps=6, noise="const", exploration=None

@@ -109,6 +109,6 @@ def test_what_they_do_not_have_is_refused(tmp_path):
     small = small_encoder.SmallEncoder(config, rngs=nnx.Rngs(0))
     with pytest.raises(converters.ConversionError, match="have no such encoder"):
         encoder_writer.encoder_state(small)
-    with pytest.raises(converters.ConversionError, match="inverter.join"):
+    with pytest.raises(converters.ConversionError, match="encoder_decoder.join"):
         encoder_writer.whole(small, tmp_path / "x.pt")
     assert not list(tmp_path.iterdir())

@@ -96,7 +96,7 @@ def test_the_centered_square_needs_no_landmarks(place):
 
 
 def test_damaged_frames_are_named(place):
-    with pytest.raises(ValueError, match="No such file"):
+    with pytest.raises(ValueError, match="no such file"):
         photographs.read(place)
     (place / photographs.FRAMES).write_text('{"pictures": 3}')
     with pytest.raises(ValueError, match="align the photographs again"):

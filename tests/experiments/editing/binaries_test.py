@@ -29,10 +29,11 @@ common = set(flags.FLAGS)
 for name, arguments in json.loads(sys.argv[1]):
     for flag in set(flags.FLAGS) - common:
         delattr(flags.FLAGS, flag)
-    for module in (f"experiments.{name}", "experiments.editing.render_flags"):
-        sys.modules.pop(module, None)
-    if "experiments.editing" in sys.modules:
-        vars(sys.modules["experiments.editing"]).pop("render_flags", None)
+    for known in list(sys.modules):
+        parent, _, last = known.rpartition(".")
+        if known == f"experiments.{name}" or last.endswith("_flags"):
+            sys.modules.pop(known)
+            vars(sys.modules[parent]).pop(last, None)
     module = importlib.import_module(f"experiments.{name}")
     said = io.StringIO()
     with flagsaver.flagsaver(), contextlib.redirect_stderr(said):

@@ -89,7 +89,7 @@ def _descriptors():
     ("make", "message"),
     [
         (lambda: _encoder(num_ws=18, w_dim=16), r"\[18, 16\], but .* \[4, 8\]; give"),
-        (tiny.make_generator, "a Generator, which predicts no codes"),
+        (tiny.make_generator, "a StyleGAN2Generator, which predicts no codes"),
         (_descriptors, "name the network that makes them with --identity"),
     ],
 )

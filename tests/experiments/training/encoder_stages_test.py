@@ -84,7 +84,9 @@ def test_divergence_stops_it_and_keeps_the_last_good_checkpoint(job, monkeypatch
         return original(state, networks, batch, key, config=config)
 
     monkeypatch.setattr(encoder_training, "train_step", broken)
-    with pytest.raises(command_line.Failure, match="by step 3.*of step 2 is kept"):
+    with pytest.raises(
+        command_line.Failure, match="at step 3.*last good checkpoint is .*step_2"
+    ):
         encoder_stages.run(job)
     assert checkpoints.steps(job.output / "pictures" / "checkpoints") == [2]
     assert not bundles.is_bundle(job.output / "encoder")
