@@ -157,7 +157,7 @@ def test_exit_codes_and_sentences(results):
     assert "other.npz: a code of the generator 5" in said["strangers"]
     assert "Give --codes" in said["no_codes"]
     assert "a: its file carries no frame" in said["pasted"]
-    assert "other settings (seed)" in said["changed"]
+    assert "other settings (seed: 0 then, 1 now)" in said["changed"]
     assert "name a network with --scorer" in said["unscored"]
 
 
