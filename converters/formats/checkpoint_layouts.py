@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from converters import errors
+from converters.formats import entry_names
 
 
 class Gaps:
@@ -92,3 +93,42 @@ def needs(*alternatives: tuple[str, ...]) -> Callable[[Any], str]:
 def whole(build: Callable[[Any], Any]) -> Callable[[Any, str | None, Gaps], Any]:
     """A `Kind.build` of a kind with a single part that leaves nothing open."""
     return lambda tree, part, gaps: build(tree)
+
+
+def single(
+    name: str,
+    description: str,
+    part: str,
+    marks: tuple[str, ...],
+    build: Callable[[Any], Any],
+    *,
+    absent: tuple[str, ...] = (),
+    recognize: Callable[[Any], bool] | None = None,
+) -> Kind:
+    """A kind with a single part that leaves nothing open, known by its entries.
+
+    Args:
+      name: as of `Kind`.
+      description: as of `Kind`.
+      part: the network's name.
+      marks: entries that it must have.
+      build: makes the network of a tree.
+      absent: entries that tell another kind.
+      recognize: as of `Kind`; default: a state dict with all `marks`, none of `absent`.
+    """
+
+    def has_marks(tree: Any) -> bool:
+        return (
+            entry_names.is_state_dict(tree)
+            and set(marks) <= tree.keys()
+            and not set(absent) & tree.keys()
+        )
+
+    return Kind(
+        name=name,
+        description=description,
+        recognize=recognize or has_marks,
+        missing=needs(marks),
+        parts=lambda tree: (part,),
+        build=whole(build),
+    )

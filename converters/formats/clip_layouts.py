@@ -96,41 +96,38 @@ def _build(entries: dict[str, np.ndarray], rules, block: str) -> clip.CLIPImageT
     return assign.build(lambda: clip.CLIPImageTower(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _kind(
-    name: str, description: str, marks: tuple[str, ...], build
-) -> checkpoint_layouts.Kind:
-    def recognize(tree: Any) -> bool:
-        return isinstance(tree, dict) and set(marks) <= tree.keys()
+def _has(tree: Any, marks: tuple[str, ...]) -> bool:
+    """Whether the entries are there; beside arrays a file may hold settings."""
+    return isinstance(tree, dict) and set(marks) <= tree.keys()
 
-    return checkpoint_layouts.Kind(
-        name=name,
-        description=description,
-        recognize=recognize,
-        missing=checkpoint_layouts.needs(marks),
-        parts=lambda tree: ("image",),
-        build=checkpoint_layouts.whole(build),
-    )
 
+_OPENAI_MARKS = (
+    "visual.conv1.weight",
+    "visual.class_embedding",
+    "visual.transformer.resblocks.0.attn.in_proj_weight",
+)
+
+_TRANSFORMERS_MARKS = (
+    "vision_model.embeddings.patch_embedding.weight",
+    "vision_model.encoder.layers.0.self_attn.q_proj.weight",
+    "visual_projection.weight",
+)
 
 KINDS = (
-    _kind(
+    checkpoint_layouts.single(
         "clip",
         "image tower of CLIP in OpenAI's layout (ViT-B-32.pt)",
-        (
-            "visual.conv1.weight",
-            "visual.class_embedding",
-            "visual.transformer.resblocks.0.attn.in_proj_weight",
-        ),
+        "image",
+        _OPENAI_MARKS,
         _build_openai,
+        recognize=lambda tree: _has(tree, _OPENAI_MARKS),
     ),
-    _kind(
+    checkpoint_layouts.single(
         "clip_transformers",
         "image tower of CLIP in the layout of transformers (clip-vit-base-patch32)",
-        (
-            "vision_model.embeddings.patch_embedding.weight",
-            "vision_model.encoder.layers.0.self_attn.q_proj.weight",
-            "visual_projection.weight",
-        ),
+        "image",
+        _TRANSFORMERS_MARKS,
         _build_transformers,
+        recognize=lambda tree: _has(tree, _TRANSFORMERS_MARKS),
     ),
 )

@@ -79,22 +79,8 @@ def _build_inception(tree: Any) -> inception.Inception:
     return assign.build(lambda: inception.Inception(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _kind(name: str, description: str, part: str, marks: tuple[str, ...], build):
-    def recognize(tree: Any) -> bool:
-        return entry_names.is_state_dict(tree) and set(marks) <= tree.keys()
-
-    return checkpoint_layouts.Kind(
-        name=name,
-        description=description,
-        recognize=recognize,
-        missing=checkpoint_layouts.needs(marks),
-        parts=lambda tree: (part,),
-        build=checkpoint_layouts.whole(build),
-    )
-
-
 KINDS = (
-    _kind(
+    checkpoint_layouts.single(
         "arcface",
         "IR-SE50 of ArcFace (model_ir_se50.pth)",
         "identity",
@@ -105,14 +91,14 @@ KINDS = (
         ),
         _build_arcface,
     ),
-    _kind(
+    checkpoint_layouts.single(
         "vggface2",
         "ResNet-50 of VGGFace2 (resnet50_scratch_dag)",
         "identity",
         ("conv1_7x7_s2.weight", "conv5_3_1x1_increase.weight"),
         _build_vggface2,
     ),
-    _kind(
+    checkpoint_layouts.single(
         "fid_inception",
         "Inception of FID in the layout of pytorch-fid",
         "features",

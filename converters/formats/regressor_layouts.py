@@ -116,56 +116,31 @@ def _build_landmarks(tree: Any) -> regressors.ImageToLandmarks:
     )
 
 
-def _kind(
-    name: str,
-    description: str,
-    part: str,
-    marks: tuple[str, ...],
-    build,
-    absent: tuple[str, ...] = (),
-) -> checkpoint_layouts.Kind:
-    def recognize(tree: Any) -> bool:
-        return (
-            entry_names.is_state_dict(tree)
-            and set(marks) <= tree.keys()
-            and not set(absent) & tree.keys()
-        )
-
-    return checkpoint_layouts.Kind(
-        name=name,
-        description=description,
-        recognize=recognize,
-        missing=checkpoint_layouts.needs(marks),
-        parts=lambda tree: (part,),
-        build=checkpoint_layouts.whole(build),
-    )
-
-
 KINDS = (
-    _kind(
+    checkpoint_layouts.single(
         "image_to_latent",
         "ImageToLatent: ResNet-50 to W+",
         "regressor",
         ("resnet.0.weight", "conv2d.weight", "dense1.weight", "dense2.weight"),
         _build_image_to_latent,
     ),
-    _kind(
+    checkpoint_layouts.single(
         "vgg_to_latent",
         "VGGToLatent: face descriptors to W+ or z",
         "regressor",
         ("dense1.weight", "dense3.weight"),
         _build_descriptor_to_latent,
-        ("bn1.weight", "conv1.weight"),
+        absent=("bn1.weight", "conv1.weight"),
     ),
-    _kind(
+    checkpoint_layouts.single(
         "descriptor_head",
         "attribute, landmark or pose head on face descriptors",
         "head",
         ("dense1.weight", "bn1.weight", "dense2.weight"),
         _build_head,
-        ("conv1.weight",),
+        absent=("conv1.weight",),
     ),
-    _kind(
+    checkpoint_layouts.single(
         "image_to_landmarks",
         "ImageToLandmarks: pictures to 68 landmarks",
         "landmarks",

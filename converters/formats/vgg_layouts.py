@@ -218,19 +218,6 @@ def _is_vgg_face(tree: Any) -> bool:
     )
 
 
-def _kind(
-    name: str, description: str, part: str, recognize, marks: tuple[str, ...], build
-) -> checkpoint_layouts.Kind:
-    return checkpoint_layouts.Kind(
-        name=name,
-        description=description,
-        recognize=recognize,
-        missing=checkpoint_layouts.needs(marks),
-        parts=lambda tree: (part,),
-        build=checkpoint_layouts.whole(build),
-    )
-
-
 def _vgg_kind(name: str) -> checkpoint_layouts.Kind:
     depths, has_norms = _VGGS[name]
     title = name.removesuffix("_bn").upper() + " with batch normalization" * has_norms
@@ -241,33 +228,35 @@ def _vgg_kind(name: str) -> checkpoint_layouts.Kind:
     last = _indices(depths, has_norms)[-1]
     marks = ("features.0.weight", f"features.{last}.weight")
     description = f"{title} of torchvision, with or without its classifier"
-    return _kind(name, description, "vgg", recognize, marks, _build_torchvision)
+    return checkpoint_layouts.single(
+        name, description, "vgg", marks, _build_torchvision, recognize=recognize
+    )
 
 
 KINDS = (
     *(_vgg_kind(name) for name in _VGGS),
-    _kind(
+    checkpoint_layouts.single(
         "vgg_face",
         "VGG-Face (vgg_face_dag)",
         "vgg",
-        _is_vgg_face,
         ("conv1_1.weight", "conv3_1.weight", "conv5_3.weight"),
         _build_vgg_face,
+        recognize=_is_vgg_face,
     ),
-    _kind(
+    checkpoint_layouts.single(
         "alexnet",
         "AlexNet of torchvision: its convolutions",
         "features",
-        lambda tree: trunk_name(tree) == "alex",
         ("features.0.weight", "features.10.weight"),
         _build_alexnet,
+        recognize=lambda tree: trunk_name(tree) == "alex",
     ),
-    _kind(
+    checkpoint_layouts.single(
         "squeezenet",
         "SqueezeNet 1.1 of torchvision: its convolutions",
         "features",
-        lambda tree: trunk_name(tree) == "squeeze",
         ("features.0.weight", "features.3.squeeze.weight"),
         _build_squeezenet,
+        recognize=lambda tree: trunk_name(tree) == "squeeze",
     ),
 )
