@@ -17,7 +17,6 @@ from absl import flags
 from experiments.editing import data_sets, render_flags
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
-from jax_encoder.io import files
 
 _NUM = flag_types.define_integer("num", 1000, "Pictures.", 1)
 _SHARD_SIZE = flag_types.define_integer("shard_size", 256, "Pictures per shard.", 1)
@@ -41,7 +40,7 @@ def main(argv):
     path = _SCORER.value or (resources.DEMO_NETWORKS["vgg"] if is_demo else "none")
     data = data_sets.DataSet(
         renderer=renderer,
-        output=files.make_directory(_OUTPUT_DIR.value),
+        output=render_flags.directory(_OUTPUT_DIR.value),
         space=render_flags.space() or "z",
         num=_NUM.value,
         shard_size=_SHARD_SIZE.value,

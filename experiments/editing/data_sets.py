@@ -22,7 +22,7 @@ from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from experiments.runs import settings
 from jax_encoder.io import codes as code_files
-from jax_encoder.io import files, images, loading, locks
+from jax_encoder.io import files, images, loading
 
 LAYOUTS = ("own", "interfacegan")
 _SETTINGS = "settings.json"
@@ -98,17 +98,9 @@ def generate(data: DataSet) -> int:
       The number of pictures drawn in this run.
 
     Raises:
-      Failure: the directory holds a set with other settings, or another run holds it.
+      Failure: the directory holds a set with other settings.
       WriteError: the disk is full or read-only.
     """
-    try:
-        with locks.hold(data.output):
-            return _generate(data)
-    except locks.LockedError as error:
-        raise command_line.Failure(str(error)) from error
-
-
-def _generate(data: DataSet) -> int:
     _check_settings(data)
     files.make_directory(data.output / "shards")
     files.make_directory(data.picture_path(0).parent)
