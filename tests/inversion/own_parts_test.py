@@ -65,6 +65,13 @@ def _clipped(rate):
     return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
 
 
+@pytest.fixture(autouse=True)
+def _own_names(monkeypatch):
+    """Names given here are forgotten again: other tests ask for all there are."""
+    monkeypatch.setattr(spaces, "_SPACES", dict(spaces._SPACES))
+    monkeypatch.setattr(optimizers, "_OWN", dict(optimizers._OWN))
+
+
 def test_they_work_together():
     spaces.register("halves", Halves())
     generator = stylegan2.StyleGAN2Generator(GENERATOR, rngs=nnx.Rngs(0))

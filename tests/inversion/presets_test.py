@@ -82,7 +82,8 @@ def test_a_schedule_without_a_rate_cannot_be_changed():
         preset.changed(learning_rate=0.1)
 
 
-def test_presets_can_be_added():
+def test_presets_can_be_added(monkeypatch):
+    monkeypatch.setattr(presets, "_OWN", dict(presets._OWN))
     own = dataclasses.replace(presets.get("default"), name="own")
     assert presets.register(own) == presets.get("own")
     assert "own" in presets.names()
