@@ -164,7 +164,7 @@ _SECOND_ORDER = ProjectorConfig(
 )
 
 PRESETS = (
-    # Measured best at equal steps on the demo generator; docs/performance.md has the table.
+    # Measured best at equal steps on the demo generator: docs/performance.md.
     Preset(
         name="default",
         source="measured: docs/performance.md, `python -m experiments.race`",
