@@ -167,7 +167,7 @@ class BatchInverter:
         Args:
           targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
           state: from `init`, or yielded earlier.
-          labels: as they were given to `init`.
+          labels: `[N, c_dim]` or None, as they were given to `init`.
 
         Yields:
           The state after every chunk, and the curves of its steps.
@@ -198,7 +198,7 @@ class BatchInverter:
         Args:
           targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
           state: the last one.
-          labels: as they were given to `init`.
+          labels: `[N, c_dim]` or None, as they were given to `init`.
           curves: `[S, N]` by name, to be kept with the result.
         """
         pictures, found = jnp.asarray(targets), self._finish(state, labels)
@@ -278,13 +278,13 @@ class BatchInverter:
         return {name: np.asarray(rows) for name, rows in measured.items()}
 
     def recolor(self, images: jax.Array) -> jax.Array:
-        """Gives pictures the generator's colors, if they are normalized."""
+        """Gives `[N, H, W, 3]` the generator's colors, if they are normalized."""
         if self.colors is None:
             return images
         return color_lib.move(images, color_lib.of_each(images), self.colors)
 
     def recolor_back(self, images: jax.Array, targets: jax.Array) -> jax.Array:
-        """Gives reconstructions the colors of their targets, if they were moved."""
+        """Gives `[N, H, W, 3]` the colors of the targets, if those were moved."""
         if self.colors is None:
             return images
         return color_lib.move(images, self.colors, color_lib.of_each(targets))

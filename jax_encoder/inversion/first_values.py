@@ -84,7 +84,7 @@ def _encoder(models: Models) -> base.Encoder:
 
 
 def taken(start: Start, index: np.ndarray, num: int) -> Start:
-    """Returns the start of some of `num` pictures, where each has its own."""
+    """Returns the start of the pictures `index` `[M]`, where each has its own."""
     is_array = isinstance(start, np.ndarray | jax.Array)
     return start[index] if is_array and len(start) == num > 1 else start
 

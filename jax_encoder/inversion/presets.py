@@ -165,10 +165,10 @@ _SECOND_ORDER = ProjectorConfig(
 )
 
 PRESETS = (
-    # Measured best at equal steps on the demo generator; BUILD.md has the table.
+    # Measured best at equal steps on the demo generator: docs/performance.md.
     Preset(
         name="default",
-        source="measured: BUILD.md, `python -m experiments.race`",
+        source="measured: docs/performance.md, `python -m experiments.race`",
         config=_SECOND_ORDER,
         prefers_encoder=True,
         # Measured with Adam only, on a generator with random weights: the same LPIPS in
@@ -182,13 +182,13 @@ PRESETS = (
     # The nearest to the picture, whatever its code.
     Preset(
         name="faithful",
-        source="measured: BUILD.md, `python -m experiments.race`",
+        source="measured: docs/performance.md, `python -m experiments.race`",
         config=dataclasses.replace(_SECOND_ORDER, optimizer_options=(("memory", 100),)),
     ),
     # A little less near, with a code that stays among those of the generator.
     Preset(
         name="editable",
-        source="measured: BUILD.md, `python -m experiments.race`",
+        source="measured: docs/performance.md, `python -m experiments.race`",
         config=dataclasses.replace(_SECOND_ORDER, space="w_n+"),
     ),
     # W+ at first, then what no code says in an offset of a feature map: for details.

@@ -308,7 +308,7 @@ def restart(state: ProjectorState, config: ProjectorConfig) -> ProjectorState:
 def exploration_noise(
     key: jax.Array, step: jax.Array, shape: tuple[int, ...]
 ) -> jax.Array:
-    """The standard normal noise of a step, the same for every picture."""
+    """The standard normal noise of a step (a scalar), the same for every picture."""
     del step  # Part of the key already.
     return jax.random.normal(key, shape)
 
@@ -406,7 +406,7 @@ def finish(
     *,
     config: ProjectorConfig,
 ) -> Projection:
-    """Renders the kept values at full resolution."""
+    """Renders the kept values at full resolution, with labels `[N, c_dim]` if any."""
     kept = state.best if config.keep == "best" else state.variables
     if config.searches_lines:
         kept = _normalize_noises(kept, config)

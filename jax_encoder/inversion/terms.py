@@ -170,7 +170,7 @@ class Pixel(ImageTerm):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the pictures at the size compared."""
+        """Returns the pictures `[N, R, R, C]` at the size compared."""
         del networks
         return _shrink(images, self.size)
 
@@ -196,7 +196,7 @@ class Perceptual(ImageTerm):
     name: str = "lpips"
 
     def prepare(self, networks: Networks, images: jax.Array) -> base.Tree:
-        """Returns the features."""
+        """Returns the features of the pictures `[N, R, R, C]`."""
         return networks[self.network].features(_shrink(images, self.size))
 
     def compare(self, networks: Networks, a: base.Tree, b: base.Tree) -> jax.Array:
@@ -230,7 +230,7 @@ class Features(ImageTerm):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the features."""
+        """Returns the features of the pictures `[N, R, R, C]`."""
         if self.size is not None:
             images = resize.adaptive_average(images, self.size)
         return networks[self.network].feature(images, self.layer)
@@ -269,7 +269,7 @@ class Identity(ImageTerm):
         _check_choice("distance", self.distance, IDENTITY_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the embeddings."""
+        """Returns the embeddings of the pictures `[N, R, R, C]`."""
         return networks[self.network].embed(images)
 
     def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -286,7 +286,7 @@ class MultiScaleSSIM(ImageTerm):
     name: str = "ms_ssim"
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the pictures."""
+        """Returns the pictures `[N, R, R, C]`."""
         del networks
         return images
 

@@ -109,9 +109,9 @@ def begin(value: jax.Array, slope: jax.Array, step: jax.Array) -> Search:
     """Begins a search along a direction of descent.
 
     Args:
-      value: of the objective where the search begins.
-      slope: its derivative along the direction, negative.
-      step: the first to try, positive.
+      value: a scalar, the objective where the search begins.
+      slope: a scalar, its derivative along the direction, negative.
+      step: a scalar, the first to try, positive.
 
     Returns:
       The search.
@@ -137,8 +137,8 @@ def advance(
 
     Args:
       search: from `begin` or an earlier call.
-      value: of the objective at the step; one that is not finite counts as too high.
-      slope: its derivative along the direction there.
+      value: a scalar, the objective at the step; if not finite, it counts as too high.
+      slope: a scalar, its derivative along the direction there.
       config: the conditions.
 
     Returns:

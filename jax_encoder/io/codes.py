@@ -72,7 +72,7 @@ def save(
         another generator.
       preset: how it was found.
       measures: such as lpips and psnr.
-      arrays: further arrays to keep in the `.npz`: noise maps, z.
+      arrays: further arrays of any shape to keep in the `.npz`: noise maps, z.
       **details: further JSON values.
 
     Raises:
@@ -104,7 +104,7 @@ def save_array(path: str | os.PathLike, array: np.ndarray) -> None:
 
     Args:
       path: with extension; none is added.
-      array: any numbers.
+      array: numbers of any shape.
 
     Raises:
       NotFiniteError: it holds NaN or an infinity.
@@ -174,7 +174,7 @@ def from_array(
     """Understands a bare array by its shape and the name of its file.
 
     Args:
-      array: numbers, of rank 1 to 3.
+      array: `[D]`, `[L, D]` or `[N, L, D]` numbers.
       source: the file it came from: for its name and for messages.
       space: "z", "w" or "w+" where it is known.
       num_ws: of the generator, where it is known.

@@ -230,7 +230,7 @@ def choose_contrast(
 
     Args:
       targets: `[H, W, 3]` in [-1, 1] each.
-      others: the same, in the same order.
+      others: `[H, W, 3]` likewise, in the same order.
 
     Returns:
       1, 2, 5, 10, 20... up to 100: the largest at which 99 of 100 values of the picture

@@ -304,7 +304,7 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """The 8-bit picture of Pillow, of mode L, RGB or RGBA."""
+    """The picture `[H, W, C]` as one of Pillow in 8 bits, of mode L, RGB or RGBA."""
     pixels = to_uint8(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 

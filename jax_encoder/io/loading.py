@@ -203,7 +203,7 @@ def check(
 
     Args:
       path: the file, for the message.
-      arrays: of the file.
+      arrays: of the file, of any shape.
       name: of the array.
       shape: that it must have; None for any length from one on.
       largest: number of its elements.

@@ -181,7 +181,7 @@ class W(Space):
         return values
 
     def from_w(self, w: jax.Array, statistics: stats.LatentStatistics) -> jax.Array:
-        """Undoes `to_w`."""
+        """Undoes `to_w` of rows `[..., w_dim]`."""
         del statistics
         return w
 
@@ -329,7 +329,7 @@ def names() -> tuple[str, ...]:
 
 
 def on_sphere(z: jax.Array) -> jax.Array:
-    """Scales every row of z to the length `sqrt(z_dim)`."""
+    """Scales every row of z `[..., z_dim]` to the length `sqrt(z_dim)`."""
     norm = jnp.sqrt(jnp.sum(jnp.square(z), axis=-1, keepdims=True) + 1e-12)
     return z * (z.shape[-1] ** 0.5 / norm)
 

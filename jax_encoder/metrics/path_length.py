@@ -68,7 +68,7 @@ def path_lengths(
       t: `[N]` in [0, 1): where on the path; ignored when sampling "end".
       distance: `(network, images, others) -> [N]`, a squared distance.
       config: the options.
-      noise: one map per noisy layer, shared by all pictures; default: the stored ones.
+      noise: a map `[H, W]` per noisy layer, for all pictures; default: the stored ones.
       labels: `[N, c_dim]` of a conditional generator, shared by both ends.
 
     Returns:
@@ -212,7 +212,7 @@ def mean_path_length(lengths: np.ndarray) -> float:
 
 
 def within_percentiles(values: np.ndarray) -> np.ndarray:
-    """Values from the 1st (rounded down) to the 99th percentile (rounded up).
+    """The values `[N]` from the 1st percentile (rounded down) to the 99th (rounded up).
 
     Raises:
       ValueError: there are none, or not in one dimension.

@@ -84,7 +84,7 @@ def changed_layer(
 
 
 def add(x: jax.Array, features: jax.Array | None) -> jax.Array:
-    """Adds an offset, if there is one, to a map of any type."""
+    """Adds an offset, if there is one, to a map `[N, H, W, C]` of any type."""
     return x if features is None else x + features.astype(x.dtype)
 
 

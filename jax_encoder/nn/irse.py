@@ -120,7 +120,7 @@ class Body(nnx.Module):
                 num_in, index = width, index + 1
 
     def stages(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:
-        """Yields ("input_layer", features), then ("body_0", features), ..."""
+        """Yields ("input_layer", `[N, H, W, C]`), then ("body_0", features), ..."""
         x = self.prelu(self.bn(self.conv(x)))
         yield "input_layer", x
         for index in range(sum(self.config.depths)):

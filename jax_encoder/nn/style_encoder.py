@@ -220,7 +220,7 @@ class StyleEncoder(nnx.Module):
 
 
 def check_pictures(images: jax.Array, config: Any) -> jax.Array:
-    """The pictures with the channels that an encoder of this config takes.
+    """The pictures `[N, H, W, C]` with the channels that such an encoder takes.
 
     Raises:
       ValueError: they break the convention.

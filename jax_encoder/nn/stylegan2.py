@@ -352,7 +352,7 @@ class StyleGAN2SynthesisNetwork(nnx.Module):
         remat_from: int | None = None,
         features: jax.Array | None = None,
     ) -> Iterator[tuple[int, jax.Array, jax.Array | None]]:
-        """Yields (resolution, features, RGB so far), coarse to fine."""
+        """Yields (resolution, features, RGB so far) of ws `[N, num_ws, w_dim]`."""
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
             raise InputError(

@@ -291,7 +291,7 @@ class StyleGAN3SynthesisNetwork(nnx.Module):
         remat_from: int | None = None,
         features: jax.Array | None = None,
     ) -> Iterator[tuple[str, jax.Array]]:
-        """Yields (name, features) of the input and of every layer in turn."""
+        """Yields (name, features) of every layer for ws `[N, num_ws, w_dim]`."""
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
             raise InputError(

@@ -57,7 +57,7 @@ class Resampling:
 
 
 def activate(x: jax.Array, resampling: Resampling) -> jax.Array:
-    """Leaky ReLU, gain and clamp."""
+    """Leaky ReLU, gain and clamp, elementwise."""
     y = jnp.where(x < 0, x * (resampling.slope * resampling.gain), x * resampling.gain)
     if resampling.clamp is not None:
         y = jnp.clip(y, -resampling.clamp, resampling.clamp)

@@ -92,7 +92,7 @@ def _axis(size: int, target: int) -> _Axis:
 def is_supported(
     up_filter: jax.Array, down_filter: jax.Array, resampling: Resampling
 ) -> bool:
-    """Whether the formulation covers the case: integer ratio, separable `up_filter`."""
+    """Whether filters `[K]` are covered: an integer ratio, `up_filter` separable."""
     return (
         resampling.up > 1
         and resampling.up % resampling.down == 0

@@ -57,7 +57,7 @@ def adaptive_average(images: jax.Array, size: Size) -> jax.Array:
 
 
 def at_most(images: jax.Array, size: int) -> jax.Array:
-    """Area-resizes square pictures larger than `size`; leaves the others.
+    """Area-resizes squares `[N, H, W, C]` larger than `size`; leaves the others.
 
     This is what the StyleGAN2 projector does before its perceptual distance.
     """

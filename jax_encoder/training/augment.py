@@ -109,7 +109,7 @@ def draw_geometry(
       key: PRNG key.
       num: number of pictures.
       side: of the pictures, in pixels.
-      probability: of each transformation.
+      probability: of each transformation, a scalar.
       config: which transformations.
 
     Returns:
@@ -209,7 +209,7 @@ def draw_color(
     Args:
       key: PRNG key.
       num: number of pictures.
-      probability: of each transformation.
+      probability: of each transformation, a scalar.
       config: which transformations.
 
     Returns:
@@ -275,7 +275,7 @@ def adapt(
 
     Args:
       probability: so far, a scalar.
-      mean_sign: mean of the sign of D's logits of real pictures since the last time.
+      mean_sign: of D's logits of real pictures since the last time, a scalar.
       num_pictures: how many pictures passed since then.
       target: what the mean sign should be.
       speed: pictures over which the probability may move by one.

@@ -20,7 +20,7 @@ def decay(
     Args:
       batch_size: pictures per step.
       half_life: in pictures.
-      num_seen: pictures seen so far; needed by `rampup`.
+      num_seen: pictures seen so far, a scalar; needed by `rampup`.
       rampup: bound on the half-life, as a share of the pictures seen: early averages
         then forget quickly (the official training uses 0.05). None for no bound.
 
@@ -44,5 +44,5 @@ def decay(
 
 
 def update(average: Any, new: Any, factor: jax.Array | float) -> Any:
-    """Moves every leaf of `average` towards `new`, of which it keeps 1 - `factor`."""
+    """Moves every leaf towards `new`, of which it keeps 1 - `factor`, a scalar."""
     return jax.tree.map(lambda a, b: b + (a - b) * factor, average, new)

@@ -51,7 +51,7 @@ def progressive(ws: jax.Array, stage: jax.Array | int) -> jax.Array:
 
     Args:
       ws: `[N, num_ws, w_dim]`.
-      stage: the last unlocked row.
+      stage: the last unlocked row, a scalar.
 
     Returns:
       `[N, num_ws, w_dim]`.
@@ -87,7 +87,7 @@ def delta(ws: jax.Array, stage: jax.Array | int | None = None) -> jax.Array:
 
     Args:
       ws: `[N, num_ws, w_dim]`.
-      stage: the last row that counts; None for all.
+      stage: the last row that counts, a scalar; None for all.
 
     Returns:
       the sum over rows of the mean over pictures, a scalar.
@@ -101,7 +101,7 @@ def adversarial(logits: jax.Array, stage: jax.Array | int | None = None) -> jax.
 
     Args:
       logits: `[N, num_ws]` of a latent discriminator, row by row.
-      stage: the last row that counts; None for all.
+      stage: the last row that counts, a scalar; None for all.
 
     Returns:
       the mean over pictures and counted rows, a scalar.
@@ -136,7 +136,7 @@ def code(
 
 
 def total(terms: dict[str, jax.Array], weights: LossWeights) -> jax.Array:
-    """Returns the weighted sum of losses given by the names of their weights."""
+    """Returns the weighted sum of scalar losses, by the names of their weights."""
     return sum(
         (getattr(weights, name) * value for name, value in terms.items()),
         start=jnp.zeros(()),

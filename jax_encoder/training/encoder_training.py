@@ -89,7 +89,7 @@ class EncoderConfig:
             )
 
     def stage(self, step: jax.Array | int, num_ws: int) -> jax.Array | int:
-        """The last row of a progressive encoder that is unlocked at a step."""
+        """The last row of a progressive encoder unlocked at a step, a scalar."""
         if self.progressive_start is None:
             return num_ws - 1
         unlocked = (step - self.progressive_start) // self.progressive_interval + 1
