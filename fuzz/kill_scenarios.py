@@ -118,7 +118,7 @@ SCENARIOS = {
             "--codes={base}/codes",
             "--output_dir={out}",
             *TINY,
-            "--num_steps=300",
+            "--num_steps=60",
             "--stop_below=0",
         ),
         results=("*.npz", "*.png"),
