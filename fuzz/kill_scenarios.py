@@ -105,7 +105,7 @@ SCENARIOS = {
             "--data={base}/photos",
             "--output_dir={out}",
             *_GAN,
-            "--num_steps=120",
+            "--num_steps=30",
         ),
         results=("generator/config.json",),
         marks=_TRAINING,

@@ -198,8 +198,8 @@ def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> 
       LoadError: missing or damaged.
     """
 
-    def work(file: Any) -> Any:
-        about(file.schema_arrow, path)
+    def work(file: Any, schema: Any) -> Any:
+        about(schema, path)
         names = file.schema_arrow.names
         wanted = None if columns is None else [c for c in columns if c in names]
         inflation = Inflation(file, path, os.path.getsize(path))
@@ -291,8 +291,8 @@ def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
       LoadError: missing, damaged, or no such table.
     """
 
-    def work(file: Any) -> tuple[int, dict[str, Any]]:
-        return file.metadata.num_rows, about(file.schema_arrow, path)
+    def work(file: Any, schema: Any) -> tuple[int, dict[str, Any]]:
+        return file.metadata.num_rows, about(schema, path)
 
     return _opened(path, work)
 
@@ -317,7 +317,7 @@ def about(schema: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _opened(path: str | os.PathLike[str], work: Any) -> Any:
-    """What `work` makes of an opened Parquet file."""
+    """What `work` makes of an opened Parquet file and its schema."""
     pa = arrow()
     if not pathlib.Path(path).is_file():
         raise loading.LoadError(path, "no such file")
@@ -325,11 +325,13 @@ def _opened(path: str | os.PathLike[str], work: Any) -> Any:
         with open(path, "rb") as file:
             if file.read(4) != b"PAR1":
                 raise loading.LoadError(path, "damaged: no Parquet")
-        texts = text_columns(pa.parquet.read_schema(path))
+        schema = pa.parquet.read_schema(path)  # with its texts as they are
         with pa.parquet.ParquetFile(
-            path, page_checksum_verification=True, read_dictionary=texts
+            path,
+            page_checksum_verification=True,
+            read_dictionary=text_columns(schema),
         ) as file:
-            return work(file)
+            return work(file, schema)
     except loading.LoadError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
