@@ -327,9 +327,14 @@ def _feature_units(models: Models, config: ProjectorConfig) -> jax.Array | None:
     layer = config.latent_space.feature_layer(generator.config)
     if layer is None:
         return None
+
+    def measure(ws):
+        own = feature_maps.feature_map(generator.synthesis, ws, layer)
+        return jnp.sqrt(jnp.mean(jnp.square(own), axis=(1, 2, 3)))
+
+    # A slice, though there is but one: the same bits in programs for any devices.
     ws = styles.broadcast(models.statistics.w_avg[None], generator.config.num_ws)
-    own = feature_maps.feature_map(generator.synthesis, ws, layer)
-    return jnp.sqrt(jnp.mean(jnp.square(own)))
+    return batching.map_batches(measure, ws, 1)[0]
 
 
 def _hold(gradients, step, models, config):
@@ -386,7 +391,7 @@ def _render(models, variables, labels, units, config, resolution):
         resolution=resolution,
         dtype=config.dtype,
         remat_from=config.remat_from,
-        features=None if units is None else variables.features * units,
+        features=variables.features if units is None else variables.features * units,
     )
     return terms.Rendering(
         images=images,
@@ -411,20 +416,22 @@ def finish(
         kept = _normalize_noises(kept, config)
 
     units = _feature_units(models, config)
+    features = None if units is None else kept.features * units
 
     # Without one finite objective these are the start.
     def show(batch):
         full = models.generator.config.resolution
         variables, labels = batch
-        shown = _render(models, variables, labels, units, config, full)
+        shown = _render(models, variables, labels, None, config, full)
         return shown.ws, shown.images
 
-    ws, images = batching.map_batches(show, (kept, labels), config.micro_batch)
+    scaled = dataclasses.replace(kept, features=features)
+    ws, images = batching.map_batches(show, (scaled, labels), config.micro_batch)
     return Projection(
         ws=ws,
         values=kept.values,
         noises=kept.noises,
-        features=None if units is None else kept.features * units,
+        features=features,
         images=images,
         loss=state.best_loss,
         best_step=state.best_step,
