@@ -13,7 +13,7 @@ from typing import Any
 from jax_encoder.inversion import optimizers, schedules, terms
 from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion.config import ProjectorConfig, Stage
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -350,6 +350,23 @@ def get(name: str) -> Preset:
             f"There is no preset {name!r}; there are {', '.join(names())}."
         )
     return found[name]
+
+
+def resolve(preset: Preset | str) -> Preset:
+    """Returns the preset itself, or the one of this name.
+
+    Raises:
+      TypeError: it is neither.
+      ValueError: there is none of this name; lists them.
+    """
+    if isinstance(preset, Preset):
+        return preset
+    if not isinstance(preset, str):
+        raise TypeError(
+            "`preset` must be a `Preset` or the name of one"
+            f" ({', '.join(names())}), got {checks.describe(preset)}."
+        )
+    return get(preset)
 
 
 def names() -> tuple[str, ...]:
