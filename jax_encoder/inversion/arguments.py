@@ -237,6 +237,7 @@ _METHODS = {
         ("features", "distance"),
         "a distance of pictures: `experiments.convert` joins a trunk with its heads",
     ),
+    "vgg": (("feature",), "a network with named features, such as VGG16"),
     "identity": (("embed",), "a network that embeds faces, such as ArcFace"),
     "encoder": (("__call__",), "a network that predicts codes of pictures"),
 }

@@ -24,7 +24,7 @@ from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.latents import statistics as statistics_lib
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,11 +69,8 @@ class Inverter:
         preset = presets.resolve(self.preset)
         preset = preset.fitted(self.generator.config, self.networks)
         object.__setattr__(self, "preset", preset)
-        if self.batch_size < 1 or self.chunk < 1:
-            raise ValueError(
-                "`batch_size` and `chunk` must be positive, got"
-                f" {self.batch_size} and {self.chunk}."
-            )
+        checks.check_whole(self.batch_size, "batch_size", low=1)
+        checks.check_whole(self.chunk, "chunk", low=1)
         missing = preset.network_names - self.networks.keys()
         if missing:
             raise ValueError(

@@ -17,7 +17,7 @@ from flax import nnx
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import sampling, styles
-from jax_encoder.nn import base, frozen
+from jax_encoder.nn import base, checks, frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,7 @@ class PivotalConfig:
     locality_perceptual_weight: float = 0.1
 
     def __post_init__(self):
-        if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
+        checks.check_whole(self.num_steps, "num_steps", low=1)
         re.compile(self.tuned)
 
 

@@ -376,6 +376,7 @@ def names() -> tuple[str, ...]:
 
 def _at_rate(preset: Preset, rate: float, fields: dict[str, Any]) -> dict[str, Any]:
     """Adds to changed fields what sets the learning rate."""
+    checks.check_positive(rate, "learning_rate")
     config = preset.config
     if optimizers.searches_lines(fields.get("optimizer", config.optimizer)):
         options = fields.get("optimizer_options", config.optimizer_options)
