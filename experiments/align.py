@@ -28,7 +28,7 @@ from experiments.launch import command_line, flag_types, outputs
 from jax_encoder.alignment import detectors, landmarks
 from jax_encoder.io import images
 
-_IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of photographs.")
+_IMAGES = flags.DEFINE_string("images", None, "A directory or pattern of photographs.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.")
 _OUTPUT_SIZE = flag_types.define_integer(
     "output_size",
