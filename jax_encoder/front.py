@@ -40,8 +40,8 @@ def invert(
       Codes, reconstructions and measures.
 
     Raises:
-      TypeError: something is of another kind than it must be; says what to give.
-      ValueError: something does not fit; says what to do.
+      InputError: something is of another kind than it must be, or does not fit; says
+        what to do.
     """
     arguments.check_generator(generator)
     method = presets.resolve(preset).changed(**changes)

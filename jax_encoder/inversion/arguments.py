@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import images as image_lib
 from jax_encoder.nn import base, checks, lpips
 
@@ -43,13 +44,12 @@ def fit_pictures(
       `[N, resolution, resolution, channels]` float32 in [-1, 1].
 
     Raises:
-      TypeError: something is no picture, such as the name of a file.
-      ValueError: no pictures, or one of a shape, type or range that none has; says
-        which.
+      InputError: no pictures, or something that is none, such as the name of a file, or
+        one of a shape, type or range that none has; says which.
     """
     pictures = _listed(images)
     if not pictures:
-        raise ValueError("`images` is empty: give one picture at least.")
+        raise InputError("`images` is empty: give one picture at least.")
     fitted = []
     for number, picture in enumerate(pictures):
         where = f"`images[{number}]`"
@@ -65,7 +65,7 @@ def _listed(images: Pictures) -> list[Picture]:
     if isinstance(images, str | bytes | os.PathLike | Mapping) or not isinstance(
         images, Iterable
     ):
-        raise TypeError(_no_picture("`images`", images))
+        raise InputError(_no_picture("`images`", images))
     if not isinstance(images, np.ndarray | jax.Array):
         return list(images)
     if images.ndim == 2 or images.ndim == 3 and images.shape[-1] in _CHANNELS:
@@ -81,7 +81,7 @@ def _listed(images: Pictures) -> list[Picture]:
         remedy = "channels come last: `images.transpose(1, 2, 0)`"
     elif images.ndim == 3:
         remedy = "several gray pictures are `images[..., None]`"
-    raise ValueError(
+    raise InputError(
         "`images` must be [N, H, W, C] with 1, 3 or 4 channels, got"
         f" {[*images.shape]}: {remedy}."
     )
@@ -92,18 +92,18 @@ def _pixels(picture: Picture, where: str) -> np.ndarray:
     if isinstance(picture, Image.Image):
         return image_lib.from_pillow(picture)
     if isinstance(picture, str | bytes | os.PathLike | Mapping) or picture is None:
-        raise TypeError(_no_picture(where, picture))
+        raise InputError(_no_picture(where, picture))
     try:
         pixels = np.asarray(picture)
     except ValueError:  # rows of different lengths
-        raise ValueError(
+        raise InputError(
             f"{where} has rows of different lengths: it must be [H, W, C]."
         ) from None
     if pixels.dtype.kind not in "uif" and not _is_float(pixels):
-        raise TypeError(_no_picture(where, picture))
+        raise InputError(_no_picture(where, picture))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[-1] not in _CHANNELS or 0 in pixels.shape:
-        raise ValueError(
+        raise InputError(
             f"{where} must be [H, W, C] with 1, 3 or 4 channels, got"
             f" {[*pixels.shape]}: channels come last."
         )
@@ -119,19 +119,19 @@ def _checked_values(pixels: np.ndarray, where: str) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if not _is_float(pixels):
-        raise ValueError(
+        raise InputError(
             f"{where} holds {pixels.dtype} values: give uint8 (`.astype(np.uint8)` of"
             " values from 0 to 255), or floating-point values in [-1, 1]."
         )
     pixels = pixels.astype(np.float32)
     if not np.isfinite(pixels).all():
         number = int(np.sum(~np.isfinite(pixels)))
-        raise ValueError(
+        raise InputError(
             f"{where} holds {number} values that are NaN or infinite: replace them, or"
             " leave the picture out."
         )
     if (largest := np.abs(pixels).max()) > _LARGEST:
-        raise ValueError(
+        raise InputError(
             f"{where} must lie in [-1, 1] or be uint8, got values up to {largest:g}:"
             " divide values from 0 to 255 by 127.5 and subtract 1, or read files with"
             " `jax_encoder.io.images.read`."
@@ -164,18 +164,18 @@ def check_labels(
       `[num, c_dim]`, or None.
 
     Raises:
-      ValueError: the generator has no classes, or others than the labels.
+      InputError: the generator has no classes, or others than the labels.
     """
     if labels is None:
         return None
     rows = jnp.asarray(labels)
     if not num_classes:
-        raise ValueError(
+        raise InputError(
             f"`labels` {[*rows.shape]} were given, but the generator has no classes:"
             " leave them out."
         )
     if rows.ndim != 2 or rows.shape[1] != num_classes or rows.shape[0] not in (1, num):
-        raise ValueError(
+        raise InputError(
             f"`labels` must be [1, {num_classes}] or [{num}, {num_classes}] for the"
             f" {num_classes} classes of the generator, got {[*rows.shape]}: the class k"
             f" is `jax.nn.one_hot([k], {num_classes})`."
@@ -190,7 +190,7 @@ def check_key(key: jax.Array | None) -> jax.Array:
       key: of `jax.random.key` or of `jax.random.PRNGKey`.
 
     Raises:
-      TypeError: it is no key, or several.
+      InputError: it is no key, or several.
     """
     if key is None:
         return jax.random.key(0)
@@ -203,7 +203,7 @@ def check_key(key: jax.Array | None) -> jax.Array:
     if isinstance(key, jax.Array):
         shown = f"an array of {key.dtype} {[*key.shape]}"
     number = key if isinstance(key, int) else 0
-    raise TypeError(
+    raise InputError(
         f"`key` must be one key of JAX, `jax.random.key({number})`: got {shown}."
     )
 
@@ -212,10 +212,10 @@ def check_generator(generator: base.Generator) -> None:
     """Refuses what is no generator.
 
     Raises:
-      TypeError: says what it is and how to get a generator.
+      InputError: says what it is and how to get a generator.
     """
     if isinstance(generator, str | os.PathLike):
-        raise TypeError(
+        raise InputError(
             f"`generator` must be a network, got the name {os.fspath(generator)!r}:"
             " read it with `jax_encoder.load`."
         )
@@ -225,7 +225,7 @@ def check_generator(generator: base.Generator) -> None:
         if not hasattr(generator, name)
     ]
     if lacking:
-        raise TypeError(
+        raise InputError(
             f"`generator` is a {type(generator).__name__}, which has no"
             f" `{lacking[0]}`: give a StyleGAN generator, such as"
             " `jax_encoder.demo.generator()`."
@@ -251,16 +251,16 @@ def check_networks(networks: base.Networks) -> None:
         what other names need is known to the terms that carry them.
 
     Raises:
-      TypeError: no table of networks, or a network of another kind than its name says.
+      InputError: no table of networks, or a network of another kind than its name says.
     """
     if not isinstance(networks, Mapping):
-        raise TypeError(
+        raise InputError(
             '`networks` must be a table by name, {"lpips": network}: got'
             f" {checks.describe(networks)}."
         )
     for name, network in networks.items():
         if isinstance(network, str | os.PathLike):
-            raise TypeError(
+            raise InputError(
                 f"The network {name!r} is the name {os.fspath(network)!r}: read it with"
                 " `jax_encoder.load`."
             )
@@ -268,6 +268,6 @@ def check_networks(networks: base.Networks) -> None:
         if not all(hasattr(network, method) for method in methods):
             kind = type(network).__name__
             got = "the heads of LPIPS alone" if isinstance(network, lpips.Heads) else ""
-            raise TypeError(
+            raise InputError(
                 f"The network {name!r} is {got or f'a {kind}'}, but must be {what}."
             )

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import (
     arguments,
     batch_inverter,
@@ -47,9 +48,9 @@ class Inverter:
       crop: how pictures become square; of `io.images.fit`.
 
     Raises:
-      TypeError: `generator` or a network is of another kind than it must be.
-      ValueError: a network is missing, the preset does not fit the generator, or
-        statistics of a conditional generator are missing.
+      InputError: `generator` or a network is of another kind than it must be, a network
+        is missing, the preset does not fit the generator, or statistics of a
+        conditional generator are missing.
     """
 
     generator: base.Generator
@@ -73,13 +74,13 @@ class Inverter:
         checks.check_whole(self.chunk, "chunk", low=1)
         missing = preset.network_names - self.networks.keys()
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"The preset {preset.name} needs the networks {sorted(missing)}: give"
                 ' them as `networks={"NAME": network}`, read with `jax_encoder.load`.'
                 " Those of `jax_encoder.demo` judge drawn faces."
             )
         if self.normalizes_colors and self.colors is None and self._num_classes:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {self._num_classes} classes: give the `colors` of"
                 " the class to invert for, from"
                 " `inversion.colors.of_generator(generator, labels=...)`."
@@ -93,7 +94,7 @@ class Inverter:
 
     def _estimate(self) -> statistics_lib.LatentStatistics:
         if self._num_classes:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {self._num_classes} classes: give the"
                 " `statistics` of the class to invert for, from"
                 " `latents.statistics.estimate(generator, labels=...)`."
@@ -156,9 +157,8 @@ class Inverter:
           Codes, reconstructions and measures.
 
         Raises:
-          TypeError: no pictures at all, such as names of files, or no key of JAX.
-          ValueError: no picture, or one that is damaged; labels or a start that do not
-            fit.
+          InputError: no pictures, or something that is none; a key that is none of JAX;
+            labels or a start that do not fit.
         """
         key = arguments.check_key(key)
         targets = arguments.fit_pictures(
