@@ -74,7 +74,7 @@ def test_fifty_kills_change_nothing(place):
     _check(place, "killed")
 
 
-RAY_OPTIONS = ("--preset=encoder", "--shard_size=8", "--verdicts=none")
+RAY_OPTIONS = ("--engine=ray", "--workers=2")
 
 
 @pytest.mark.ray
@@ -90,8 +90,8 @@ def test_ray_survives_dead_actors_and_drivers(place):
                 "encode_corpus",
                 f"--images={place}/photos",
                 f"--output_dir={place}/ray",
-                *RAY_OPTIONS,
                 *OPTIONS,
+                *RAY_OPTIONS,
                 log=place / "ray.log",
             )
 
