@@ -9,15 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from experiments.corpus import (
-    corpus_flags,
-    layout,
-    manifest,
-    network_session,
-    picture_bytes,
-    sessions,
-)
+from experiments.corpus import corpus_flags, layout, manifest, network_session, sessions
 from experiments.corpus import shards as shards_lib
+from experiments.sharing import picture_bytes
 from jax_encoder.io import progress
 
 _SECONDS = 30.0

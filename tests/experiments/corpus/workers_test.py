@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from experiments.corpus import claims, corpus_reports, layout, leases
+from experiments.corpus import claims, corpus_reports, layout
 from experiments.launch import signals
 from experiments.runs import settings as settings_lib
+from experiments.sharing import leases
 from experiments.stores import stores, tables
 from jax_encoder.io import files
 from tests.experiments.corpus import small, stub
