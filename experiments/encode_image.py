@@ -11,9 +11,7 @@ summary, a contact sheet and loss curves:
       --generator=ffhq --lpips=lpips_vgg --film=mp4 --resume
 
 Several processes, on one machine or many that see the same directories, share a run:
-start the same command with --resume as often as you like, whenever you like. Each takes
-pictures that are free; those of a process that dies are taken over by the others.
-
+start the same command with --resume as often as you like. Each takes what is free.
 With --preset=pti the generator is then tuned around each code, and its difference to
 the original written as well. Without --generator the demo set of the package is used.
 Pictures must be aligned as the generator's training pictures were; they are cropped to
@@ -89,7 +87,7 @@ def main(argv):
     outcome = encoding.share(job)
     num_failed = sum(row["status"] != "ok" for row in outcome.rows)
     if not outcome.is_last:
-        print("Done; another process that shares this run writes its summary.")
+        print("Done; another process of this run writes the summary.")
         return int(num_failed > 0)
     if pasting:
         num_failed += paste_back.paste_rows(outcome.rows, output, pasting)

@@ -17,9 +17,9 @@ import numpy as np
 
 from experiments.launch import signals
 from experiments.runs import (
-    batch_session,
     engines,
     filming,
+    folder_session,
     free_pictures,
     saved_files,
 )
@@ -184,7 +184,7 @@ class _Run:
             self._fail(name, by_name[name], refused[name])
             reporter.advance(1)
         todo = [name for name in by_name if name not in self.rows]
-        session = batch_session.BatchSession(
+        session = folder_session.FolderSession(
             self.engine, self.options, self.size, self.journal, reporter
         )
         place = self.journal.directory / _LEASES

@@ -17,7 +17,7 @@ from jax_encoder.io import files, progress
 Saved = tuple[pathlib.Path, batch_states.BatchState]
 
 
-class BatchSession:
+class FolderSession:
     """Computes a batch at a time, and saves its state after every chunk.
 
     Attributes:
