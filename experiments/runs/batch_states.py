@@ -9,10 +9,11 @@ import jax
 import numpy as np
 
 from experiments.runs import saved_files
+from jax_encoder.errors import InputError
 from jax_encoder.io import files
 
 
-class MisfitError(ValueError):
+class MisfitError(InputError):
     """A saved state is that of another program."""
 
 

@@ -25,6 +25,7 @@ from experiments.runs import (
 )
 from experiments.runs import journal as journals
 from experiments.sharing import leases, picture_bytes, picture_loop
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes, files, films, finite, images, locks, names, progress
 
 LOCK = f"{journals.DIRECTORY}.lock"
@@ -116,7 +117,7 @@ def check(paths: Sequence[pathlib.Path], output: pathlib.Path, options: BatchOpt
     if options.film:
         films.check(f"film{options.film}")
     if any(path.parent.resolve() == output.resolve() for path in paths):
-        raise ValueError(
+        raise InputError(
             f"The pictures are in {str(output)!r} themselves, where reconstructions"
             " would replace them; choose another output directory."
         )

@@ -16,7 +16,6 @@ from experiments.runs import (
     calibration,
     engines,
     jobs,
-    journal,
     judging,
     projector_engine,
     reports,
@@ -25,6 +24,7 @@ from experiments.runs import (
     verdicts,
 )
 from jax_encoder.alignment import detectors, frames, landmarks
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import inverter, presets
 from jax_encoder.io import files, images, locks, names
 
@@ -83,9 +83,7 @@ def share(job: jobs.InversionJob) -> Outcome:
                 report(job, engine, rows, time.monotonic() - start)
     except (detectors.DetectorError, landmarks.FaceError) as error:
         raise command_line.Failure(str(error)) from error
-    except locks.LockedError:
-        raise
-    except (ValueError, journal.SettingsError) as error:
+    except InputError as error:
         raise command_line.UsageError(_as_flags(str(error))) from error
     return Outcome(rows, is_last)
 

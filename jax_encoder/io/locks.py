@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 try:
@@ -29,7 +30,7 @@ PATIENCE = 600.0
 """Seconds to wait for another process that prepares a shared folder."""
 
 
-class LockedError(ValueError):
+class LockedError(InputError):
     """Another run holds the folder."""
 
 
