@@ -10,10 +10,10 @@ from typing import Any
 from absl import flags
 
 from experiments.aligning import flags as aligning_flags
-from experiments.corpus import leases
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from experiments.runs import encoding_flags, jobs, projector_engine
+from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
