@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.corpus import layout, leases
+from experiments.corpus import layout
+from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.io import files, loading, progress
 
