@@ -41,7 +41,7 @@ from experiments.runs import (
     single_flags,
 )
 
-_IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
+_IMAGES = flags.DEFINE_string("images", None, "A directory or pattern of pictures.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write, with --images.")
 _FILM = flags.DEFINE_enum(
     "film", None, ["mp4", "gif", "webp"], "Many pictures: write a film of each."
