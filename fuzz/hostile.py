@@ -31,7 +31,7 @@ def make() -> dict[str, bytes]:
     return dict(draw())
 
 
-def draw(part: str = "") -> Files:
+def draw(part: str = "") -> Iterator[tuple[str, bytes]]:
     """Yields the same files one by one; together they take gigabytes.
 
     Args:

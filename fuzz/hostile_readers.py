@@ -131,7 +131,7 @@ def _manifest(path: pathlib.Path) -> None:
 
 def _corpus(path: pathlib.Path) -> None:
     """The addresses in a table or a tar, and the first pictures that they name."""
-    from experiments.corpus import corpus_sources, picture_bytes
+    from experiments.sharing import corpus_sources, picture_bytes
 
     found = list(corpus_sources.find(str(path)))
     ids = corpus_sources.identify(found[:1_000])

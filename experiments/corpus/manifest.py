@@ -78,7 +78,7 @@ def _opened(path: str) -> Any:
         )
     except FileNotFoundError:
         raise loading.LoadError(path, "no such file") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise loading.LoadError(
             path, f"damaged ({error}); remove the output directory and begin anew"
         ) from error

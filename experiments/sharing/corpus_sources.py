@@ -20,6 +20,7 @@ from jax_encoder.nn.checks import describe
 LISTS = (".txt", ".lst", ".list", ".tsv")
 _MAGIC = "*?["
 _BATCH = 4096
+_MAX_ADDRESS = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -226,6 +227,10 @@ def _table(uri: str) -> Iterator[PictureSource]:
         schema = table.schema_arrow
         inflation = tables.Inflation(table, uri, file.seek(0, os.SEEK_END))
         is_inline = content_column(schema) is not None
+        if table.metadata.num_rows > file.seek(0, os.SEEK_END):
+            raise command_line.Failure(
+                f"{uri}: damaged: {table.metadata.num_rows} rows in fewer bytes."
+            )
         address = next((name for name in _ADDRESSES if name in schema.names), None)
         if not is_inline and address is None:
             raise command_line.Failure(
@@ -247,7 +252,7 @@ def _table(uri: str) -> Iterator[PictureSource]:
                 for where, name in zip(
                     batch.column(address).to_pylist(), ids, strict=True
                 ):
-                    if not isinstance(where, str):
+                    if not isinstance(where, str) or len(where) > _MAX_ADDRESS:
                         raise command_line.Failure(
                             f"{uri}: {describe(where)} where an address must be, after"
                             f" row {first}."

@@ -355,6 +355,8 @@ def codes(rows: Any, layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
     if "ws" not in rows.column_names:
         raise InputError("A table without its column of codes.")
     column = rows.column("ws").combine_chunks()
+    if not arrow().types.is_fixed_size_list(column.type):
+        raise InputError(f"Codes of the type {column.type}.")
     index = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     values = column.flatten().to_numpy(zero_copy_only=False)
     shape = (len(index), layout.num_ws, layout.w_dim)
