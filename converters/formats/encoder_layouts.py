@@ -125,7 +125,17 @@ def _text(value: Any) -> str:
 
 
 def _state(tree: Any) -> dict[str, Any]:
-    """The state dict, with the prefix that an encoder's own one lacks."""
+    """The state dict, with the prefix that an encoder's own one lacks.
+
+    It is made once of a table: every kind asks for it, and a table may be long.
+    """
+    kept = vars(tree) if isinstance(tree, entry_names.Entries) else {}
+    if "encoder_state" not in kept:
+        kept["encoder_state"] = _find_state(tree)
+    return kept["encoder_state"]
+
+
+def _find_state(tree: Any) -> dict[str, Any]:
     state = tree.get("state_dict", tree)
     if isinstance(state, dict) and not _has_known_encoder(state):
         bare = entry_names.Entries(
@@ -276,7 +286,9 @@ def _missing_shared(tree: Any) -> str:
 
 def _is_unknown(tree: Any) -> bool:
     state = _state(tree)
-    has_encoder = any(name.startswith("encoder.") for name in entry_names.texts(state))
+    has_encoder = any(
+        isinstance(name, str) and name.startswith("encoder.") for name in state
+    )
     return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
 
 
