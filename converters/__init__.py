@@ -40,7 +40,7 @@ def load_noting(
     kind: str | None = None,
     part: str | None = None,
     *,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> Conversion:
     """As `load`, and notes the values that the file lacks.
 

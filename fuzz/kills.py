@@ -30,7 +30,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 _TIMEOUT = 900.0
 _MAX_IN_A_ROW = 3
@@ -172,7 +171,7 @@ class Campaign:
         self.base = folder / "base"
         self._path = folder / f"{name}_{kind}.json"
         self.log = self.folder / f"log_{kind}"
-        self.result: dict[str, Any] = {"attempts": 0, "in_steps": 0, "runs": 0}
+        self.result: dict[str, object] = {"attempts": 0, "in_steps": 0, "runs": 0}
         self.result |= {"wrong": [], "codes": {}}
         if self._path.is_file():
             self.result = json.loads(self._path.read_text())
@@ -292,7 +291,7 @@ def kills(campaign: Campaign, num: int) -> None:
         _finish(campaign, out, wanted, told)
 
 
-def _finish(campaign, out: pathlib.Path, wanted: dict[str, str], told: Any) -> None:
+def _finish(campaign, out: pathlib.Path, wanted: dict[str, str], told: object) -> None:
     """Lets a run go on to its end, and compares."""
     number = _fork(campaign, out, again=True)
     code = _wait(number)

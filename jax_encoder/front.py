@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -21,7 +20,7 @@ def invert(
     start: first_values.Start = "",
     labels: jax.Array | None = None,
     key: jax.Array | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> results.Inversion:
     """Inverts pictures; an `Inverter` serves better for many calls.
 

@@ -7,7 +7,6 @@ TensorFlow's axis order, under a name without "conv".
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -34,9 +33,10 @@ _RULES = (
 
 
 def _build(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN1Generator:
     del part  # there is one
+    tree = entry_names.table(tree)
     check_blur(tree)
     arrays = {
         entry_names.rename(name, _RULES): _our_axes(name, value)

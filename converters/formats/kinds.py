@@ -6,7 +6,8 @@ A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+
+from flax import nnx
 
 from converters import errors
 from converters.formats import (
@@ -56,12 +57,12 @@ def names() -> str:
     return ", ".join(repr(kind.name) for kind in KINDS)
 
 
-def find(tree: Any) -> recognition.Finding:
+def find(tree: object) -> recognition.Finding:
     """What a tree is, wrapped or not."""
     return recognition.find(tree, KINDS)
 
 
-def recognize(tree: Any) -> tuple[Kind, ...]:
+def recognize(tree: object) -> tuple[Kind, ...]:
     """The kinds that a tree may be of, by its content."""
     return find(tree).kinds
 
@@ -77,19 +78,19 @@ class Conversion:
       assumed: the values that the file lacks, by name, as they were assumed.
     """
 
-    network: Any
+    network: nnx.Module
     kind: Kind
     part: str | None
-    assumed: Mapping[str, Any]
+    assumed: Mapping[str, object]
 
 
 def convert(
-    tree: Any,
+    tree: object,
     kind: str | None = None,
     part: str | None = None,
     *,
     source: str = "<memory>",
-) -> Any:
+) -> object:
     """Makes a network out of a tree; `convert_noting` without the notes.
 
     Raises:
@@ -99,11 +100,11 @@ def convert(
 
 
 def convert_noting(
-    tree: Any,
+    tree: object,
     kind: str | None = None,
     part: str | None = None,
     *,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
     source: str = "<memory>",
 ) -> Conversion:
     """Makes a network out of a tree, and notes what was assumed.
@@ -142,7 +143,7 @@ def convert_noting(
     )
 
 
-def _finding(tree: Any, name: str | None) -> recognition.Finding:
+def _finding(tree: object, name: str | None) -> recognition.Finding:
     """The networks of a file, of the kind that a person named if one did."""
     if name is not None:
         for kind in KINDS:

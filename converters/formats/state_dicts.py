@@ -2,7 +2,8 @@
 
 import json
 import math
-from typing import Any
+
+from flax import nnx
 
 from converters import errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
@@ -13,20 +14,20 @@ _SYNTHESIS_MARKS = ("b4.const", "b4.conv1.affine.weight")
 _DISCRIMINATOR_MARKS = ("b4.fc.weight", "b4.out.weight", "b8.conv0.weight")
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     return isinstance(tree, dict) and any(
         all(mark in tree for mark in marks)
         for marks in (_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS)
     )
 
 
-def _parts(tree: Any) -> tuple[str, ...]:
-    return ("D",) if _DISCRIMINATOR_MARKS[0] in tree else ("G_ema",)
+def _parts(tree: object) -> tuple[str, ...]:
+    return ("D",) if _DISCRIMINATOR_MARKS[0] in entry_names.table(tree) else ("G_ema",)
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del part  # there is one
-    state = entry_names.texts(tree)
+    state = entry_names.texts(entry_names.table(tree))
     noted = _noted(state.pop(arrays.METADATA, None))
     clamp = noted["conv_clamp"] if noted else gaps.fill("conv_clamp", None)
     if _DISCRIMINATOR_MARKS[0] in state:
@@ -54,19 +55,19 @@ def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
 
 
 def _mapping_multiplier(
-    state: dict[str, Any], gaps: checkpoint_layouts.Gaps
+    state: dict[str, object], gaps: checkpoint_layouts.Gaps
 ) -> dict[str, float]:
     if "mapping.fc0.weight" not in state:
         return {}
     return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
 
 
-def _noted(text: Any) -> dict[str, Any] | None:
+def _noted(text: object) -> dict[str, float | None] | None:
     """What `export.nvidia` notes beside the arrays; None where nothing is noted."""
     if text is None:
         return None
     try:
-        noted = json.loads(text)
+        noted = json.loads(str(text))
         if not noted:
             return None
         clamp, multiplier = noted.get("conv_clamp"), noted.get("lr_multiplier", 0.01)

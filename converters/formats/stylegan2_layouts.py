@@ -8,7 +8,6 @@ tell is in `GeneratorSettings` and `DiscriminatorSettings`.
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -280,7 +279,7 @@ def _our_name(name: str) -> str:
     return "w_avg" if name == "mapping.w_avg" else name
 
 
-def _our_axes(name: str, value: Any) -> np.ndarray:
+def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
     try:
         if name == "synthesis.b4.const":
             return np.transpose(entry_names.check_rank(value, 3), (1, 2, 0))

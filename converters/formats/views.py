@@ -9,7 +9,6 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -36,10 +35,10 @@ class View:
     """
 
     path: tuple[str, ...]
-    tree: Any
-    around: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tree: object
+    around: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
-    def whole(self) -> Any:
+    def whole(self) -> object:
         """The part, which knows what is around it."""
         if not isinstance(self.tree, dict) or not self.around:
             return self.tree
@@ -48,7 +47,7 @@ class View:
         return found
 
 
-def views(tree: Any) -> Iterator[list[View]]:
+def views(tree: object) -> Iterator[list[View]]:
     """Yields the parts of a file, a list for every depth, the whole file first.
 
     A part that stands in several places is looked at once.
@@ -70,12 +69,12 @@ def views(tree: Any) -> Iterator[list[View]]:
         level = inner
 
 
-def plain(tree: Any, depth: int = _MAX_DEPTH) -> Any:
+def plain(tree: object, depth: int = _MAX_DEPTH) -> object:
     """The tree without transparent prefixes, its tables as `entry_names.Entries`."""
     return _plain(tree, depth, {})
 
 
-def _plain(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
+def _plain(value: object, depth: int, known: dict[tuple[int, int], object]) -> object:
     if not isinstance(value, dict) or isinstance(value, entry_names.Entries):
         return value
     place = (id(value), depth)
@@ -88,7 +87,7 @@ def _plain(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
     return known[place]
 
 
-def _shorter(name: Any) -> Any:
+def _shorter(name: object) -> object:
     if not isinstance(name, str) or len(name) > _MAX_NAME:
         return name
     return _TRANSPARENT.sub("", name)
@@ -115,7 +114,7 @@ def _children(view: View) -> Iterator[View]:
             yield View((*view.path, f"{prefix}."), group, around)
 
 
-def _groups(tree: Mapping[Any, Any]) -> dict[str, entry_names.Entries]:
+def _groups(tree: Mapping[object, object]) -> dict[str, entry_names.Entries]:
     """The arrays by the first component of their names."""
     groups: dict[str, entry_names.Entries] = collections.defaultdict(
         entry_names.Entries

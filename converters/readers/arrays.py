@@ -3,7 +3,6 @@
 import io
 import json
 import struct
-from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -94,7 +93,7 @@ def is_safetensors(head: bytes, size: int) -> bool:
     return struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]:
+def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, object]:
     """Reads safetensors: name -> array.
 
     Of the metadata only what this project writes is kept: a text under `METADATA`.
@@ -115,7 +114,7 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
     if not isinstance(header, dict):
         raise errors.ConversionError("the header is no table of tensors")
     body = data[8 + length :]
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         name: _safetensor(name, entry, body, budget)
         for name, entry in header.items()
         if name != METADATA
@@ -127,7 +126,7 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
 
 
 def _safetensor(
-    name: str, entry: Any, body: memoryview, budget: budgets.Budget
+    name: str, entry: dict[str, object], body: memoryview, budget: budgets.Budget
 ) -> np.ndarray:
     with errors.guard(entry=name, doing=DAMAGED):
         dtype = SAFETENSORS_DTYPES[entry["dtype"]]

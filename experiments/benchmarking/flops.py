@@ -16,7 +16,7 @@ import jax
 from experiments.benchmarking import plain
 
 
-def count(fn: Callable[..., Any], *args: Any) -> float:
+def count(fn: Callable[..., object], *args: object) -> float:
     """Counts the operations of `fn(*args)`; nothing is computed.
 
     Args:

@@ -114,7 +114,7 @@ def _measure_part(part, program, options, peer) -> _Measured:
     )
 
 
-def _times(case, measured) -> dict[str, Any]:
+def _times(case, measured) -> dict[str, object]:
     """Of a step: the parts weighed by their shares."""
 
     def total(who, field):
@@ -141,7 +141,7 @@ def _times(case, measured) -> dict[str, Any]:
     }
 
 
-def _programs(measured) -> dict[str, Any]:
+def _programs(measured) -> dict[str, object]:
     programs = [m.program for m in measured]
     return {
         "trace_seconds": sum(p.trace_seconds for p in programs),
@@ -158,7 +158,7 @@ def _programs(measured) -> dict[str, Any]:
     }
 
 
-def _part_row(case, measured) -> dict[str, Any]:
+def _part_row(case, measured) -> dict[str, object]:
     seconds = measured.ours.seconds
     return {
         "name": measured.part.name,

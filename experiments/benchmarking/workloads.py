@@ -40,8 +40,8 @@ class Part:
       flops: of one step, or None where a rate would say nothing.
     """
 
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
+    fn: Callable[..., object]
+    args: tuple[object, ...]
     name: str = ""
     share: float = 1.0
     num_steps: int = 1
@@ -260,7 +260,7 @@ def _encoder(case: Case, _) -> list[Part]:
     return [_forward(lambda e, x: e(x), network, pictures)]
 
 
-def _preset(case: Case, generator: Any) -> encoder_presets.EncoderPreset:
+def _preset(case: Case, generator: object) -> encoder_presets.EncoderPreset:
     is_small = case.size == "small" or case.resolution <= _SMALL_ENCODER
     return encoder_presets.preset("avatars" if is_small else "e4e", generator)
 

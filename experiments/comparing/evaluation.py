@@ -116,7 +116,7 @@ def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
 
 def run(
     options: EvaluationOptions,
-    networks: Mapping[str, Any],
+    networks: Mapping[str, object],
     generator: base.Generator | None = None,
 ) -> Report:
     """Reads pictures or draws them, and measures.
@@ -407,7 +407,9 @@ def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray]) -> Iterator:
 
 
 def _measure_paths(
-    generator: base.Generator, networks: Mapping[str, Any], options: EvaluationOptions
+    generator: base.Generator,
+    networks: Mapping[str, object],
+    options: EvaluationOptions,
 ) -> np.ndarray:
     if "lpips" not in networks:
         raise ValueError("Path lengths are perceptual: name --lpips.")
@@ -426,13 +428,13 @@ def _call(network, near, far):
     return network(near, far)
 
 
-def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+def _parts(items: Iterable[object], size: int) -> Iterator[list[Any]]:
     iterator = iter(items)
     while part := list(itertools.islice(iterator, size)):
         yield part
 
 
-def _counted(parts: Iterable[Any], total: int, description: str) -> Iterator[Any]:
+def _counted(parts: Iterable[object], total: int, description: str) -> Iterator[Any]:
     with progress.track(total, description=description) as reporter:
         for part in parts:
             yield part

@@ -103,7 +103,7 @@ def run(
     return 1 if report.failures else 0
 
 
-def _write_table(output: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(output: pathlib.Path, rows: list[dict[str, object]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
@@ -111,7 +111,7 @@ def _write_table(output: pathlib.Path, rows: list[dict[str, Any]]) -> None:
     files.write_bytes(output / "training.csv", text.getvalue().encode())
 
 
-def _draw(output: pathlib.Path, directory: str, rows: list[dict[str, Any]]) -> None:
+def _draw(output: pathlib.Path, directory: str, rows: list[dict[str, object]]) -> None:
     """One panel per measure, one line per stage."""
     names = [name for name in _TITLES if name in rows[0]]
     title = f"{pathlib.Path(directory).name}: {len(rows)} checkpoints"

@@ -20,7 +20,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from jax_encoder.io import files
 
@@ -90,7 +89,7 @@ class Leases:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         for shard in list(self._held):
@@ -192,7 +191,7 @@ class Leases:
                     os.utime(self._path(shard))
 
 
-def _content(path: pathlib.Path) -> dict[str, Any]:
+def _content(path: pathlib.Path) -> dict[str, object]:
     """What a lease says; {} for one that is torn or gone."""
     try:
         found = json.loads(path.read_bytes()[:4096])
@@ -201,7 +200,7 @@ def _content(path: pathlib.Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_gone(content: dict[str, Any]) -> bool:
+def _is_gone(content: dict[str, object]) -> bool:
     """Whether a lease's process was of this machine and is no more."""
     process = content.get("process")
     if content.get("machine") != machine() or not isinstance(process, int):
@@ -209,7 +208,7 @@ def _is_gone(content: dict[str, Any]) -> bool:
     return content.get("born") != _born(process)
 
 
-def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, object]]]:
     """Yields the shards that are held and what their leases say.
 
     Args:

@@ -79,7 +79,7 @@ def _count(
     return deaths, now
 
 
-def _start(context, slot: int, arguments: Sequence[str], repeated) -> Any:
+def _start(context, slot: int, arguments: Sequence[str], repeated) -> object:
     from experiments.corpus import entry
 
     process = context.Process(

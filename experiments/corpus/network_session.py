@@ -91,7 +91,7 @@ class NetworkSession:
         starts_there = self.engine.inverter.preset.start == "encoder"
         return config.num_steps == 1 and config.keep == "best" and starts_there
 
-    def judge(self, row: Mapping[str, Any]) -> str:
+    def judge(self, row: Mapping[str, object]) -> str:
         """The verdict on a row."""
         return "" if self.judge_by is None else verdicts.judge(row, self.judge_by)
 

@@ -19,7 +19,7 @@ _RETRIES = 20
 _STARTS = 3
 
 
-def _actor(ray: Any, options: dict[str, Any]) -> Any:
+def _actor(ray: Any, options: dict[str, Any]) -> object:
     """The class of actors; its body is the only place that imports JAX."""
 
     @ray.remote(**options)
@@ -38,7 +38,7 @@ def _actor(ray: Any, options: dict[str, Any]) -> Any:
     return RayEncoder
 
 
-def _options() -> dict[str, Any]:
+def _options() -> dict[str, object]:
     """One actor per GPU where there are GPUs, else per processor."""
     has_gpu = any(pathlib.Path("/dev").glob("nvidia[0-9]*"))
     own = {"num_gpus": 1} if has_gpu else {"num_cpus": 1}

@@ -65,7 +65,7 @@ class Session(Protocol):
         """Encodes a batch `[N, R, R, C]` of pictures with these ids."""
         ...
 
-    def judge(self, row: Mapping[str, Any]) -> str:
+    def judge(self, row: Mapping[str, object]) -> str:
         """The verdict on a row: "good", "fair" or "poor"; "" without one."""
         ...
 

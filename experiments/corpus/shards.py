@@ -168,7 +168,7 @@ def _encode_batch(
 
 def _outcome(
     found: sessions.Encoded, index: int, session: sessions.Session
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a row says of a picture that was computed."""
     ws = found.ws[index].astype(session.layout.dtype)
     if not np.isfinite(ws).all():
@@ -177,7 +177,7 @@ def _outcome(
         )
         return {"reason": reason}
     measures = {name: float(found.measures[name][index]) for name in found.measures}
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         name: value if np.isfinite(value) else None for name, value in measures.items()
     }
     is_diverged = bool(found.is_diverged[index])
@@ -198,7 +198,7 @@ def _png(image: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
-def to_table(shard: Shard, session: sessions.Session, config: str) -> Any:
+def to_table(shard: Shard, session: sessions.Session, config: str) -> object:
     """The rows of a shard, as many as there are, as a table."""
     places = sorted(shard.rows)
     index = {place: k for k, place in enumerate(places)}

@@ -143,7 +143,7 @@ def measure(assets: pathlib.Path, *, num: int, num_refined: int) -> dict[str, An
     }
 
 
-def refine(encoder: Any, models: Models, targets: jax.Array) -> dict[str, Any]:
+def refine(encoder: object, models: Models, targets: jax.Array) -> dict[str, object]:
     """Compares the encoder, 30 evaluations from it, and 150 from the mean.
 
     Args:
@@ -167,7 +167,7 @@ def refine(encoder: Any, models: Models, targets: jax.Array) -> dict[str, Any]:
     return {name: _medians(models, ws, targets) for name, ws in found.items()}
 
 
-def throughput(encoder: Any, pictures: np.ndarray, batch_size: int = 32) -> float:
+def throughput(encoder: object, pictures: np.ndarray, batch_size: int = 32) -> float:
     """Returns how many pictures a second are encoded, once compiled."""
     run = jax.jit(lambda network, x: network(x))
     batches = np.array_split(pictures, max(len(pictures) // batch_size, 1))

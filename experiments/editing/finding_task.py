@@ -110,7 +110,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     return int(bool(refused))
 
 
-def _scorer(task: FindingTask, source: resources.Source) -> Any:
+def _scorer(task: FindingTask, source: resources.Source) -> object:
     """The network that reads pictures, or None."""
     if task.scorer:
         return resources.load(task.scorer).network

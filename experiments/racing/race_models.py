@@ -118,7 +118,7 @@ def load(racing: Sequence[Any]) -> tuple[list[Any], Models, Panel]:
     return racing, models, Panel(judges=judges, columns=tuple(columns))
 
 
-def _calibrated(contestant: Any, generator: Any, lpips: Any) -> Any:
+def _calibrated(contestant: object, generator: object, lpips: object) -> object:
     """A preset that tunes, with its threshold on the scale of the distance at hand."""
     if not isinstance(contestant, presets.Preset) or contestant.pivotal is None:
         return contestant
@@ -185,7 +185,7 @@ def _directions(source: resources.Source) -> list:
         raise command_line.UsageError(f"--directions: {error}") from error
 
 
-def _distance(text: str) -> tuple[str, Any]:
+def _distance(text: str) -> tuple[str, object]:
     trunk, _, heads = text.partition(":")
     if not heads:
         raise command_line.UsageError(

@@ -21,7 +21,7 @@ from torch.nn import functional
 from experiments.benchmarking.peers import torch_peers
 from experiments.racing import contest
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import lpips, preprocessing, stylegan2
+from jax_encoder.nn import base, lpips, preprocessing, stylegan2
 
 _LPIPS_SIDE = 256
 _NUM_STEPS = 1000
@@ -140,16 +140,16 @@ class TorchLPIPS:
         return torch.cat(rows, dim=1)
 
 
-def _tensor(array: Any) -> torch.Tensor:
+def _tensor(array: object) -> torch.Tensor:
     return torch.from_numpy(np.array(array, np.float32))
 
 
-def _kernel(array: Any) -> torch.Tensor:
+def _kernel(array: object) -> torch.Tensor:
     """`[KH, KW, I, O]` to `[O, I, KH, KW]`."""
     return _tensor(array).permute(3, 2, 0, 1).contiguous()
 
 
-def _layer(layer: Any) -> dict[str, Any]:
+def _layer(layer: Any) -> dict[str, object]:
     affine = layer.affine
     gain = affine.lr_multiplier / math.sqrt(affine.weight.shape[0])
     is_up = getattr(layer, "up", False)
@@ -194,7 +194,7 @@ def project(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(303)
-    generator: Any = models.generator
+    generator: base.Generator = models.generator
     networks: Any = models.networks
     synthesis, distance = TorchStyleGAN2(generator), TorchLPIPS(networks["lpips"])
     parts = [

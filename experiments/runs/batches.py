@@ -65,7 +65,7 @@ def invert(
     *,
     named: Mapping[pathlib.Path, str] | None = None,
     refused: Mapping[str, str] | None = None,
-    details: Mapping[str, Mapping[str, Any]] | None = None,
+    details: Mapping[str, Mapping[str, object]] | None = None,
 ) -> list[dict[str, Any]]:
     """Inverts pictures and writes `<name>.npz`, `.npy`, `.png` and films.
 
@@ -128,8 +128,8 @@ def _invert(
     options,
     reporter,
     refused: Mapping[str, str],
-    details: Mapping[str, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
+    details: Mapping[str, Mapping[str, object]],
+) -> list[dict[str, object]]:
     """What `invert` does while it holds the folder."""
     if options.overwrite and not options.resume and jax.process_index() == 0:
         journals.remove_results(output)

@@ -11,7 +11,6 @@ one. The demo set's own networks have other scales, so with them
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 
@@ -23,7 +22,7 @@ STOP_SHARE = 0.1
 
 
 def typical_distance(
-    generator: Any, lpips: Any, label: jax.Array | None = None
+    generator: object, lpips: object, label: jax.Array | None = None
 ) -> float:
     """The median perceptual distance between two pictures of the generator.
 
@@ -41,8 +40,8 @@ def typical_distance(
 
 def stop(
     config: pivotal.PivotalConfig,
-    generator: Any,
-    lpips: Any,
+    generator: object,
+    lpips: object,
     *,
     is_published: bool,
     label: jax.Array | None = None,
@@ -68,8 +67,8 @@ def stop(
 def fit(
     job: jobs.InversionJob,
     preset: presets.Preset,
-    generator: Any,
-    networks: Mapping[str, Any],
+    generator: object,
+    networks: Mapping[str, object],
     label: jax.Array | None,
 ) -> presets.Preset:
     """A preset with its threshold on the scale of the network at hand.

@@ -157,7 +157,7 @@ def _details(
     source: resources.Source,
     preset: presets.Preset,
     start: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What every code says of its origin."""
     return {
         "space": preset.config.space,
@@ -170,7 +170,7 @@ def _details(
     }
 
 
-def _alignment_settings(job: jobs.InversionJob) -> dict[str, Any]:
+def _alignment_settings(job: jobs.InversionJob) -> dict[str, object]:
     return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
 
 
@@ -257,7 +257,7 @@ def _as_flags(text: str) -> str:
 def report(
     job: jobs.InversionJob,
     engine: engines.Engine,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     seconds: float,
 ) -> None:
     """Writes the summary, the contact sheet and the loss curves.

@@ -82,20 +82,20 @@ class Engine(Protocol):
         """The state before the first step, for targets `[N, R, R, 3]` and names."""
         ...
 
-    def template(self, targets: np.ndarray) -> Any:
+    def template(self, targets: np.ndarray) -> object:
         """A state of the same structure, shapes and types; its values mean nothing."""
         ...
 
     def iterate(
-        self, targets: np.ndarray, state: Any
-    ) -> Iterator[tuple[Any, np.ndarray]]:
+        self, targets: np.ndarray, state: object
+    ) -> Iterator[tuple[object, np.ndarray]]:
         """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
         ...
 
-    def render(self, targets: np.ndarray, state: Any) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: object) -> np.ndarray:
         """The pictures `[N, R, R, 3]` at this state, for a film."""
         ...
 
-    def finish(self, targets: np.ndarray, state: Any, num: int) -> EngineOutcome:
+    def finish(self, targets: np.ndarray, state: object, num: int) -> EngineOutcome:
         """The result of the first `num` pictures; the rest fills up the batch."""
         ...

@@ -44,7 +44,7 @@ class InversionJob:
     paths: Sequence[pathlib.Path]
     output: pathlib.Path
     names: Mapping[pathlib.Path, str] = dataclasses.field(default_factory=dict)
-    skipped: Sequence[Mapping[str, Any]] = ()
+    skipped: Sequence[Mapping[str, object]] = ()
     preset: str = "default"
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     start: str = ""

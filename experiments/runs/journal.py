@@ -48,7 +48,7 @@ class BatchState:
     losses: np.ndarray
     seconds: float
 
-    def restore(self, template: Any) -> Any:
+    def restore(self, template: object) -> object:
         """Puts the leaves into the structure of the engine's state.
 
         Args:
@@ -73,7 +73,7 @@ class Journal:
     def __init__(
         self,
         output: str | os.PathLike,
-        settings: dict[str, Any],
+        settings: dict[str, object],
         *,
         resume: bool,
         process: int = 0,
@@ -113,7 +113,7 @@ class Journal:
         if not process:
             files.remove_leftovers(output)
 
-    def _read(self, settings: dict[str, Any]) -> None:
+    def _read(self, settings: dict[str, object]) -> None:
         """Reads the records; a torn last line counts as never written."""
         content = self._list.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
@@ -150,7 +150,7 @@ class Journal:
         outputs = self.outputs.get(name)
         return {} if outputs is None else {"outputs": outputs}
 
-    def _begin(self, settings: dict[str, Any]) -> None:
+    def _begin(self, settings: dict[str, object]) -> None:
         """Starts a new journal."""
         shutil.rmtree(self.directory, ignore_errors=True)
         files.make_directory(self.directory)
@@ -158,7 +158,7 @@ class Journal:
         files.write_bytes(self._list, line.encode())
 
     def _refuse_another_run(
-        self, settings: dict[str, Any], names: Collection[str]
+        self, settings: dict[str, object], names: Collection[str]
     ) -> None:
         """Refuses results that would stay beside those of this run."""
         before, records = earlier_run(self.directory.parent)

@@ -144,7 +144,7 @@ class ProjectorEngine:
         )
 
 
-def describe(config: Any) -> Any:
+def describe(config: object) -> Any:
     """A configuration as JSON values that tell the classes of its parts.
 
     Args:

@@ -30,7 +30,7 @@ class UnalignedEngine:
     engine: projector_engine.ProjectorEngine
     transforms: Mapping[str, np.ndarray]
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         """Everything else is the engine's."""
         if name.startswith("__") or name == "engine":
             raise AttributeError(name)

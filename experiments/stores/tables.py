@@ -88,7 +88,7 @@ class RowLayout:
         return pa.schema(fields, metadata={_KEY: json.dumps(content).encode()})
 
 
-def _seal(content: Mapping[str, Any], schema: Any) -> str:
+def _seal(content: Mapping[str, object], schema: Any) -> str:
     """A digest of what a file says of itself; checksums of pages leave it out."""
     told = {key: value for key, value in content.items() if key != "seal"}
     # Parquet calls the items of lists by another name.

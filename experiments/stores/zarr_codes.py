@@ -7,7 +7,6 @@ lie chunks of few codes, which are read alone.
 import contextlib
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from jax_encoder.io import files
 _INNER = 16
 
 
-def _spec(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _spec(path: str | os.PathLike[str]) -> dict[str, object]:
     place = f"{os.fspath(pathlib.Path(path).absolute())}/"
     return {"driver": "zarr3", "kvstore": {"driver": "file", "path": place}}
 

@@ -62,7 +62,7 @@ class Studio:
         self.turns = Turns()
         self.preparation = preparing.Preparation(self.turns)
         self.visits = Visits(limits, workshops.first, on_end=self._forget)
-        self.actions: dict[str, Callable[[Visit, JSON], Any]] = {
+        self.actions: dict[str, Callable[[Visit, JSON], object]] = {
             "hello": self.hello,
             "example": self.example,
             "seed": self.seed,
@@ -105,20 +105,20 @@ class Studio:
     def _workshop(self, visit: Visit) -> Workshop:
         return self.workshops.get(visit.generator)
 
-    def _entry(self, visit: Visit, name: Any) -> TrayEntry:
+    def _entry(self, visit: Visit, name: object) -> TrayEntry:
         entry = visit.entries.get(str(name))
         if entry is None:
             raise safety.Refusal("This code is not in the tray any more.")
         return entry
 
-    def _codes(self, visit: Visit, listed: Any) -> list[Code]:
+    def _codes(self, visit: Visit, listed: object) -> list[Code]:
         if not isinstance(listed, list):
             raise safety.Refusal("A list of the tray's names is expected.")
         return [self._entry(visit, name).code for name in listed]
 
     # What the page shows.
 
-    def hello(self, visit: Visit, values: JSON) -> Any:
+    def hello(self, visit: Visit, values: JSON) -> object:
         """All that stays as it is while a generator is in use."""
         del values
         shop = self._workshop(visit)
@@ -165,7 +165,7 @@ class Studio:
         shop = self._workshop(visit)
         return {"upload": receiving.receive(content, name, visit, shop, self.limits).id}
 
-    def example(self, visit: Visit, values: JSON) -> Any:
+    def example(self, visit: Visit, values: JSON) -> object:
         """Takes one of the bundled pictures."""
         name = str(values.get("name"))
         shop = self._workshop(visit)
@@ -178,7 +178,7 @@ class Studio:
         found = receiving.from_seed(abs(seed), visit, shop, self.limits)
         return {"upload": found.id}
 
-    def align(self, visit: Visit, values: JSON) -> Any:
+    def align(self, visit: Visit, values: JSON) -> object:
         """Aligns pictures; tells which could not be."""
         problems = []
         for upload in self._uploads(visit, values.get("uploads")):
@@ -189,13 +189,13 @@ class Studio:
                 problems.append(safety.sentence(error, visit.shown_names()))
         return {"problems": problems}
 
-    def _uploads(self, visit: Visit, listed: Any) -> list[Upload]:
+    def _uploads(self, visit: Visit, listed: object) -> list[Upload]:
         if not isinstance(listed, list):
             raise safety.Refusal("A list of pictures is expected.")
         found = [visit.uploads.get(str(upload_id)) for upload_id in listed]
         return [upload for upload in found if upload is not None]
 
-    def discard(self, visit: Visit, values: JSON) -> Any:
+    def discard(self, visit: Visit, values: JSON) -> object:
         """Removes a picture, and its inversion."""
         upload_id = str(values.get("upload"))
         for job in list(visit.jobs.values()):
@@ -367,7 +367,7 @@ class Studio:
             code, name=name, value=ws, space="w+", metadata=about
         )
 
-    def import_directions(self, visit: Visit, content: bytes, name: str) -> Any:
+    def import_directions(self, visit: Visit, content: bytes, name: str) -> object:
         """Reads a direction file."""
         shop = self._workshop(visit)
         names = slider_edits.import_directions(content, name, visit, shop)

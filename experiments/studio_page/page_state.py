@@ -17,7 +17,7 @@ from jax_encoder.inversion import presets
 from jax_encoder.latents import spaces
 
 
-def of_generator(visit: Visit, shop: Workshop) -> dict[str, Any]:
+def of_generator(visit: Visit, shop: Workshop) -> dict[str, object]:
     """All that stays as it is while a generator is in use."""
     return {
         "generator": shop.facts,
@@ -48,7 +48,7 @@ def directions(visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
     ]
 
 
-def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, Any]:
+def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, object]:
     """All that changes: uploads, inversions, the tray."""
     with visit.lock:
         uploads, jobs = list(visit.uploads.values()), list(visit.jobs.values())
@@ -92,7 +92,7 @@ def _describe_job(
     }
 
 
-def _describe_preset(name: str) -> dict[str, Any]:
+def _describe_preset(name: str) -> dict[str, object]:
     preset = presets.get(name)
     return {
         "name": name,
@@ -102,7 +102,7 @@ def _describe_preset(name: str) -> dict[str, Any]:
     }
 
 
-def _describe_upload(upload: Upload) -> dict[str, Any]:
+def _describe_upload(upload: Upload) -> dict[str, object]:
     width, height = upload.size
     return {
         "id": upload.id,
@@ -122,7 +122,7 @@ def _center(width: int, height: int) -> list[list[float]]:
     return [[left, top], [left, bottom], [right, bottom], [right, top]]
 
 
-def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, Any]:
+def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, object]:
     return {
         "name": entry.name,
         "preset": entry.preset,

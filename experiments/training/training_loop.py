@@ -137,7 +137,7 @@ def run(
 
 
 def _check(
-    state: Any,
+    state: object,
     log: training_log.TrainingLog,
     done: int,
     remedy: str,

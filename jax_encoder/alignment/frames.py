@@ -103,7 +103,7 @@ class Frame:
         """Maps `[..., 2]` points of the photograph into the aligned picture."""
         return apply(np.linalg.inv(self.matrix()), points)
 
-    def sub_frame(self, box: Sequence[float], **changes: Any) -> "Frame":
+    def sub_frame(self, box: Sequence[float], **changes: object) -> "Frame":
         """The frame of a part of the aligned picture.
 
         Args:
@@ -167,7 +167,7 @@ def from_metadata(metadata: Mapping[str, Any]) -> Frame | None:
     return None if values is None else from_dict(values)
 
 
-def as_quad(corners: Any) -> Quad:
+def as_quad(corners: object) -> Quad:
     """Four corners as plain floats.
 
     Args:
@@ -197,7 +197,7 @@ def _is_convex(corners: np.ndarray) -> bool:
     return bool((turns < 0).all())
 
 
-def unit_homography(quad: Any) -> np.ndarray:
+def unit_homography(quad: object) -> np.ndarray:
     """The homography that takes the unit square's corners to a quad's.
 
     Args:
@@ -217,7 +217,7 @@ def unit_homography(quad: Any) -> np.ndarray:
     return np.append(solution, 1.0).reshape(3, 3)
 
 
-def apply(matrix: np.ndarray, points: Any) -> np.ndarray:
+def apply(matrix: np.ndarray, points: object) -> np.ndarray:
     """Maps points by a homography.
 
     Args:

@@ -12,7 +12,6 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -98,7 +97,7 @@ def read(path: str | os.PathLike) -> PointFile:
         ) from error
 
 
-def _faces(values: Any, name: str) -> list[np.ndarray]:
+def _faces(values: object, name: str) -> list[np.ndarray]:
     """One face or a list of faces as `[K, 2]` each."""
     if not isinstance(values, list):
         raise ValueError(f"{name}: expected a list, got {type(values).__name__}")
@@ -112,7 +111,7 @@ def _faces(values: Any, name: str) -> list[np.ndarray]:
     return [_check(np.array(face, np.float64), name) for face in faces]
 
 
-def _is_point(value: Any) -> bool:
+def _is_point(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2

@@ -6,7 +6,6 @@ squares. Samples stream through: the published million is never kept.
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -92,7 +91,7 @@ def of_activations(
     return _named(products / (basis.count - 1), about)
 
 
-def _named(vectors: np.ndarray, provenance: dict[str, Any]) -> dict[str, Direction]:
+def _named(vectors: np.ndarray, provenance: dict[str, object]) -> dict[str, Direction]:
     return {
         f"pc{k:02}": Direction(
             name=f"pc{k:02}",

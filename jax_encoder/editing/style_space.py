@@ -16,9 +16,10 @@ from flax import nnx
 
 from jax_encoder.editing.directions import Direction, DirectionError
 from jax_encoder.latents import sampling
+from jax_encoder.nn import base
 
 
-def widths(generator: Any) -> tuple[int, ...]:
+def widths(generator: base.Generator) -> tuple[int, ...]:
     """The numbers of styles of every layer, coarse to fine.
 
     Args:
@@ -28,7 +29,7 @@ def widths(generator: Any) -> tuple[int, ...]:
     return tuple(layer.bias.shape[0] for layer in layers)
 
 
-def moved(generator: Any, offset: np.ndarray | jax.Array) -> Any:
+def moved(generator: base.Generator, offset: np.ndarray | jax.Array) -> Any:
     """Returns a copy of a generator whose styles are moved.
 
     Args:
@@ -53,7 +54,7 @@ def moved(generator: Any, offset: np.ndarray | jax.Array) -> Any:
 
 
 def deviations(
-    generator: Any, *, num_samples: int = 10_000, seed: int = 0
+    generator: base.Generator, *, num_samples: int = 10_000, seed: int = 0
 ) -> np.ndarray:
     """Measures how much each style varies over the generator's own codes, `[S]`.
 

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 from collections.abc import Mapping
-from typing import Any
 
 import optax
 
@@ -70,7 +69,7 @@ class ProjectorConfig:
     space: str = "w+"
     num_steps: int = 300
     optimizer: str | optimizers.Factory = "adam"
-    optimizer_options: tuple[tuple[str, Any], ...] = ()
+    optimizer_options: tuple[tuple[str, object], ...] = ()
     schedule: schedules.Rate = schedules.CosineRamps()
     terms: tuple[term_lib.Term, ...]
     exploration: schedules.Exploration | None = None

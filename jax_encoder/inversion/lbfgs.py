@@ -102,7 +102,7 @@ def lbfgs(
         params: Any = None,
         *,
         value: jax.Array | None = None,
-        **extra: Any,
+        **extra: object,
     ) -> tuple[Any, Any]:
         del extra
         if params is None or value is None:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import (
+    base,
     checks,
     small_encoder,
     style_encoder,
@@ -158,7 +159,7 @@ class EncoderDecoder(nnx.Module):
 
 def join(
     encoder: Any,
-    generator: Any,
+    generator: base.Generator,
     *,
     num_steps: int = 1,
     latent_avg: jax.Array | None = None,

@@ -7,15 +7,14 @@ forward.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 
 def jvp(
-    fn: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
-) -> tuple[Any, Any]:
+    fn: Callable[..., object], primals: tuple[object, ...], tangents: tuple[object, ...]
+) -> tuple[object, object]:
     """Computes what `jax.jvp` computes, for about the price of two gradients.
 
     Args:

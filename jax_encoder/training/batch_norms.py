@@ -47,7 +47,7 @@ class _LearningNorm(vision_layers.BatchNorm):
         return inputs * scale.reshape(shape) + shift.reshape(shape)
 
 
-def learning(network: Any) -> Any:
+def learning(network: Any) -> object:
     """Returns a copy that normalizes by batches and moves its stored statistics.
 
     For use inside a function that is differentiated: make the copy, call it, and take
@@ -70,6 +70,6 @@ def learning(network: Any) -> Any:
     return copy
 
 
-def stored(network: Any) -> Any:
+def stored(network: object) -> Any:
     """Returns all variables that are not trained, the statistics among them."""
     return nnx.split(network, nnx.Param, ...)[2]

@@ -33,7 +33,7 @@ def steps(directory: str | os.PathLike[str]) -> list[int]:
 
 
 def save(
-    directory: str | os.PathLike[str], step: int, state: Any, *, num_kept: int = 2
+    directory: str | os.PathLike[str], step: int, state: object, *, num_kept: int = 2
 ) -> None:
     """Writes a checkpoint, then deletes all but the last `num_kept`.
 
@@ -149,7 +149,7 @@ def _path(root: pathlib.Path, step: int) -> pathlib.Path:
     return root / f"step_{step}"
 
 
-def _named(state: Any) -> dict[str, Any]:
+def _named(state: object) -> dict[str, Any]:
     """The leaves of a state under the names of their paths, in the state's order."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {_name(path): leaf for path, leaf in leaves}

@@ -41,6 +41,6 @@ def decay(
     return jnp.exp2(-batch_size / jnp.maximum(length, 1e-8))
 
 
-def update(average: Any, new: Any, factor: jax.Array | float) -> Any:
+def update(average: object, new: object, factor: jax.Array | float) -> Any:
     """Moves every leaf of `average` towards `new`, of which it keeps 1 - `factor`."""
     return jax.tree.map(lambda a, b: b + (a - b) * factor, average, new)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import frozen
+from jax_encoder.nn import base, frozen
 from jax_encoder.ops import resize
 from jax_encoder.training import batch_norms, encoder_losses
 
@@ -43,8 +43,8 @@ class EncoderNetworks:
 
     encoder: nnx.GraphDef
     judge: nnx.GraphDef
-    generator: Any
-    lpips: Any
+    generator: base.Generator
+    lpips: base.PerceptualDistance
     identity: Any
     latent_avg: jax.Array
     metric: jax.Array | None
@@ -74,7 +74,7 @@ class EncoderOutputs:
       ws: `[N, num_ws, w_dim]`, the codes that were found.
     """
 
-    gradient: Any
+    gradient: object
     buffers: Any
     report: dict[str, jax.Array]
     ws: jax.Array

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from jax_encoder.nn import latent_discriminator
+from jax_encoder.nn import base, latent_discriminator
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.training import (
     ema,
@@ -150,11 +150,11 @@ def for_steps(config: EncoderConfig, num_steps: int) -> EncoderConfig:
 
 def init(
     encoder: Any,
-    generator: Any,
+    generator: base.Generator,
     config: EncoderConfig,
     *,
     latent_avg: jax.Array | None = None,
-    networks: dict[str, Any] | None = None,
+    networks: dict[str, object] | None = None,
     metric: jax.Array | None = None,
     seed: int = 0,
 ) -> tuple[EncoderState, EncoderNetworks]:

@@ -30,7 +30,7 @@ def reference(checkout: pathlib.Path, device: str):
     """
     module = _module(checkout)
 
-    def build(case: Mapping[str, Any]):
+    def build(case: Mapping[str, object]):
         if case["family"] != "stylegan2" or case["dtype"] != "float32":
             return None
         return torch_peers.inversion_step(case, _Checkout(module, case["resolution"]))
