@@ -146,8 +146,9 @@ def _inner(value: object) -> Iterable[tuple[object, object]] | None:
 
 
 def _is_pair(item: object) -> bool:
-    is_pair = isinstance(item, list | tuple) and len(item) == 2
-    return is_pair and isinstance(item[0], str)
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        return False
+    return isinstance(item[0], str)
 
 
 def _leaf(name: str, value: object) -> Leaf:

@@ -21,6 +21,7 @@ from converters.formats import (
     rosinality,
     torch_layers,
 )
+from converters.readers.records import Record
 from jax_encoder.nn import (
     encoder_decoder,
     latent_discriminator,
@@ -117,8 +118,8 @@ def _stage_block(index: int, depths: tuple[int, ...]) -> str:
 
 
 def _option(tree: object, name: str, default: object) -> object:
-    options = entry_names.table(tree).nearby("opts")
-    if hasattr(options, "get"):
+    options: object = entry_names.table(tree).nearby("opts")
+    if isinstance(options, Mapping | Record):
         value = options.get(name, default)
         return default if value is None else value
     return default
@@ -199,8 +200,9 @@ def _rows(
         if isinstance(side, int) and 8 <= side <= 1 << 14:
             return 2 * side.bit_length() - 4
     latent_avg = tree.nearby("latent_avg")
-    if np.ndim(latent_avg) == 2 and 2 < len(latent_avg) <= 26:
-        return len(latent_avg)
+    rows = np.asarray(latent_avg) if isinstance(latent_avg, np.ndarray) else np.zeros(0)
+    if rows.ndim == 2 and 2 < len(rows) <= 26:
+        return len(rows)
     return gaps.fill("num_ws", 18)
 
 

@@ -72,7 +72,8 @@ def _build_stylegan2(
     del part  # there is one
     tree = entry_names.table(tree)
     kernel = tree.get("synthesis.layer1.filter.kernel")
-    kernel = kernel[0, 0] if np.ndim(kernel) == 4 else kernel
+    if isinstance(kernel, np.ndarray) and kernel.ndim == 4:
+        kernel = kernel[0, 0]
     state = dict(_stylegan2_entry(name, value) for name, value in _used(tree).items())
     settings = stylegan2_layouts.GeneratorSettings(
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),

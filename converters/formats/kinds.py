@@ -136,7 +136,8 @@ def convert_noting(
             ):  # tables name what they lack themselves
                 raise errors.ConversionError(f"{form}: some are missing") from None
         gaps.check_used()
-    if getattr(network.config, "w_avg_source", None) == "estimated":
+    config = getattr(network, "config", None)
+    if getattr(config, "w_avg_source", None) == "estimated":
         gaps.assumed["w_avg"] = "estimated from 10,000 random latents"
     return Conversion(
         network=network, kind=chosen, part=part, assumed=dict(gaps.assumed)

@@ -3,6 +3,8 @@
 The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one generator.
 """
 
+from flax import nnx
+
 from converters import errors
 from converters.formats import checkpoint_layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
@@ -40,7 +42,7 @@ def _recognize(tree: object) -> bool:
     return "D" in found
 
 
-def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> object:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     found = modules(tree)
     part = part or next(iter(found))
     if part == "D":

@@ -29,7 +29,7 @@ def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx
     del part  # there is one
     state = entry_names.texts(entry_names.table(tree))
     noted = _noted(state.pop(arrays.METADATA, None))
-    clamp = noted["conv_clamp"] if noted else gaps.fill("conv_clamp", None)
+    clamp = noted[0] if noted else gaps.fill("conv_clamp", None)
     if _DISCRIMINATOR_MARKS[0] in state:
         settings = stylegan2_layouts.DiscriminatorSettings(
             conv_clamp=clamp,
@@ -42,7 +42,7 @@ def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:
         gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
-    multiplier = noted["lr_multiplier"] if noted else gaps.fill("lr_multiplier", 0.01)
+    multiplier = noted[1] if noted else gaps.fill("lr_multiplier", 0.01)
     kernel = state.get("synthesis.b8.conv0.resample_filter")
     settings = stylegan2_layouts.GeneratorSettings(
         conv_clamp=clamp,
@@ -62,22 +62,21 @@ def _mapping_multiplier(
     return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
 
 
-def _noted(text: object) -> dict[str, float | None] | None:
-    """What `export.nvidia` notes beside the arrays; None where nothing is noted."""
+def _noted(text: object) -> tuple[float | None, float] | None:
+    """The clamp and the multiplier that `export.nvidia` notes; None without a note."""
     if text is None:
         return None
     try:
-        noted = json.loads(str(text))
+        if not isinstance(text, str):
+            raise TypeError
+        noted = json.loads(text)
         if not noted:
             return None
         clamp, multiplier = noted.get("conv_clamp"), noted.get("lr_multiplier", 0.01)
         for number in (clamp, multiplier):
             if number is not None and not math.isfinite(float(number)):
                 raise ValueError
-        return {
-            "conv_clamp": None if clamp is None else float(clamp),
-            "lr_multiplier": float(multiplier),
-        }
+        return None if clamp is None else float(clamp), float(multiplier)
     except (AttributeError, TypeError, ValueError, RecursionError):
         raise errors.ConversionError("the note on the settings is damaged") from None
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+from flax import nnx
 
 from converters import errors
 from converters.formats import (
@@ -28,7 +29,7 @@ def _recognize(tree: object) -> bool:
     )
 
 
-def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> object:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")

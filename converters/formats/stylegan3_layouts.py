@@ -54,7 +54,7 @@ def _recognize(tree: object) -> bool:
     return synthesis is not None and "input" in persistence.submodules(synthesis)
 
 
-def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> object:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del gaps  # the pickled modules tell everything
     found = nvidia.modules(tree)
     part = part or next(iter(found))
@@ -203,10 +203,10 @@ _BARE_MARKS = tuple(mark.removeprefix("synthesis.") for mark in _INPUT_MARKS)
 
 def _build_state_dict(
     tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
-) -> object:
+) -> stylegan3.StyleGAN3Generator:
     """Makes a generator out of a state dict, which tells little of the architecture."""
     del part  # there is one
-    state = entry_names.texts(tree)
+    state = entry_names.texts(entry_names.table(tree))
     if _BARE_MARKS[0] in state:
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:

@@ -9,6 +9,7 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -80,8 +81,8 @@ def _plain(value: object, depth: int, known: dict[tuple[int, int], object]) -> o
     place = (id(value), depth)
     if place not in known:
         known[place] = found = entry_names.Entries()
-        for name, inner in value.items():
-            ours = _shorter(name)
+        for name, inner in value.items():  # a foreign name may be of any type
+            ours: Any = _shorter(name)
             ours = name if ours in value else ours
             found[ours] = _plain(inner, depth - 1, known) if depth else inner
     return known[place]

@@ -126,14 +126,19 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, obje
 
 
 def _safetensor(
-    name: str, entry: dict[str, object], body: memoryview, budget: budgets.Budget
+    name: str, entry: object, body: memoryview, budget: budgets.Budget
 ) -> np.ndarray:
     with errors.guard(entry=name, doing=DAMAGED):
+        if not isinstance(entry, dict):
+            raise errors.ConversionError(DAMAGED)
         dtype = SAFETENSORS_DTYPES[entry["dtype"]]
         shape = budget.shape(entry["shape"])
         start, end = budget.items(entry["data_offsets"], limit=2)
-        is_inside = budgets.is_count(start) and budgets.is_count(end)
-        if not is_inside or not start <= end <= len(body):
+        if (
+            not budgets.is_count(start)
+            or not budgets.is_count(end)
+            or not start <= end <= len(body)
+        ):
             raise errors.ConversionError(
                 f"{DAMAGED}: its bytes are not inside of the file"
             )

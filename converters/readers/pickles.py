@@ -190,8 +190,9 @@ class Unpickler:
         if index not in self._memo:
             raise ValueError(f"nothing is stored as number {index:d}")
         value = self._memo[index]
-        is_built = isinstance(value, Pending) and value.value is not None
-        self._stack.append(value.value if is_built else value)
+        if isinstance(value, Pending) and value.value is not None:
+            value = value.value
+        self._stack.append(value)
 
     def _collect(self, count: int) -> None:
         items = [self._pop() for _ in range(count)]

@@ -50,8 +50,9 @@ def _complex(unpickler: Unpickler, real: object, imaginary: object) -> complex:
 
 def _encode(unpickler: Unpickler, text: object, encoding: object = "latin1") -> bytes:
     """`_codecs.encode`: how protocol 2 of Python 3 writes bytes."""
-    is_text = isinstance(text, str) and isinstance(encoding, str)
-    if not is_text or encoding not in ("latin1", "latin-1", "utf-8"):
+    if not isinstance(text, str) or not isinstance(encoding, str):
+        raise TypeError("bytes that are no text")
+    if encoding not in ("latin1", "latin-1", "utf-8"):
         raise TypeError("bytes in an unknown encoding")
     unpickler.budget.copy(len(text) * (4 if encoding == "utf-8" else 1))
     return text.encode(encoding)

@@ -164,17 +164,16 @@ def rebuild_tensor_v3(
 class PendingDtype(pickles.Pending):
     """A `numpy.dtype`; the byte order follows in its state."""
 
-    value: np.dtype | None = None
-
-    def build(self, unpickler: pickles.Unpickler, state: object) -> np.dtype:
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         """Applies the byte order."""
-        assert self.value is not None
+        value = self.value
+        assert isinstance(value, np.dtype)
         parts = unpickler.budget.items(state, limit=9)
         order = parts[1] if len(parts) > 1 else "|"
         is_plain = all(part is None for part in parts[2:5])
         if not isinstance(order, str) or order not in "<>=|" or not is_plain:
             raise errors.ConversionError("a structured or unknown NumPy type")
-        return self.value.newbyteorder(order) if order in ("<", ">") else self.value
+        return value.newbyteorder(order) if order in ("<", ">") else value
 
 
 def make_dtype(unpickler: pickles.Unpickler, name: object, *_) -> PendingDtype:
@@ -213,7 +212,7 @@ def raw_bytes(unpickler: pickles.Unpickler, data: object) -> memoryview:
 class PendingArray(pickles.Pending):
     """What `numpy.core.multiarray._reconstruct` returns; the content is its state."""
 
-    def build(self, unpickler: pickles.Unpickler, state: object) -> np.ndarray:
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         """Makes the array from (version, shape, dtype, is_fortran, bytes)."""
         parts = unpickler.budget.items(state, limit=5)
         if len(parts) < 4:

@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.benchmarking.accelerator import SECTIONS, Step
 
-Save = Callable[[Mapping[str, Any], str], None]
+Save = Callable[[Mapping[str, object], str], None]
 """Takes the sections so far, and the name of the step that is about to run."""
 
 

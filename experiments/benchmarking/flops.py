@@ -44,7 +44,7 @@ def _count(jaxpr: Any) -> float:
     return total
 
 
-def _inner(equation: Any) -> list[Any]:
+def _inner(equation: Any) -> list[object]:
     """The programs inside an equation."""
     if equation.primitive.name == "cond":
         return [equation.params["branches"][0].jaxpr]

@@ -11,7 +11,7 @@ from experiments.benchmarking import plain, timing, workloads
 from experiments.benchmarking.cases import Case
 from experiments.launch import command_line
 
-Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
+Reference = Callable[[Mapping[str, object]], Callable[[], object] | None]
 """From the fields of a case to a callable that makes one step; None: it has none."""
 
 Programs = dict[Case, list[tuple[workloads.Part, timing.Compiled]]]

@@ -14,7 +14,7 @@ from jax_encoder.inversion import memory, projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
-from jax_encoder.nn import frozen, stylegan3
+from jax_encoder.nn import base, frozen, stylegan3
 from jax_encoder.ops import formulations, resize
 from jax_encoder.training import (
     encoder_presets,
@@ -260,7 +260,7 @@ def _encoder(case: Case, _) -> list[Part]:
     return [_forward(lambda e, x: e(x), network, pictures)]
 
 
-def _preset(case: Case, generator: object) -> encoder_presets.EncoderPreset:
+def _preset(case: Case, generator: base.Generator) -> encoder_presets.EncoderPreset:
     is_small = case.size == "small" or case.resolution <= _SMALL_ENCODER
     return encoder_presets.preset("avatars" if is_small else "e4e", generator)
 

@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -236,7 +236,7 @@ class Reader:
     ) -> Iterator[np.ndarray]:
         """The pictures as arrays `[n, R, R, 3]`."""
         readable = (x for path in paths if (x := self.read(path)) is not None)
-        yield from map(np.stack, _parts(readable, batch_size))
+        yield from (np.stack(part) for part in _parts(readable, batch_size))
 
 
 def _judge_folder(found, references, reader: Reader, networks, options) -> None:
@@ -428,13 +428,18 @@ def _call(network, near, far):
     return network(near, far)
 
 
-def _parts(items: Iterable[object], size: int) -> Iterator[list[Any]]:
+Item = TypeVar("Item")
+
+
+def _parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while part := list(itertools.islice(iterator, size)):
         yield part
 
 
-def _counted(parts: Iterable[object], total: int, description: str) -> Iterator[Any]:
+def _counted(
+    parts: Iterable[np.ndarray], total: int, description: str
+) -> Iterator[np.ndarray]:
     with progress.track(total, description=description) as reporter:
         for part in parts:
             yield part

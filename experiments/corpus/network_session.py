@@ -52,7 +52,7 @@ class NetworkSession:
         return self.engine.details
 
     @property
-    def target(self) -> Mapping[str, Any]:
+    def target(self) -> Mapping[str, object]:
         """How pictures become targets."""
         engine = self.engine
         return {

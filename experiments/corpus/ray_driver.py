@@ -5,6 +5,8 @@ was listed before; Ray gets the rest and keeps no record of it. An actor that di
 started again by Ray, and its shard is tried again; a driver that dies leaves whole
 shards and nothing else.
 """
+# An extra, which need not be installed where types are checked.
+# pyright: reportMissingImports=false
 
 import contextlib
 import json

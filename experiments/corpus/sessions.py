@@ -52,7 +52,7 @@ class Session(Protocol):
         ...
 
     @property
-    def target(self) -> Mapping[str, Any]:
+    def target(self) -> Mapping[str, object]:
         """How pictures become targets: resolution, channels, crop."""
         ...
 

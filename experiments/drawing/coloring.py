@@ -36,7 +36,7 @@ class Coloring:
 
     def scatter(
         self, axes: "Axes", points: np.ndarray, **options: Any
-    ) -> "PathCollection":
+    ) -> "PathCollection | None":
         """Draws points in their colors, those that lie outermost in value last.
 
         Args:
@@ -59,7 +59,7 @@ class Coloring:
         return None
 
     def explain(
-        self, drawing: "Figure", axes: np.ndarray, drawn: "PathCollection"
+        self, drawing: "Figure", axes: np.ndarray, drawn: "PathCollection | None"
     ) -> None:
         """Adds a color bar or a legend to a figure.
 

@@ -75,7 +75,7 @@ def take(
 def _codes(generator, ends, share, label):
     """The codes on the path, by space."""
     a, b = (sampling.map_to_ws(generator, z, label) for z in ends)
-    between = paths.slerp(*ends, share[:, None]) * ends[0].shape[-1] ** 0.5
+    between = paths.slerp(ends[0], ends[1], share[:, None]) * ends[0].shape[-1] ** 0.5
     return {
         "z": sampling.map_to_ws(generator, between, label),
         "w": paths.lerp(a, b, share[:, None, None]),

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 from experiments.launch import command_line
 from jax_encoder.nn import inception, lpips
@@ -74,7 +73,7 @@ ROLES = {
 """By the name of the flag, or of what it is for."""
 
 
-def check(network: object, role: str, source: str) -> Any:
+def check(network: object, role: str, source: str) -> object:
     """The network, if it can play the role.
 
     Args:

@@ -35,7 +35,7 @@ class RaceEntry:
 
 def summarize(entry: RaceEntry, targets: Targets) -> dict[str, object]:
     """The row of a contestant as JSON values: medians and worst by kind, curves."""
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, object] = {}
     for kind in KINDS:
         index = targets.of_kind(kind)
         if len(index):

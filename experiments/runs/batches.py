@@ -66,7 +66,7 @@ def invert(
     named: Mapping[pathlib.Path, str] | None = None,
     refused: Mapping[str, str] | None = None,
     details: Mapping[str, Mapping[str, object]] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Inverts pictures and writes `<name>.npz`, `.npy`, `.png` and films.
 
     Args:
@@ -395,7 +395,7 @@ def _measures(outcome: engines.EngineOutcome, index: int) -> dict[str, float]:
 
 def _row(
     picture: _Picture, index: int, outcome: engines.EngineOutcome, seconds: float
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What the summary says of a picture."""
     is_diverged = bool(outcome.is_diverged[index])
     measures = _measures(outcome, index)

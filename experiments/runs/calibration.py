@@ -17,12 +17,15 @@ import jax
 from experiments.runs import jobs, verdicts
 from jax_encoder.inversion import pivotal, presets
 from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.nn import base
 
 STOP_SHARE = 0.1
 
 
 def typical_distance(
-    generator: object, lpips: object, label: jax.Array | None = None
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
+    label: jax.Array | None = None,
 ) -> float:
     """The median perceptual distance between two pictures of the generator.
 

@@ -140,7 +140,7 @@ def make_engine(
 
 def _settings(
     job: jobs.InversionJob, source: resources.Source, start: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a run must have in common with the one it goes on with."""
     return {
         "generator": source.sha256,
@@ -174,7 +174,7 @@ def _alignment_settings(job: jobs.InversionJob) -> dict[str, object]:
     return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
 
 
-def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
+def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, object]:
     """The perceptual networks of a preset, and the one that measures the results."""
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):

@@ -87,15 +87,15 @@ class Engine(Protocol):
         ...
 
     def iterate(
-        self, targets: np.ndarray, state: object
-    ) -> Iterator[tuple[object, np.ndarray]]:
+        self, targets: np.ndarray, state: Any
+    ) -> Iterator[tuple[Any, np.ndarray]]:
         """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
         ...
 
-    def render(self, targets: np.ndarray, state: object) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: Any) -> np.ndarray:
         """The pictures `[N, R, R, 3]` at this state, for a film."""
         ...
 
-    def finish(self, targets: np.ndarray, state: object, num: int) -> EngineOutcome:
+    def finish(self, targets: np.ndarray, state: Any, num: int) -> EngineOutcome:
         """The result of the first `num` pictures; the rest fills up the batch."""
         ...

@@ -46,7 +46,7 @@ class InversionJob:
     names: Mapping[pathlib.Path, str] = dataclasses.field(default_factory=dict)
     skipped: Sequence[Mapping[str, object]] = ()
     preset: str = "default"
-    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
     start: str = ""
     generator: str | None = None
     networks: Mapping[str, str | None] = dataclasses.field(default_factory=dict)

@@ -145,7 +145,7 @@ class Journal:
             text = "".join(json.dumps(entry) + "\n" for entry in entries)
             files.write_bytes(self._list, text.encode())
 
-    def _noted(self, name: str) -> dict[str, Any]:
+    def _noted(self, name: str) -> dict[str, object]:
         """The entry on a picture's results, as a line of the journal has it."""
         outputs = self.outputs.get(name)
         return {} if outputs is None else {"outputs": outputs}

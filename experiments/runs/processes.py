@@ -63,7 +63,7 @@ def gather(
     rows: Sequence[Mapping[str, Any]],
     paths: Sequence[pathlib.Path],
     output: pathlib.Path,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Brings the rows of all processes together.
 
     Args:

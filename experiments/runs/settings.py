@@ -16,7 +16,7 @@ class SettingsError(ValueError):
     """An earlier run with other settings wrote to the same directory."""
 
 
-def plain(settings: Mapping[str, object]) -> dict[str, Any]:
+def plain(settings: Mapping[str, object]) -> dict[str, object]:
     """The settings as they come back from a file."""
     return json.loads(json.dumps(settings))
 

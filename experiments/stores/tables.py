@@ -102,7 +102,7 @@ def table(
     ws: Mapping[int, np.ndarray],
     layout: RowLayout,
     about: Mapping[str, Any],
-) -> Any:
+) -> object:
     """Makes a table.
 
     Args:
@@ -126,7 +126,7 @@ def table(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> Any:
+def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> object:
     """The column of codes.
 
     Args:

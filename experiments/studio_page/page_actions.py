@@ -28,7 +28,7 @@ from experiments.studio_page.visits import Upload, Visit, Visits
 from experiments.studio_page.workshop import Workshop, Workshops
 from jax_encoder.io import images
 
-JSON = Mapping[str, Any]
+JSON = Mapping[str, object]
 THUMBNAIL = 128
 
 
@@ -82,7 +82,7 @@ class Studio:
             "seeds": self.seeds,
             "generator": self.generator,
         }
-        self.uploads: dict[str, Callable[[Visit, bytes, str], Any]] = {
+        self.uploads: dict[str, Callable[[Visit, bytes, str], object]] = {
             "picture": self.upload,
             "codes": self.load,
             "directions": self.import_directions,
@@ -160,7 +160,7 @@ class Studio:
 
     # Pictures and their inversion.
 
-    def upload(self, visit: Visit, content: bytes, name: str) -> Any:
+    def upload(self, visit: Visit, content: bytes, name: str) -> object:
         """Takes a picture in."""
         shop = self._workshop(visit)
         return {"upload": receiving.receive(content, name, visit, shop, self.limits).id}
@@ -211,7 +211,7 @@ class Studio:
             visit.jobs.pop(job.id, None)
             visit.changed()
 
-    def invert(self, visit: Visit, values: JSON) -> Any:
+    def invert(self, visit: Visit, values: JSON) -> object:
         """Begins inversions."""
         shop = self._workshop(visit)
         steps = values.get("steps") or None
@@ -269,7 +269,7 @@ class Studio:
 
     # The tray.
 
-    def rename(self, visit: Visit, values: JSON) -> Any:
+    def rename(self, visit: Visit, values: JSON) -> object:
         """Gives a code another name."""
         entry = self._entry(visit, values.get("name"))
         wanted = safety.shown_name(str(values.get("to")))
@@ -283,7 +283,7 @@ class Studio:
             visit.changed()
         return {"name": new.name}
 
-    def remove(self, visit: Visit, values: JSON) -> Any:
+    def remove(self, visit: Visit, values: JSON) -> object:
         """Removes a code."""
         with visit.lock:
             visit.entries.pop(str(values.get("name")), None)
@@ -437,7 +437,7 @@ class Studio:
             command = slider_edits.command("map", slider_edits.check({}), shop)
         return File(*picture_files.encode(picture), command)
 
-    def seeds(self, visit: Visit, values: JSON) -> Any:
+    def seeds(self, visit: Visit, values: JSON) -> object:
         """A grid of seeds."""
         text = str(values.get("seeds"))[:200]
         psi = slider_edits.number(values.get("psi", 1.0), 2.0)
@@ -464,7 +464,7 @@ class Studio:
         return self.hello(visit, {})
 
 
-def _row(code: Code) -> dict[str, Any]:
+def _row(code: Code) -> dict[str, object]:
     """What a code's file says of how well its picture was met."""
     measures = code.metadata.get("measures")
     if not isinstance(measures, Mapping):

@@ -1,7 +1,5 @@
 """What the page shows: JSON of generators, pictures, inversions and the tray."""
 
-from typing import Any
-
 from experiments.studio_page import (
     exploring,
     inverting,
@@ -33,7 +31,7 @@ def of_generator(visit: Visit, shop: Workshop) -> dict[str, object]:
     }
 
 
-def directions(visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
+def directions(visit: Visit, shop: Workshop) -> list[dict[str, object]]:
     """The sliders: name, group, and how far each reaches."""
 
     def group(names, title, reach):
@@ -69,7 +67,7 @@ def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, object]:
 
 def _describe_job(
     visit: Visit, job: inverting.PictureInversion, turns: Turns
-) -> dict[str, Any]:
+) -> dict[str, object]:
     is_queued = job.status in (inverting.WAITING, inverting.RUNNING)
     row = {"status": "ok", **job.measures}
     return {

@@ -1,4 +1,6 @@
 """The server: HTTP around a `studio.Studio`, with everything guarded at the door."""
+# An extra, which need not be installed where types are checked.
+# pyright: reportMissingImports=false
 
 import asyncio
 import contextlib

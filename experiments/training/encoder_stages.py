@@ -157,7 +157,7 @@ def _pictures(
 
 
 def _source(
-    job: EncoderJob, generator: object, key: jax.Array
+    job: EncoderJob, generator: base.Generator, key: jax.Array
 ) -> encoder_sources.PairSource:
     samples = encoder_sources.sampled(generator, jax.random.fold_in(key, 5))
     if job.data == "samples":
@@ -249,7 +249,7 @@ def _measure(encoder: object, setting: EncoderSetting) -> dict[str, float]:
 
 
 def _whole(
-    encoder: Any, generator: object, config: encoder_training.EncoderConfig
+    encoder: Any, generator: base.Generator, config: encoder_training.EncoderConfig
 ) -> object:
     """What gives whole codes: a small encoder itself, or one with its generator."""
     if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:

@@ -118,7 +118,7 @@ class Frame:
         quad = apply(unit_homography(self.quad), np.array(spots))
         return dataclasses.replace(self, quad=as_quad(quad), **changes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The frame as JSON values; `from_dict` reads them back to equality."""
         return dataclasses.asdict(self)
 

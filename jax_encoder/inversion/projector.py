@@ -424,7 +424,7 @@ def finish(
         ws=ws,
         values=kept.values,
         noises=kept.noises,
-        features=None if units is None else kept.features * units,
+        features=_scaled(kept.features, units),
         images=images,
         loss=state.best_loss,
         best_step=state.best_step,
@@ -448,3 +448,8 @@ def _where(mask, new, old):
         return jnp.where(mask.reshape((-1,) + (1,) * (a.ndim - 1)), a, b)
 
     return jax.tree.map(choose, new, old)
+
+
+def _scaled(features: jax.Array | None, units: jax.Array | None) -> jax.Array | None:
+    """An offset of a feature map in the map's own size, where there is one."""
+    return None if features is None or units is None else features * units

@@ -149,7 +149,7 @@ def settings_digest(description: Mapping[str, object]) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()
 
 
-def write(root: pathlib.Path, description: dict[str, object]) -> None:
+def write(root: pathlib.Path, description: Mapping[str, object]) -> None:
     """Writes a description, whole or not at all."""
     text = json.dumps(description, indent=2) + "\n"
     files.write_bytes(root / CONFIG, text.encode())

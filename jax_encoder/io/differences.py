@@ -34,7 +34,7 @@ def save(
     new, old = _flatten(tuned), _flatten(parent)
     if {k: v.shape for k, v in new.items()} != {k: v.shape for k, v in old.items()}:
         raise ValueError("The tuned network has other variables than its parent.")
-    changed: dict[str, Any] = {
+    changed: dict[str, object] = {
         _PREFIX + name: new[name] - old[name]
         for name in new
         if not np.array_equal(new[name], old[name])

@@ -74,7 +74,8 @@ def pixels(axes: "Axes") -> np.ndarray:
     plots.import_matplotlib()
     from matplotlib.backends import backend_agg
 
-    drawing = axes.figure
+    drawing = axes.get_figure(root=True)
+    assert drawing is not None
     plots.show_literally(drawing)
     canvas = backend_agg.FigureCanvasAgg(drawing)
     canvas.draw()

@@ -5,7 +5,7 @@ They are Protocols, so a network of a user's own need not inherit from anything.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,10 @@ from flax import nnx
 
 from jax_encoder.nn import noise as noise_maps
 
-Tree = object
+Tree = Any
 """A pytree of arrays, whose structure only its maker knows."""
 
-Networks = Mapping[str, object]
+Networks = Mapping[str, Any]
 """Perceptual networks by name, each one of the Protocols below as its user needs it."""
 
 

@@ -45,7 +45,7 @@ class EncoderNetworks:
     judge: nnx.GraphDef
     generator: base.Generator
     lpips: base.PerceptualDistance
-    identity: Any
+    identity: object
     latent_avg: jax.Array
     metric: jax.Array | None
 

@@ -85,7 +85,7 @@ class _Checkout:
         return self.generator.synthesis(ws, noise_mode="const", force_fp32=True)
 
 
-def _settings(module) -> dict[str, Any]:
+def _settings(module) -> dict[str, object]:
     """The widths of configuration F, where each repository takes them."""
     if module.__name__ == "training.networks":
         return {"synthesis_kwargs": _WIDTHS}
