@@ -4,6 +4,8 @@ import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 
+from jax_encoder.errors import InputError
+
 WORKLOADS = (
     "mapping",
     "synthesis",
@@ -127,4 +129,4 @@ def expand(
 
 def _check(chosen: Sequence[str], known: Sequence[str]) -> None:
     if unknown := set(chosen) - set(known):
-        raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")
+        raise InputError(f"Unknown: {sorted(unknown)}; choose of {known}.")

@@ -6,7 +6,8 @@ import pathlib
 import time
 from collections.abc import Mapping
 
-from experiments.corpus import layout, leases
+from experiments.corpus import layout
+from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.io import files, loading, progress
 

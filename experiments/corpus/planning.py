@@ -1,7 +1,6 @@
 """What a corpus would take, told before it is begun: `--dry_run`."""
 
 import concurrent.futures
-import functools
 import pathlib
 import resource
 import sys
@@ -9,15 +8,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from experiments.corpus import (
-    corpus_flags,
-    layout,
-    manifest,
-    network_session,
-    picture_bytes,
-    sessions,
-)
+from experiments.corpus import corpus_flags, layout, manifest, network_session, sessions
 from experiments.corpus import shards as shards_lib
+from experiments.sharing import picture_loop
 from jax_encoder.io import progress
 
 _SECONDS = 30.0
@@ -80,18 +73,18 @@ def _measure(corpus: layout.Corpus, session: sessions.Session) -> tuple[int, flo
 
     The first batch, which compiles, does not count where there is a second one.
     """
-    load = functools.partial(picture_bytes.load, **session.target)
     shard = shards_lib.Shard(number=0, entries=corpus.manifest.shard(0))
     marks: list[tuple[int, float]] = []
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         ahead = 2 * session.batch_size
-        pictures = shards_lib.read_ahead(shard, load, pool, ahead)
+        load = picture_loop.loader(session)
+        pictures = picture_loop.read_ahead(shard.missing(), load, pool, ahead)
         begin = time.monotonic()
         for part in _batches(pictures, session.batch_size):
             one = shards_lib.Shard(number=0, entries=shard.entries)
             places = {place for place, _ in part}
             one.rows = {k: {} for k in range(len(shard.entries)) if k not in places}
-            shards_lib.encode(one, part, session, "")
+            shards_lib.encode(one, iter(part), session, "")
             marks.append((len(part), time.monotonic()))
             if time.monotonic() - marks[0][1] > _SECONDS:
                 break

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import jax
 
 from experiments.runs import jobs, verdicts
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import pivotal, presets
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.nn import base
@@ -113,7 +114,7 @@ def check_rate(job: jobs.InversionJob, config: ProjectorConfig) -> None:
         return
     strange = [x for x in config.network_names if not job.networks.get(x)]
     if strange:
-        raise ValueError(
+        raise InputError(
             f"--preset={job.preset}: its learning rate is that of plain gradient"
             f" descent on a published network; the demo set's {strange[0]!r} has"
             f" another scale. Name a converted network with --{strange[0]}, or give"

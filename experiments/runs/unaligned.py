@@ -13,6 +13,7 @@ import numpy as np
 
 from experiments.runs import engines, projector_engine
 from jax_encoder.alignment import frames, transforms
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import batch_inverter
 from jax_encoder.nn import stylegan3
 
@@ -92,7 +93,7 @@ def make(
     """
     generator = engine.inverter.models.generator
     if not isinstance(generator, stylegan3.StyleGAN3Generator):
-        raise ValueError(
+        raise InputError(
             "`unaligned`: only StyleGAN3 can move its own picture, and this is"
             f" {generator.config.family}; leave it out, and the photographs are aligned"
             " to the generator."

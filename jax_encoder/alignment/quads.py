@@ -125,7 +125,7 @@ def template(
 
 
 def side(quad: np.ndarray) -> float:
-    """The length of a square's sides, in pixels."""
+    """The length of the sides of a square, `[4, 2]` corners in pixels."""
     return float(np.hypot(*(np.asarray(quad)[3] - np.asarray(quad)[0])))
 
 

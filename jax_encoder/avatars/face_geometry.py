@@ -143,7 +143,7 @@ def _frame(position):
 
 
 def wheel(hue: jax.Array, lightness: jax.Array, chroma: float) -> shapes.Color:
-    """Returns a pleasant, unsaturated color of the given hue and lightness."""
+    """Returns an unsaturated color of a hue in [0, 1) and a lightness, of any shape."""
 
     def channel(offset):
         return 0.5 + 0.5 * jnp.cos(2.0 * jnp.pi * (hue - offset))

@@ -13,7 +13,7 @@ Face = face_geometry.FaceGeometry
 
 
 def background(face: Face, x: jax.Array, y: jax.Array) -> shapes.Canvas:
-    """A gradient from top to bottom, with a glow behind the head."""
+    """A gradient from top to bottom, `[H, W]`, with a glow behind the head."""
     lightness = face["background_lightness"]
     color = face_geometry.wheel(face["background_hue"], lightness, 0.42)
     slope = (0.42 * face["background_gradient"]) * (-0.5 * y - 0.15 * face["light"] * x)
@@ -22,7 +22,7 @@ def background(face: Face, x: jax.Array, y: jax.Array) -> shapes.Canvas:
 
 
 def hair_shape(face: Face, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns the signed distance to the whole mass of hair, behind and in front."""
+    """Returns the `[H, W]` signed distance to all of the hair, behind and in front."""
     center_x, center_y = face.center
     volume, curl, length = face["hair_volume"], face["hair_curl"], face["hair_length"]
     present = 1.0 - shapes.ramp(face["balding"], 0.75, 1.0)
@@ -94,7 +94,7 @@ def body(canvas, face: Face, x, y, pixel: float) -> shapes.Canvas:
 
 
 def outline(face: Face, x: jax.Array, y: jax.Array) -> jax.Array:
-    """Returns the signed distance to the face: an egg whose chin follows the pose."""
+    """Returns the `[H, W]` signed distance to the face, an egg turned by the pose."""
     center_x, center_y = face.center
     chin_x, chin_y = face.chin
     height = chin_y - center_y

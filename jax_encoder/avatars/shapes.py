@@ -33,7 +33,7 @@ def scale(color: Color, factor: Scalar | Color) -> Color:
 
 
 def blend(canvas: Canvas, color: Color, alpha: jax.Array) -> Canvas:
-    """Paints `color` (scalars or planes) over the canvas with coverage `alpha`."""
+    """Paints `color` (scalars or planes) over the canvas; `alpha` covers, `[H, W]`."""
     return _planes(c + (k - c) * alpha for c, k in zip(canvas, color, strict=True))
 
 
@@ -60,25 +60,25 @@ def coverage(distance: jax.Array, pixel: float) -> jax.Array:
 
 
 def soft(distance: jax.Array, width: Scalar) -> jax.Array:
-    """Returns a smooth step from 1 (inside) to 0 over `width` around the outline."""
+    """Returns, elementwise, a smooth step from 1 (inside) to 0 over `width`."""
     t = jnp.clip(0.5 - distance / width, 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def ramp(value: jax.Array, low: Scalar, high: Scalar) -> jax.Array:
-    """Returns the smooth step from 0 at `low` to 1 at `high`."""
+    """Returns, elementwise, the smooth step from 0 at `low` to 1 at `high`."""
     t = jnp.clip((value - low) * (1.0 / (high - low)), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def blob(dx: jax.Array, dy: jax.Array, width: Scalar, height: Scalar) -> jax.Array:
-    """Returns a soft spot: 1 at its center, 0 from the ellipse `width x height` on."""
+    """Returns, elementwise, a spot: 1 at its center, 0 from `width x height` on."""
     squared = jnp.square(dx / width) + jnp.square(dy / height)
     return jnp.square(jnp.maximum(1.0 - squared, 0.0))
 
 
 def wave(phase: jax.Array) -> jax.Array:
-    """Returns a parabolic sine of period 1: as smooth as needed, and cheap."""
+    """Returns, elementwise, a parabolic sine of period 1: smooth enough, and cheap."""
     t = (phase - jnp.floor(phase)) * 2.0 - 1.0
     return 4.0 * t * (jnp.abs(t) - 1.0)
 
@@ -86,7 +86,7 @@ def wave(phase: jax.Array) -> jax.Array:
 def ellipse(
     dx: jax.Array, dy: jax.Array, width: jax.Array | float, height: jax.Array | float
 ) -> jax.Array:
-    """Returns the signed distance to an ellipse with the given half-axes.
+    """Returns, elementwise, the signed distance to an ellipse with these half-axes.
 
     First order in the distance from the outline: exact on it, and that is where
     antialiasing looks.
@@ -100,7 +100,7 @@ def ellipse(
 def rounded_box(
     dx: jax.Array, dy: jax.Array, width: Scalar, height: Scalar, radius: Scalar
 ) -> jax.Array:
-    """Returns the signed distance to a box (half-sizes) with rounded corners."""
+    """Returns, elementwise, the signed distance to a rounded box (half-sizes)."""
     qx = jnp.abs(dx) - (width - radius)
     qy = jnp.abs(dy) - (height - radius)
     outside = jnp.square(jnp.maximum(qx, 0.0)) + jnp.square(jnp.maximum(qy, 0.0))
@@ -109,11 +109,11 @@ def rounded_box(
 
 
 def union(a: jax.Array, b: jax.Array, smoothness: Scalar) -> jax.Array:
-    """Returns the smooth union of two signed distances (quadratic minimum)."""
+    """Returns, elementwise, the smooth union of two signed distances (quadratic)."""
     h = jnp.maximum(smoothness - jnp.abs(a - b), 0.0)
     return jnp.minimum(a, b) - h * h * (0.25 / smoothness)
 
 
 def intersection(a: jax.Array, b: jax.Array, smoothness: Scalar) -> jax.Array:
-    """Returns the smooth intersection of two signed distances."""
+    """Returns, elementwise, the smooth intersection of two signed distances."""
     return -union(-a, -b, smoothness)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import (
     driver,
@@ -139,13 +140,15 @@ class BatchInverter:
 
     def _check_labels(self, labels) -> None:
         c_dim = self.models.generator.config.c_dim
+        if labels is not None and not c_dim:
+            raise InputError("The generator has no classes: leave `labels` out.")
         if labels is not None and labels.shape[1] != c_dim:
-            raise ValueError(
+            raise InputError(
                 f"`labels` must have the {c_dim} classes of the generator, got"
                 f" {labels.shape}."
             )
         if c_dim and labels is None and self.config.latent_space.is_before_mapping:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {c_dim} classes and {self.config.space} lies before"
                 " its mapping network: give `labels`."
             )
@@ -166,7 +169,7 @@ class BatchInverter:
         Args:
           targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
           state: from `init`, or yielded earlier.
-          labels: as they were given to `init`.
+          labels: `[N, c_dim]` or None, as they were given to `init`.
 
         Yields:
           The state after every chunk, and the curves of its steps.
@@ -197,7 +200,7 @@ class BatchInverter:
         Args:
           targets: `[N, R, R, 3]` in [-1, 1], at the generator's resolution.
           state: the last one.
-          labels: as they were given to `init`.
+          labels: `[N, c_dim]` or None, as they were given to `init`.
           curves: `[S, N]` by name, to be kept with the result.
         """
         pictures, found = jnp.asarray(targets), self._finish(state, labels)
@@ -249,7 +252,7 @@ class BatchInverter:
         """
         preset = self.preset
         if preset.pivotal is None:
-            raise ValueError(f"The preset {preset.name} tunes no generator.")
+            raise InputError(f"The preset {preset.name} tunes no generator.")
         targets = jnp.asarray(inversion.targets)
         tune = tuner_lib.Tuner(models=self.models, config=preset.pivotal)
         key = jax.random.key(0) if key is None else key
@@ -277,13 +280,13 @@ class BatchInverter:
         return {name: np.asarray(rows) for name, rows in measured.items()}
 
     def recolor(self, images: jax.Array) -> jax.Array:
-        """Gives pictures the generator's colors, if they are normalized."""
+        """Gives `[N, H, W, 3]` the generator's colors, if they are normalized."""
         if self.colors is None:
             return images
         return color_lib.move(images, color_lib.of_each(images), self.colors)
 
     def recolor_back(self, images: jax.Array, targets: jax.Array) -> jax.Array:
-        """Gives reconstructions the colors of their targets, if they were moved."""
+        """Gives `[N, H, W, 3]` the colors of the targets, if those were moved."""
         if self.colors is None:
             return images
         return color_lib.move(images, self.colors, color_lib.of_each(targets))

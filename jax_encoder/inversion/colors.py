@@ -37,7 +37,7 @@ def of_each(images: jax.Array) -> Colors:
 
 
 def of_all(images: jax.Array) -> Colors:
-    """Returns the typical colors of a set: the mean over its pictures."""
+    """Returns the typical colors of pictures `[N, H, W, 3]`: the mean over them."""
     each = of_each(images)
     return Colors(
         mean=jnp.mean(each.mean, axis=0, keepdims=True),

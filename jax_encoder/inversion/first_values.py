@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 Start = (
     str | starts.SeedPool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
@@ -61,7 +62,7 @@ def find(
         if start == "encoder":
             encoder = _encoder(models)
             return predictions.predict(models, space, encoder, targets, labels)
-        raise ValueError(
+        raise InputError(
             "`start` must be mean, zeros, random, encoder, seeds or seeds:NUMBER,"
             f" codes, or a network that predicts them, got {start!r}."
         )
@@ -70,12 +71,17 @@ def find(
         return starts.from_z(models, space, z, labels)
     if callable(start):
         return predictions.predict(models, space, start, targets, labels)
+    if not isinstance(start, np.ndarray | jax.Array | list | tuple):
+        raise InputError(
+            "`start` must be a word, codes, or a network that predicts them, got"
+            f" {checks.describe(start)}; leave it out for the preset's way."
+        )
     return starts.from_array(models, space, jnp.asarray(start), num)
 
 
 def _encoder(models: Models) -> base.Encoder:
     if "encoder" not in models.networks:
-        raise ValueError(
+        raise InputError(
             'To start from "encoder", give the network that predicts codes under this'
             " name."
         )
@@ -83,7 +89,7 @@ def _encoder(models: Models) -> base.Encoder:
 
 
 def taken(start: Start, index: np.ndarray, num: int) -> Start:
-    """Returns the start of some of `num` pictures, where each has its own."""
+    """Returns the start of the pictures `index` `[M]`, where each has its own."""
     is_array = isinstance(start, np.ndarray | jax.Array)
     return start[index] if is_array and len(start) == num > 1 else start
 

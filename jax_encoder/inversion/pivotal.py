@@ -14,10 +14,11 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import sampling, styles
-from jax_encoder.nn import base, frozen
+from jax_encoder.nn import base, checks, frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,8 +59,7 @@ class PivotalConfig:
     locality_perceptual_weight: float = 0.1
 
     def __post_init__(self):
-        if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
+        checks.check_whole(self.num_steps, "num_steps", low=1)
         re.compile(self.tuned)
 
 
@@ -106,7 +106,7 @@ def split(
 
     graphdef, chosen, rest = nnx.split(generator, is_tuned, ...)
     if not jax.tree.leaves(chosen):
-        raise ValueError(
+        raise InputError(
             f"No parameter's path matches {tuned!r}; paths look like"
             " 'synthesis.b4.conv1.weight'."
         )
@@ -331,7 +331,7 @@ def tuned_generator(
       ValueError: an index is missing, or given for a shared generator.
     """
     if config.shares_weights != (index is None):
-        raise ValueError(
+        raise InputError(
             "Give the picture's `index` unless the weights are shared, got"
             f" {index=} and {config.shares_weights=}."
         )

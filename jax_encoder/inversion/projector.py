@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import batching, rendering, terms
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.inversion.config import ProjectorConfig
@@ -58,7 +59,7 @@ def prepare(
     if weights is None:
         weights = own
     elif weights.shape != (targets.shape[0], len(config.terms)):
-        raise ValueError(
+        raise InputError(
             f"`weights` must be [{targets.shape[0]}, {len(config.terms)}], one per"
             f" picture and term, got {weights.shape}."
         )
@@ -307,7 +308,7 @@ def restart(state: ProjectorState, config: ProjectorConfig) -> ProjectorState:
 def exploration_noise(
     key: jax.Array, step: jax.Array, shape: tuple[int, ...]
 ) -> jax.Array:
-    """The standard normal noise of a step, the same for every picture."""
+    """The standard normal noise of a step (a scalar), the same for every picture."""
     del step  # Part of the key already.
     return jax.random.normal(key, shape)
 
@@ -405,7 +406,7 @@ def finish(
     *,
     config: ProjectorConfig,
 ) -> Projection:
-    """Renders the kept values at full resolution."""
+    """Renders the kept values at full resolution, with labels `[N, c_dim]` if any."""
     kept = state.best if config.keep == "best" else state.variables
     if config.searches_lines:
         kept = _normalize_noises(kept, config)

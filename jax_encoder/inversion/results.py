@@ -98,7 +98,7 @@ class Inversion:
 
 
 def of_codes(codes: np.ndarray) -> tuple[Status, ...]:
-    """Translates the numbers of `inversion.state` into words."""
+    """Translates the numbers `[N]` of `inversion.state` into words."""
     return tuple(_STATUS[int(code)] for code in codes)
 
 

@@ -23,6 +23,7 @@ from collections.abc import Collection
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import objectives
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.latents import spaces, statistics
@@ -169,7 +170,7 @@ class Pixel(ImageTerm):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the pictures at the size compared."""
+        """Returns the pictures `[N, R, R, C]` at the size compared."""
         del networks
         return _shrink(images, self.size)
 
@@ -195,7 +196,7 @@ class Perceptual(ImageTerm):
     name: str = "lpips"
 
     def prepare(self, networks: Networks, images: jax.Array) -> base.Tree:
-        """Returns the features."""
+        """Returns the features of the pictures `[N, R, R, C]`."""
         return networks[self.network].features(_shrink(images, self.size))
 
     def compare(self, networks: Networks, a: base.Tree, b: base.Tree) -> jax.Array:
@@ -229,7 +230,7 @@ class Features(ImageTerm):
         _check_choice("distance", self.distance, PIXEL_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the features."""
+        """Returns the features of the pictures `[N, R, R, C]`."""
         if self.size is not None:
             images = resize.adaptive_average(images, self.size)
         return networks[self.network].feature(images, self.layer)
@@ -268,7 +269,7 @@ class Identity(ImageTerm):
         _check_choice("distance", self.distance, IDENTITY_DISTANCES)
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the embeddings."""
+        """Returns the embeddings of the pictures `[N, R, R, C]`."""
         return networks[self.network].embed(images)
 
     def compare(self, networks: Networks, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -285,7 +286,7 @@ class MultiScaleSSIM(ImageTerm):
     name: str = "ms_ssim"
 
     def prepare(self, networks: Networks, images: jax.Array) -> jax.Array:
-        """Returns the pictures."""
+        """Returns the pictures `[N, R, R, C]`."""
         del networks
         return images
 
@@ -379,4 +380,4 @@ def _shrink(images: jax.Array, size: int | None) -> jax.Array:
 
 def _check_choice(field: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
-        raise ValueError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")
+        raise InputError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")

@@ -18,6 +18,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchConfig:
@@ -37,12 +39,12 @@ class SearchConfig:
 
     def __post_init__(self):
         if not 0 < self.decrease < self.flattening < 1:
-            raise ValueError(
+            raise InputError(
                 "Expected 0 < `decrease` < `flattening` < 1, got"
                 f" {self.decrease} and {self.flattening}."
             )
         if self.num_trials < 1:
-            raise ValueError(f"`num_trials` must be positive, got {self.num_trials}.")
+            raise InputError(f"`num_trials` must be positive, got {self.num_trials}.")
 
 
 @jax.tree_util.register_dataclass
@@ -107,9 +109,9 @@ def begin(value: jax.Array, slope: jax.Array, step: jax.Array) -> Search:
     """Begins a search along a direction of descent.
 
     Args:
-      value: of the objective where the search begins.
-      slope: its derivative along the direction, negative.
-      step: the first to try, positive.
+      value: a scalar, the objective where the search begins.
+      slope: a scalar, its derivative along the direction, negative.
+      step: a scalar, the first to try, positive.
 
     Returns:
       The search.
@@ -135,8 +137,8 @@ def advance(
 
     Args:
       search: from `begin` or an earlier call.
-      value: of the objective at the step; one that is not finite counts as too high.
-      slope: its derivative along the direction there.
+      value: a scalar, the objective at the step; if not finite, it counts as too high.
+      slope: a scalar, its derivative along the direction there.
       config: the conditions.
 
     Returns:

@@ -21,6 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import descriptions, digests, files, finite, network_names
 from jax_encoder.io.descriptions import BundleError as BundleError
 from jax_encoder.io.descriptions import companion as companion
@@ -68,6 +69,11 @@ def save(
       BundleError: the directory exists and is not a bundle.
       NotFiniteError: an array holds NaN or an infinity, perhaps only in `dtype`.
     """
+    if not isinstance(module, nnx.Module) or not hasattr(module, "config_class"):
+        raise BundleError(
+            f"{checks.describe(module)} is no network that can be saved: give one of"
+            " `jax_encoder.nn`, such as `jax_encoder.demo.generator()`."
+        )
     target = pathlib.Path(directory).absolute()
     if (
         target.exists()
@@ -185,7 +191,7 @@ def _restore(root: pathlib.Path, wanted: object) -> object:
 
 def _check_array(array: Any, wanted: jax.ShapeDtypeStruct) -> None:
     if tuple(array.shape) != wanted.shape:
-        raise ValueError(f"an array of {array.shape} stands where {wanted.shape} must")
+        raise InputError(f"an array of {array.shape} stands where {wanted.shape} must")
 
 
 def _check_size(root: pathlib.Path, wanted: object, max_bytes: int | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, finite, loading
 
 SPACES = ("z", "w", "w+")
@@ -26,7 +27,7 @@ _FORMAT = 1
 _METADATA = "metadata"
 
 
-class CodeError(ValueError):
+class CodeError(InputError):
     """A file that holds no latent codes; the message says what to do."""
 
 
@@ -71,7 +72,7 @@ def save(
         another generator.
       preset: how it was found.
       measures: such as lpips and psnr.
-      arrays: further arrays to keep in the `.npz`: noise maps, z.
+      arrays: further arrays of any shape to keep in the `.npz`: noise maps, z.
       **details: further JSON values.
 
     Raises:
@@ -81,9 +82,9 @@ def save(
     """
     ws, arrays = np.asarray(ws, np.float32), dict(arrays or {})
     if ws.ndim != 2:
-        raise ValueError(f"`ws` must be [num_ws, w_dim], got {ws.shape=}.")
+        raise InputError(f"`ws` must be [num_ws, w_dim], got {ws.shape=}.")
     if reserved := arrays.keys() & {"ws", _METADATA}:
-        raise ValueError(f"`arrays` must not use the names {sorted(reserved)}.")
+        raise InputError(f"`arrays` must not use the names {sorted(reserved)}.")
     metadata = {
         "format": _FORMAT,
         "space": space,
@@ -103,7 +104,7 @@ def save_array(path: str | os.PathLike, array: np.ndarray) -> None:
 
     Args:
       path: with extension; none is added.
-      array: any numbers.
+      array: numbers of any shape.
 
     Raises:
       NotFiniteError: it holds NaN or an infinity.
@@ -144,7 +145,7 @@ def load(
     """
     path = pathlib.Path(path)
     if space is not None and space not in SPACES:
-        raise ValueError(f"`space` must be one of {SPACES}, got {space!r}.")
+        raise InputError(f"`space` must be one of {SPACES}, got {space!r}.")
     arrays = read_arrays(path)
     metadata: dict[str, Any] = {}
     if isinstance(arrays, np.ndarray):
@@ -173,7 +174,7 @@ def from_array(
     """Understands a bare array by its shape and the name of its file.
 
     Args:
-      array: numbers, of rank 1 to 3.
+      array: `[D]`, `[L, D]` or `[N, L, D]` numbers.
       source: the file it came from: for its name and for messages.
       space: "z", "w" or "w+" where it is known.
       num_ws: of the generator, where it is known.

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, finite, folders, names
 
 MAX_PIXELS = 80_000_000
@@ -28,7 +29,7 @@ _WITH_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")
 _GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
-class PictureError(ValueError):
+class PictureError(InputError):
     """A file that cannot be used as a picture.
 
     Attributes:
@@ -85,7 +86,28 @@ def decode(
     Raises:
       PictureError: as `read`.
     """
-    image = _open(path, content)
+    return _pixels(_open(path, content), path, channels)
+
+
+def from_pillow(image: Image.Image, channels: int = 3) -> np.ndarray:
+    """The pixels of a picture that Pillow has opened or made, as `decode` returns them.
+
+    Args:
+      image: of any mode.
+      channels: as of `read`.
+
+    Raises:
+      PictureError: its values cannot be used as a picture's.
+    """
+    _check_size("a picture of Pillow", image.size)
+    upright = ImageOps.exif_transpose(image)
+    return _pixels(upright, "a picture of Pillow", channels)
+
+
+def _pixels(
+    image: Image.Image, path: str | os.PathLike[str], channels: int
+) -> np.ndarray:
+    """The pixels of an upright picture, in 8 bits where they say it all."""
     if image.mode in (*_GRAY16, "I"):
         gray = np.array(image, np.float32)
         if isinstance(hole := image.info.get("transparency"), int):
@@ -288,9 +310,9 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
     """
     _check_channels(image)
     if crop not in ("center", "none"):
-        raise ValueError(f"`crop` must be 'center' or 'none', got {crop!r}.")
+        raise InputError(f"`crop` must be 'center' or 'none', got {crop!r}.")
     if resolution < 1:
-        raise ValueError(f"`resolution` must be positive, got {resolution}.")
+        raise InputError(f"`resolution` must be positive, got {resolution}.")
     if crop == "center":
         side = min(image.shape[:2])
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
@@ -303,14 +325,14 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
 
 
 def to_pillow(image: np.ndarray) -> Image.Image:
-    """The 8-bit picture of Pillow, of mode L, RGB or RGBA."""
+    """The picture `[H, W, C]` as one of Pillow in 8 bits, of mode L, RGB or RGBA."""
     pixels = to_uint8(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def _check_channels(image: np.ndarray) -> None:
     if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(
+        raise InputError(
             f"`image` must be [H, W, 3], got {image.shape=}; gray [H, W, 1] and RGBA"
             " [H, W, 4] will do too."
         )
@@ -371,7 +393,7 @@ def write(path: str | os.PathLike, image: np.ndarray, *, is_report: bool = False
     extension = pathlib.Path(path).suffix.lower()
     Image.init()
     if extension not in EXTENSIONS or extension not in Image.EXTENSION:
-        raise ValueError(
+        raise InputError(
             f"The extension of {str(path)!r} names no picture format; use .png or .jpg."
         )
     encoded = io.BytesIO()

@@ -241,7 +241,7 @@ def histogram(
 
     Args:
       path: the file to write.
-      values: name -> values; those that are not finite are left out.
+      values: name -> values of any shape; those that are not finite are left out.
       title: above the axes.
       xlabel: the values' name.
       num_bins: bins over the range of all sets.

@@ -91,7 +91,7 @@ def whiten(p: jax.Array, gaussian: Gaussian, *, floor: float = 1e-3) -> jax.Arra
 
 
 def unwhiten(p_n: jax.Array, gaussian: Gaussian, *, floor: float = 1e-3) -> jax.Array:
-    """Maps P_N to P: the inverse of `whiten`."""
+    """Maps P_N `[..., w_dim]` to P: the inverse of `whiten`."""
     rows = (p_n * _like(_floored(gaussian.std, floor), p_n)) @ gaussian.components
     return rows + _like(gaussian.mean, p_n)
 

@@ -153,7 +153,7 @@ class FeatureNetwork(Protocol):
         ...
 
     def feature(self, images: jax.Array, layer: int | str, /) -> jax.Array:
-        """Returns those of one layer, by name or torchvision index."""
+        """Returns those of `[N, H, W, C]` at a layer, a name or torchvision index."""
         ...
 
 

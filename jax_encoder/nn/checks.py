@@ -8,12 +8,15 @@ array is made.
 
 import dataclasses
 import functools
+import math
 import os
 import types
 import typing
 from typing import Any
 
 import numpy as np
+
+from jax_encoder.errors import InputError
 
 _MAX_TEXT = 60
 _MAX_BITS = 64
@@ -146,10 +149,43 @@ def check_size(num_bytes: int, limit: int | None = None) -> None:
     """
     limit = ceiling() if limit is None else limit
     if num_bytes > limit:
-        raise ValueError(
+        raise InputError(
             f"these settings ask for a network of {num_bytes / 2**30:.1f} GiB; at most"
             f" {limit / 2**30:.1f} GiB are allowed, unless {_CEILING} is set higher."
         )
+
+
+def check_whole(value: object, name: str, *, low: int) -> None:
+    """Refuses what is no whole number, or too small a one.
+
+    Args:
+      value: what a person gave.
+      name: what it was given as.
+      low: the smallest that makes sense, 0 or 1.
+
+    Raises:
+      ValueError: says what came.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InputError(f"`{name}` must be a whole number, got {describe(value)}.")
+    if value < low:
+        rule = "must not be negative: got" if low == 0 else "must be positive, got"
+        raise InputError(f"`{name}` {rule} {describe(value)}.")
+
+
+def check_positive(value: object, name: str) -> None:
+    """Refuses what is no positive, finite number.
+
+    Args:
+      value: what a person gave.
+      name: what it was given as.
+
+    Raises:
+      ValueError: says what came.
+    """
+    is_number = isinstance(value, int | float | np.number)
+    if not is_number or isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise InputError(f"`{name}` must be a positive number, got {describe(value)}.")
 
 
 def validate(config: Any, *, where: str = "") -> None:
@@ -167,7 +203,7 @@ def validate(config: Any, *, where: str = "") -> None:
         _validate(getattr(config, name), kind, name, f"{where}{name}")
     family = getattr(config, "family", None)
     if family != getattr(type(config), "family", None):
-        raise ValueError(
+        raise InputError(
             f"`{where}family` must be {describe(type(config).family)}, got"
             f" {describe(family)}."
         )
@@ -185,7 +221,7 @@ def _validate(value: object, kind: object, name: str, where: str) -> None:
         if _is_a(value, option):
             _check_inside(value, option, name, where)
             return
-    raise ValueError(
+    raise InputError(
         f"`{where}` must be {_allowed(kind, name)}, got {describe(value)}."
     )
 

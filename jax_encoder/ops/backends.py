@@ -1,6 +1,6 @@
 """What each backend computes otherwise than plainly, and from which sizes on.
 
-The rows below were measured (BUILD.md, "Performance"). A backend without a row computes
+The rows below were measured (docs/performance.md). A backend without a row computes
 everything plainly.
 """
 

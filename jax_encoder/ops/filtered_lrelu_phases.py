@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import filtered_lrelu
 
 Resampling = filtered_lrelu.Resampling
@@ -91,7 +92,7 @@ def _axis(size: int, target: int) -> _Axis:
 def is_supported(
     up_filter: jax.Array, down_filter: jax.Array, resampling: Resampling
 ) -> bool:
-    """Whether the formulation covers the case: integer ratio, separable `up_filter`."""
+    """Whether filters `[K]` are covered: an integer ratio, `up_filter` separable."""
     return (
         resampling.up > 1
         and resampling.up % resampling.down == 0
@@ -125,7 +126,7 @@ def filtered_lrelu_phases(
       ValueError: the case is not supported, or the map is too small.
     """
     if not is_supported(up_filter, down_filter, resampling):
-        raise ValueError(
+        raise InputError(
             "Phases need `up` to be a multiple of `down` and a separable upsampling"
             f" filter of at least `up` taps: got {resampling},"
             f" {up_filter.shape=} and {down_filter.shape=}."

@@ -19,7 +19,7 @@ from jax_encoder.ops import (
 def up_conv2d(
     x: jax.Array, kernel: jax.Array, *, taps: tuple[float, ...] = (1, 3, 3, 1)
 ) -> jax.Array:
-    """`convolution.up_conv2d` in the backend's fastest formulation."""
+    """`convolution.up_conv2d` of `[N, H, W, I]`, as the backend does it fastest."""
     rows = strip_rows(x, kernel, taps)
     if rows is None:
         return convolution.up_conv2d(x, kernel, taps=taps)
@@ -62,7 +62,7 @@ def conv2d(
     Args:
       x: `[N, H, W, I]`.
       kernel: `[K, K, I, O]`.
-      transformed: `winograd.transform(kernel)` of a frozen kernel, or None.
+      transformed: `winograd.transform(kernel)`, `[6, 6, I, O]`, if frozen, or None.
 
     Returns:
       `[N, H, W, O]`.

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def jvp(
     fn: Callable[..., object], primals: tuple[object, ...], tangents: tuple[object, ...]
@@ -30,7 +32,7 @@ def jvp(
     """
     shapes = [jax.tree.map(jnp.shape, x) for x in (tuple(primals), tuple(tangents))]
     if shapes[0] != shapes[1]:
-        raise ValueError(
+        raise InputError(
             "`tangents` must have the structure and shapes of `primals`: got"
             f" {shapes[1]} for {shapes[0]}."
         )

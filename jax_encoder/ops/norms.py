@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 
 def absolute(x: jax.Array) -> jax.Array:
-    """Absolute values, with the gradient zero at zero."""
+    """Absolute values, elementwise, with the gradient zero at zero."""
     return jnp.where(x == 0, 0.0, jnp.abs(x))
 
 

@@ -87,7 +87,7 @@ def max_pool(
 
 
 def average_pool_3x3(images: jax.Array) -> jax.Array:
-    """Mean over 3 x 3 windows of step 1, counting only cells inside the picture."""
+    """Mean of `[N, H, W, C]` over 3 x 3 windows of step 1, of cells inside only."""
     sums = _sum_3x3(images)
     ones = jnp.ones((1, *images.shape[1:3], 1), images.dtype)
     return sums / _sum_3x3(ones)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import upfirdn
 
 # The sym6 wavelet's low-pass filter: resampling around the geometric transformation.
@@ -108,7 +109,7 @@ def draw_geometry(
       key: PRNG key.
       num: number of pictures.
       side: of the pictures, in pixels.
-      probability: of each transformation.
+      probability: of each transformation, a scalar.
       config: which transformations.
 
     Returns:
@@ -163,7 +164,7 @@ def warp(images: jax.Array, matrices: jax.Array) -> jax.Array:
     is_identity = jnp.all(matrices == jnp.eye(3)[None], axis=(1, 2))
     side, margin = images.shape[1], len(_SYM6) // 4 + 1
     if images.shape[2] != side or side <= margin:
-        raise ValueError(
+        raise InputError(
             f"Images must be square and larger than {margin} pixels: {images.shape=}."
         )
     wide = ((0, 0), (margin, margin), (margin, margin), (0, 0))
@@ -208,7 +209,7 @@ def draw_color(
     Args:
       key: PRNG key.
       num: number of pictures.
-      probability: of each transformation.
+      probability: of each transformation, a scalar.
       config: which transformations.
 
     Returns:
@@ -274,7 +275,7 @@ def adapt(
 
     Args:
       probability: so far, a scalar.
-      mean_sign: mean of the sign of D's logits of real pictures since the last time.
+      mean_sign: of D's logits of real pictures since the last time, a scalar.
       num_pictures: how many pictures passed since then.
       target: what the mean sign should be.
       speed: pictures over which the probability may move by one.

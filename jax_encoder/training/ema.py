@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def decay(
     batch_size: int,
@@ -18,7 +20,7 @@ def decay(
     Args:
       batch_size: pictures per step.
       half_life: in pictures.
-      num_seen: pictures seen so far; needed by `rampup`.
+      num_seen: pictures seen so far, a scalar; needed by `rampup`.
       rampup: bound on the half-life, as a share of the pictures seen: early averages
         then forget quickly (the official training uses 0.05). None for no bound.
 
@@ -29,18 +31,18 @@ def decay(
       ValueError: `rampup` without `num_seen`, or a value that is not positive.
     """
     if batch_size < 1 or half_life <= 0:
-        raise ValueError(
+        raise InputError(
             "`batch_size` and `half_life` must be positive: got"
             f" {batch_size=}, {half_life=}."
         )
     length = jnp.asarray(half_life, jnp.float32)
     if rampup is not None:
         if num_seen is None:
-            raise ValueError("`rampup` needs `num_seen`, the pictures seen so far.")
+            raise InputError("`rampup` needs `num_seen`, the pictures seen so far.")
         length = jnp.minimum(length, num_seen * rampup)
     return jnp.exp2(-batch_size / jnp.maximum(length, 1e-8))
 
 
-def update(average: object, new: object, factor: jax.Array | float) -> Any:
-    """Moves every leaf of `average` towards `new`, of which it keeps 1 - `factor`."""
+def update(average: Any, new: Any, factor: jax.Array | float) -> Any:
+    """Moves every leaf towards `new`, of which it keeps 1 - `factor`, a scalar."""
     return jax.tree.map(lambda a, b: b + (a - b) * factor, average, new)

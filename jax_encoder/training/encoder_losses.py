@@ -9,6 +9,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.training import losses
 
 
@@ -37,7 +38,7 @@ class LossWeights:
     def __post_init__(self):
         wrong = {k: v for k, v in dataclasses.asdict(self).items() if v < 0}
         if wrong:
-            raise ValueError(f"Weights of losses must not be negative: got {wrong}.")
+            raise InputError(f"Weights of losses must not be negative: got {wrong}.")
 
     @property
     def has_pictures(self) -> bool:
@@ -50,7 +51,7 @@ def progressive(ws: jax.Array, stage: jax.Array | int) -> jax.Array:
 
     Args:
       ws: `[N, num_ws, w_dim]`.
-      stage: the last unlocked row.
+      stage: the last unlocked row, a scalar.
 
     Returns:
       `[N, num_ws, w_dim]`.
@@ -86,7 +87,7 @@ def delta(ws: jax.Array, stage: jax.Array | int | None = None) -> jax.Array:
 
     Args:
       ws: `[N, num_ws, w_dim]`.
-      stage: the last row that counts; None for all.
+      stage: the last row that counts, a scalar; None for all.
 
     Returns:
       the sum over rows of the mean over pictures, a scalar.
@@ -100,7 +101,7 @@ def adversarial(logits: jax.Array, stage: jax.Array | int | None = None) -> jax.
 
     Args:
       logits: `[N, num_ws]` of a latent discriminator, row by row.
-      stage: the last row that counts; None for all.
+      stage: the last row that counts, a scalar; None for all.
 
     Returns:
       the mean over pictures and counted rows, a scalar.
@@ -135,7 +136,7 @@ def code(
 
 
 def total(terms: dict[str, jax.Array], weights: LossWeights) -> jax.Array:
-    """Returns the weighted sum of losses given by the names of their weights."""
+    """Returns the weighted sum of scalar losses, by the names of their weights."""
     return sum(
         (getattr(weights, name) * value for name, value in terms.items()),
         start=jnp.zeros(()),

@@ -89,7 +89,7 @@ def gradients(
       state: an `EncoderState`.
       networks: what does not change.
       batch: the pictures.
-      stage: the last unlocked row.
+      stage: the last unlocked row, a scalar.
       config: an `EncoderConfig`.
 
     Returns:
@@ -196,8 +196,8 @@ def losses(
       networks: what does not change.
       batch: the pictures.
       before: `[N, num_ws, w_dim]`, the present codes.
-      images: what they render, for encoders of six channels; else None.
-      stage: the last unlocked row.
+      images: `[N, H, W, 3]` that they render, for encoders of six channels; else None.
+      stage: the last unlocked row, a scalar.
       config: an `EncoderConfig`.
 
     Returns:

@@ -129,7 +129,7 @@ def lesson_error(drawn: Fakes, lesson: Lesson) -> jax.Array:
 
 
 def spread(batch: jax.Array, sharding: Sharding) -> jax.Array:
-    """Asks for a batch to be spread over the devices."""
+    """Asks for a batch `[N, ...]` to be spread over the devices."""
     if sharding is None:
         return batch
     return jax.lax.with_sharding_constraint(batch, sharding)

@@ -140,7 +140,7 @@ def step(
       real: `[N, w_dim]`, mapped.
       fake: `[N, w_dim]`, rows of codes.
       key: PRNG key of the pools.
-      number: steps done so far.
+      number: steps done so far, a scalar.
       config: options.
 
     Returns:

@@ -3,15 +3,23 @@
 import collections
 import concurrent.futures
 import json
+import types
 
 import numpy as np
 import pytest
 
-from experiments.corpus import claims, corpus_reports, layout, leases
+from experiments.corpus import (
+    claims,
+    corpus_reports,
+    layout,
+    network_session,
+    planning,
+)
 from experiments.launch import signals
 from experiments.runs import settings as settings_lib
+from experiments.sharing import leases
 from experiments.stores import stores, tables
-from jax_encoder.io import files
+from jax_encoder.io import files, images
 from tests.experiments.corpus import small, stub
 
 
@@ -227,3 +235,20 @@ def test_a_store_that_is_read_only_is_a_sentence(tmp_path, monkeypatch):
         small.worker(corpus).run(claims.Leased(corpus, held))
     monkeypatch.undo()
     assert _bytes(corpus) == before
+
+
+def test_a_dry_run_measures_a_shard_and_writes_nothing(tmp_path, monkeypatch):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for k in range(6):
+        images.write(photos / f"{k}.png", np.zeros((2, 2, 3)))
+    session = stub.StubSession(batch_size=2, pause=0.01)
+    monkeypatch.setattr(network_session, "make", lambda plan, corpus: session)
+    plan = types.SimpleNamespace(
+        output=tmp_path / "c", images=[str(photos)], shard_size=4, num_workers=2
+    )
+    text = planning.describe(plan)
+    assert "6 pictures in 2 shards of 4" in text
+    assert "measured on 2 pictures of one shard" in text  # The first batch compiles.
+    assert session.encoded == ["0", "1", "2", "3"]
+    assert not plan.output.exists()

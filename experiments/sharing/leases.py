@@ -208,6 +208,16 @@ def _is_gone(content: dict[str, object]) -> bool:
     return content.get("born") != _born(process)
 
 
+def remove_all(folder: str | os.PathLike[str]) -> None:
+    """Removes all leases, where nobody is at work.
+
+    Args:
+      folder: of the leases; may be missing.
+    """
+    for path in pathlib.Path(folder).glob("*.lease"):
+        path.unlink(missing_ok=True)
+
+
 def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, object]]]:
     """Yields the shards that are held and what their leases say.
 
