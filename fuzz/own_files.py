@@ -199,7 +199,7 @@ def targets() -> dict[str, Target]:
 @functools.cache
 def refusals() -> tuple[type[Exception], ...]:
     """What a reader may raise: its own errors, nothing else."""
-    from converters import errors
+    from converters import conversion_errors as errors
     from jax_encoder.alignment import landmarks
     from jax_encoder.editing import directions
     from jax_encoder.io import bundles, codes, loading

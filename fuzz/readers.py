@@ -18,7 +18,8 @@ def check(data: bytes) -> bool:
     Raises:
       Exception: anything but a ConversionError is a defect.
     """
-    from converters import errors, inspection
+    from converters import conversion_errors as errors
+    from converters import inspection
     from converters.formats import kinds, persistence, tf_networks
     from converters.readers import contents
 

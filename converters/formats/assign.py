@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from jax_encoder.nn import checks
 
 Module = TypeVar("Module", bound=nnx.Module)

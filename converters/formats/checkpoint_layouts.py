@@ -6,7 +6,7 @@ from typing import Any
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 
 

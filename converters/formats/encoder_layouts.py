@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     assign,
     checkpoint_layouts,

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 
 _MAX_NAME = 200
 

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,

@@ -8,7 +8,7 @@ import re
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import in_domain_encoder
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan1_layouts
 from jax_encoder.nn import stylegan1 as networks
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     clip_layouts,

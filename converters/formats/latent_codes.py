@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import arrays, budget, contents, pickles, symbols, tensors
 from jax_encoder.io import codes
 

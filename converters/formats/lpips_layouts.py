@@ -6,7 +6,7 @@ import re
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     assign,
     checkpoint_layouts,

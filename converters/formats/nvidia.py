@@ -5,7 +5,7 @@ The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one ge
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks

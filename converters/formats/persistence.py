@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers.records import Record
 
 _MAX_MODULES = 10_000

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, unsupported, views
 
 # What other programs call the averaged generator and the other two.

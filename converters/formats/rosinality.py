@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator

@@ -5,7 +5,7 @@ import math
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from converters.readers import arrays
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,

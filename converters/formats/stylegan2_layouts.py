@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator

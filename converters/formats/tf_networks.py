@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers.records import Record
 
 KIND = "dnnlib.tflib.network.Network"

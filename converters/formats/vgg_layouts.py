@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.nn import alexnet, squeezenet, vgg
 

@@ -7,7 +7,7 @@ import struct
 import ml_dtypes
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import zips
 from jax_encoder.nn.checks import describe, failure

@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from jax_encoder.nn.checks import describe
 
 _MAX_STEPS = 2_000_000

@@ -6,7 +6,7 @@ import os
 import pathlib
 import stat
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import arrays, pickles, symbols, torch_streams, zips
 from converters.readers import budget as budgets
 

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import records
 from jax_encoder.nn.checks import describe, failure

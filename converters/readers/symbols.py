@@ -5,7 +5,7 @@ Everything else is refused by name. Nothing here imports or calls what the file 
 
 from collections.abc import Callable
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import pickles, records, tensors, torch_streams
 from jax_encoder.nn.checks import describe
 

@@ -9,7 +9,7 @@ import re
 import ml_dtypes
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe

@@ -10,7 +10,7 @@ import mmap
 import struct
 import zlib
 
-from converters import errors
+from converters import conversion_errors as errors
 from jax_encoder.nn.checks import describe, failure
 
 _END = b"PK\x05\x06"

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 from converters.writers import export, torch_writer
 from jax_encoder.io import files

@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -131,7 +130,7 @@ class Studio:
             "limits": dataclasses.asdict(self.limits),
         }
 
-    def state(self, visit: Visit) -> Any:
+    def state(self, visit: Visit) -> object:
         """All that changes: uploads, inversions, the tray."""
         return page_state.of_visit(visit, self._workshop(visit), self.turns)
 
@@ -172,7 +171,7 @@ class Studio:
         shop = self._workshop(visit)
         return {"upload": receiving.from_example(name, visit, shop, self.limits).id}
 
-    def seed(self, visit: Visit, values: JSON) -> Any:
+    def seed(self, visit: Visit, values: JSON) -> object:
         """Takes the picture of a seed."""
         seed = int(slider_edits.number(values.get("seed"), 2**32 - 1))
         shop = self._workshop(visit)
@@ -254,7 +253,7 @@ class Studio:
             networks=shop.networks,
         )
 
-    def job(self, visit: Visit, values: JSON) -> Any:
+    def job(self, visit: Visit, values: JSON) -> object:
         """Stops an inversion, goes on with it, or takes it as it is."""
         job = visit.jobs.get(str(values.get("job")))
         if job is None:
@@ -304,7 +303,7 @@ class Studio:
         content = tray.save(entries, visit.folder)
         return File(content, "application/zip", name="codes.zip")
 
-    def load(self, visit: Visit, content: bytes, name: str) -> Any:
+    def load(self, visit: Visit, content: bytes, name: str) -> object:
         """Adds the codes of a file or archive to the tray."""
         shop, shown = self._workshop(visit), safety.shown_name(name)
         found, refused = tray.load(
@@ -335,7 +334,7 @@ class Studio:
         command = slider_edits.command(entry.name, setting, shop, paste_back=has_paste)
         return File(*picture_files.encode(picture), command)
 
-    def keep(self, visit: Visit, values: JSON) -> Any:
+    def keep(self, visit: Visit, values: JSON) -> object:
         """Puts an edited code, a place of a morph or of the map into the tray."""
         shop = self._workshop(visit)
         code = self._kept(visit, values, shop)
@@ -402,7 +401,7 @@ class Studio:
 
     # Exploring.
 
-    def map(self, visit: Visit, values: JSON) -> Any:
+    def map(self, visit: Visit, values: JSON) -> object:
         """The map with random codes and those of the tray."""
         shop = self._workshop(visit)
         own = shop.source.sha256
@@ -453,7 +452,7 @@ class Studio:
 
     # Generators.
 
-    def generator(self, visit: Visit, values: JSON) -> Any:
+    def generator(self, visit: Visit, values: JSON) -> object:
         """Takes another generator."""
         name = self.workshops.add(str(values.get("name") or "").strip())
         shop = self.workshops.get(name)
