@@ -42,7 +42,7 @@ def load_noting(
     *,
     given: Mapping[str, object] | None = None,
 ) -> Conversion:
-    """As `load`, and notes the values that the file lacks.
+    """Does what `load` does, and notes the values that the file lacks.
 
     Args:
       path: the file.

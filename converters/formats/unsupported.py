@@ -32,7 +32,7 @@ class UnsupportedLayout:
 
     @property
     def sentence(self) -> str:
-        """For a message: what it is, why not, what to do."""
+        """Says for a message what it is, why it is not supported, and what to do."""
         return f"{self.name}, known and not supported: {self.reason}; {self.remedy}"
 
     def fits(self, tree: object) -> bool:

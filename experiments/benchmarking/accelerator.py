@@ -56,7 +56,7 @@ class DevicePlan:
 
     @property
     def sides(self) -> tuple[int, int]:
-        """Of the pictures: the large one first."""
+        """The sides of the pictures, the large one first."""
         return (1024, 256) if self.size == "full" else (32, 16)
 
     @property

@@ -115,7 +115,7 @@ def _measure_part(part, program, options, peer) -> _Measured:
 
 
 def _times(case, measured) -> dict[str, object]:
-    """Of a step: the parts weighed by their shares."""
+    """The times of a step: its parts weighed by their shares."""
 
     def total(who, field):
         return sum(m.part.share * getattr(getattr(m, who), field) for m in measured)

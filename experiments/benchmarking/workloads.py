@@ -157,7 +157,7 @@ def _vgg(case: Case, _) -> list[Part]:
 
 
 def _vgg_gradient(case: Case, _) -> list[Part]:
-    """To the last rectified map (relu5_3) and back to the picture."""
+    """Runs to the last rectified map (relu5_3) and back to the picture."""
     network = networks.vgg16(case.size)
     last = [name for name in network.config.layer_names if name.startswith("relu")][-1]
     side = case.resolution

@@ -64,7 +64,7 @@ class NetworkSession:
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """The seed of all that is drawn at random."""
         return self.engine.seed
 
     def encode(self, targets: np.ndarray, ids: Sequence[str]) -> sessions.Encoded:

@@ -70,7 +70,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 
 def _num_actors(ray: Any, wanted: int, kind: str, address: str | None) -> int:
-    """As many as the cluster has devices for: the others would wait for ever."""
+    """How many the cluster has devices for: others would wait for ever."""
     available = int(ray.cluster_resources().get(kind, 0))
     if address is not None:  # It may grow.
         return wanted

@@ -178,6 +178,6 @@ def _render(kind, generator, ws, maps: Sequence[jax.Array], features):
 
 
 def _recolor(pictures, table):
-    """From the generator's colors back to the picture's, where they were moved."""
+    """Moves the generator's colors back to the picture's, where they were moved."""
     own, generator = colors.from_array(table)
     return colors.move(pictures, generator, own)

@@ -62,7 +62,7 @@ class FindingTask:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of the method's function."""
+        """The options of the method's function."""
         if self.method == "svm":
             return {"chosen": self.chosen, "invalid_value": self.invalid_value}
         return {"threshold": self.threshold, "invalid_value": self.invalid_value}

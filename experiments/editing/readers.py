@@ -69,7 +69,7 @@ def reader(generator: object, network: object) -> effects.Reader:
 
 
 def scale(network: object, scores: np.ndarray) -> effects.Scale:
-    """In what the scores of a network are measured.
+    """The unit in which a network's scores are measured.
 
     Args:
       network: the scorer.

@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
-    """As `share`, where it does not matter who writes the reports: the rows."""
+    """Does what `share` does, where it does not matter who writes the reports."""
     return share(job).rows
 
 

@@ -173,7 +173,7 @@ def _source(
 
 
 def _initial(job: EncoderJob, architecture: Any) -> Any:
-    """From nothing, from a face recognizer's weights, or from an encoder's."""
+    """Begins with random weights, a face recognizer's, or an encoder's."""
     encoder = encoder_presets.build(architecture, seed=job.seed)
     if job.start is None:
         return encoder

@@ -199,7 +199,7 @@ class ProjectorConfig:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the terms of the objective."""
+        """The names of the terms of the objective."""
         return tuple(term.name for term in self.objective)
 
     @property
