@@ -75,7 +75,7 @@ class Engine(Protocol):
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """The extensions of further files that every picture gets, such as ".difference.npz"."""
+        """The endings of a picture's further files, such as ".difference.npz"."""
         ...
 
     def init(self, targets: np.ndarray, names: Sequence[str]) -> Any:
