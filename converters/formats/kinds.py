@@ -6,8 +6,7 @@ A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
 
 import dataclasses
 from collections.abc import Mapping
-
-from flax import nnx
+from typing import Any
 
 from converters import conversion_errors as errors
 from converters.formats import (
@@ -78,7 +77,7 @@ class Conversion:
       assumed: the values that the file lacks, by name, as they were assumed.
     """
 
-    network: nnx.Module
+    network: Any
     kind: Kind
     part: str | None
     assumed: Mapping[str, object]

@@ -64,7 +64,11 @@ def measure(
     parts = [part for part, _ in programs[case]]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
     measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
-    row = {**case.as_json(), **_times(case, measured), **_programs(measured)}
+    row: dict[str, Any] = {
+        **case.as_json(),
+        **_times(case, measured),
+        **_programs(measured),
+    }
     if len(parts) > 1:
         row["parts"] = [_part_row(case, m) for m in measured]
     row["flops"] = _total([p.flops and p.flops * p.share for p in parts])

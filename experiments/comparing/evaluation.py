@@ -362,7 +362,7 @@ def _compare_sets(
     reader: Reader,
     references: Sequence[pathlib.Path],
     stacks: Iterable[np.ndarray],
-    networks: Mapping[str, Any],
+    networks: base.Networks,
     *,
     num: int,
     batch_size: int,

@@ -3,7 +3,7 @@
 import csv
 import io
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -63,7 +63,7 @@ def generators(directory: str) -> Iterator[tuple[str, int, base.Generator]]:
 def run(
     directory: str,
     options: evaluation.EvaluationOptions,
-    networks: Mapping[str, Any],
+    networks: base.Networks,
     output: pathlib.Path,
 ) -> int:
     """Judges every checkpoint; writes a table, curves and the last one's worst paths.

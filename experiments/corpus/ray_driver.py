@@ -21,7 +21,7 @@ _RETRIES = 20
 _STARTS = 3
 
 
-def _actor(ray: Any, options: dict[str, Any]) -> object:
+def _actor(ray: Any, options: dict[str, Any]) -> Any:
     """The class of actors; its body is the only place that imports JAX."""
 
     @ray.remote(**options)

@@ -79,7 +79,7 @@ def encode(
         if found is not None:
             row |= _outcome(found, index, session)
         shard.rows[place] = row
-        if row["status"] == "failed":
+        if found is None or row["status"] == "failed":
             return
         shard.ws[place] = found.ws[index]
         if found.images is not None:

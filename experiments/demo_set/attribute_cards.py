@@ -129,7 +129,7 @@ def _distances(distance, pairs, others):
     apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
 
     def correlation(distances, truth):
-        return float(stats.spearmanr(distances, truth).statistic)
+        return float(stats.spearmanr(distances, truth)[0])
 
     return {
         "spearman": correlation(channels.sum(axis=1), truth),

@@ -71,7 +71,8 @@ class Coloring:
         if drawn is not None:
             bar = drawing.colorbar(drawn, ax=list(axes.ravel()), pad=0.01, aspect=30)
             bar.set_label(self.title)
-            bar.solids.set_alpha(1.0)
+            if bar.solids is not None:
+                bar.solids.set_alpha(1.0)
             return
         last = axes.ravel()[-1]
         marks = [

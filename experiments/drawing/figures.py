@@ -82,6 +82,7 @@ def pair(subject: Subject, axes: tuple[int, int] | None = None) -> None:
     with panels.panels(
         subject.paths("pair"), (1, 4), title=title, caption=caption
     ) as grid:
+        drawn = None
         for axis, (space, name) in zip(grid[0], TITLES.items(), strict=True):
             first, second = of_space[space]
             points = subject.samples.places[space][:, [first, second]]
@@ -145,6 +146,7 @@ def embedded(subject: Subject, method: str) -> dict[str, maps.Map]:
     with panels.panels(
         subject.paths(method), (1, 4), title=title, caption=caption
     ) as grid:
+        drawn = None
         for axis, (space, layout) in zip(grid[0], found.items(), strict=True):
             drawn = subject.coloring.scatter(axis, layout.points)
             if method == "pca":

@@ -22,7 +22,7 @@ from experiments.benchmarking.peers import torch_peers
 from experiments.racing import contest
 from jax_encoder.errors import InputError
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import base, lpips, preprocessing, stylegan2
+from jax_encoder.nn import lpips, preprocessing, stylegan2
 
 _LPIPS_SIDE = 256
 _NUM_STEPS = 1000
@@ -56,7 +56,8 @@ class TorchStyleGAN2:
         config, synthesis = generator.config, generator.synthesis
         if config.architecture != "skip" or config.conv_clamp is not None:
             raise InputError("The peers have StyleGAN2 with output skips, unclamped.")
-        self.const = _tensor(synthesis.b4.const[...]).permute(2, 0, 1)[None]
+        first: Any = synthesis.b4
+        self.const = _tensor(first.const[...]).permute(2, 0, 1)[None]
         self.blocks = []
         for side in config.resolutions:
             block = getattr(synthesis, f"b{side}")
@@ -195,8 +196,8 @@ def project(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(303)
-    generator: base.Generator = models.generator
-    networks: Any = models.networks
+    generator: Any = models.generator
+    networks = models.networks
     synthesis, distance = TorchStyleGAN2(generator), TorchLPIPS(networks["lpips"])
     parts = [
         _project_one(recipe, models, synthesis, distance, target, num_steps)

@@ -44,8 +44,8 @@ def typical_distance(
 
 def stop(
     config: pivotal.PivotalConfig,
-    generator: object,
-    lpips: object,
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
     *,
     is_published: bool,
     label: jax.Array | None = None,
@@ -71,7 +71,7 @@ def stop(
 def fit(
     job: jobs.InversionJob,
     preset: presets.Preset,
-    generator: object,
+    generator: base.Generator,
     networks: Mapping[str, object],
     label: jax.Array | None,
 ) -> presets.Preset:

@@ -42,7 +42,9 @@ class UnalignedEngine:
     def _under(self, matrix: np.ndarray) -> projector_engine.ProjectorEngine:
         """The engine with the generator moved."""
         inverter = self.engine.inverter
-        moved = stylegan3.moved(inverter.models.generator, jnp.asarray(matrix))
+        generator = inverter.models.generator
+        assert isinstance(generator, stylegan3.StyleGAN3Generator)
+        moved = stylegan3.moved(generator, jnp.asarray(matrix))
         models = dataclasses.replace(inverter.models, generator=moved)
         inverter = dataclasses.replace(inverter, models=models)
         return dataclasses.replace(self.engine, inverter=inverter)

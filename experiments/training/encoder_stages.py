@@ -65,7 +65,7 @@ class EncoderSetting:
     """
 
     generator: base.Generator
-    networks: Mapping[str, Any]
+    networks: base.Networks
     source: encoder_sources.PairSource
     held_out: np.ndarray
     direction: jax.Array
@@ -251,7 +251,7 @@ def _measure(encoder: object, setting: EncoderSetting) -> dict[str, float]:
 
 def _whole(
     encoder: Any, generator: base.Generator, config: encoder_training.EncoderConfig
-) -> object:
+) -> Any:
     """What gives whole codes: a small encoder itself, or one with its generator."""
     if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:
         return encoder

@@ -87,7 +87,10 @@ def of_activations(
         coordinates = (features - basis.mean) @ basis.components.T / basis.std
         products += coordinates.T @ w
     # The coordinates are uncorrelated, of mean 0 and variance 1.
-    about = {"method": "pca", "of": f"activations at {resolution}"}
+    about: dict[str, object] = {
+        "method": "pca",
+        "of": f"activations at {resolution}",
+    }
     about |= {"num_samples": num_samples, "seed": seed}
     return _named(products / (basis.count - 1), about)
 

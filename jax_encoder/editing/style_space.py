@@ -7,6 +7,7 @@ same for every code, so it is an offset of the affines' biases, and a generator 
 is a generator like any other.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -48,7 +49,8 @@ def moved(generator: base.Generator, offset: np.ndarray | jax.Array) -> Any:
         )
     copy = nnx.merge(*nnx.split(generator))
     parts = jnp.split(offset, np.cumsum(sizes)[:-1])
-    for layer, part in zip(copy.synthesis.affine_layers(), parts, strict=True):
+    layers: Sequence[Any] = copy.synthesis.affine_layers()
+    for layer, part in zip(layers, parts, strict=True):
         layer.bias = nnx.Param(layer.bias[...] + part / layer.lr_multiplier)
     return copy
 
@@ -67,7 +69,8 @@ def deviations(
     w = np.asarray(ws[:, 0], np.float64)
     covariance = np.cov(w, rowvar=False)
     found = []
-    for layer in generator.synthesis.affine_layers():
+    layers: Sequence[Any] = generator.synthesis.affine_layers()
+    for layer in layers:
         matrix = np.asarray(layer.weight[...], np.float64)
         matrix = matrix * layer.lr_multiplier / matrix.shape[0] ** 0.5
         found.append(np.sqrt(np.einsum("io,ij,jo->o", matrix, covariance, matrix)))

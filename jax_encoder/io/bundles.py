@@ -338,7 +338,7 @@ def constructor(
     return lambda: kind(config, rngs=nnx.Rngs(0))
 
 
-def _tuples(value: object) -> object:
+def _tuples(value: object) -> Any:
     """JSON lists back to the tuples of hashable configs."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)

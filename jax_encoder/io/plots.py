@@ -131,7 +131,7 @@ def show_literally(drawing: "Figure") -> None:
     font = manager.get_font(manager.findfont(manager.FontProperties()))
     powers = _powers_of_ten(matplotlib, drawing)
     for text in drawing.findobj(matplotlib.text.Text):
-        if text in powers:
+        if text in powers or not isinstance(text, matplotlib.text.Text):
             continue
         text.set_parse_math(False)
         shown = text.get_text()

@@ -9,7 +9,6 @@ from flax import nnx
 
 from jax_encoder.errors import InputError
 from jax_encoder.nn import (
-    base,
     checks,
     small_encoder,
     style_encoder,
@@ -160,7 +159,7 @@ class EncoderDecoder(nnx.Module):
 
 def join(
     encoder: Any,
-    generator: base.Generator,
+    generator: Any,
     *,
     num_steps: int = 1,
     latent_avg: jax.Array | None = None,

@@ -47,7 +47,7 @@ class _LearningNorm(vision_layers.BatchNorm):
         return inputs * scale.reshape(shape) + shift.reshape(shape)
 
 
-def learning(network: Any) -> object:
+def learning(network: Any) -> Any:
     """Returns a copy that normalizes by batches and moves its stored statistics.
 
     For use inside a function that is differentiated: make the copy, call it, and take

@@ -44,7 +44,7 @@ class EncoderNetworks:
     encoder: nnx.GraphDef
     judge: nnx.GraphDef
     generator: base.Generator
-    lpips: base.PerceptualDistance
+    lpips: Any
     identity: object
     latent_avg: jax.Array
     metric: jax.Array | None
@@ -74,7 +74,7 @@ class EncoderOutputs:
       ws: `[N, num_ws, w_dim]`, the codes that were found.
     """
 
-    gradient: object
+    gradient: Any
     buffers: Any
     report: dict[str, jax.Array]
     ws: jax.Array

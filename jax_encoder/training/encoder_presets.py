@@ -66,7 +66,7 @@ def preset(
     return EncoderPreset(encoder=architecture, training=training)
 
 
-def build(config: Any, *, seed: int = 0) -> object:
+def build(config: Any, *, seed: int = 0) -> Any:
     """Returns an encoder of an architecture with random weights."""
     if isinstance(config, small_encoder.SmallEncoderConfig):
         return small_encoder.SmallEncoder(config, rngs=nnx.Rngs(seed))

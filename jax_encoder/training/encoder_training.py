@@ -154,7 +154,7 @@ def init(
     config: EncoderConfig,
     *,
     latent_avg: jax.Array | None = None,
-    networks: dict[str, object] | None = None,
+    networks: dict[str, Any] | None = None,
     metric: jax.Array | None = None,
     seed: int = 0,
 ) -> tuple[EncoderState, EncoderNetworks]:

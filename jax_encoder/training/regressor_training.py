@@ -88,7 +88,7 @@ jax.tree_util.register_dataclass(
 
 
 def init(
-    network: object, config: RegressorConfig, generator: object = None
+    network: object, config: RegressorConfig, generator: base.Generator | None = None
 ) -> tuple[RegressorState, RegressorNetworks]:
     """Starts from a network's weights.
 
@@ -165,7 +165,7 @@ def train_step(
     return state, {f"loss/{config.loss}": value, "gradient": norm}
 
 
-def regressor(state: RegressorState, networks: RegressorNetworks) -> object:
+def regressor(state: RegressorState, networks: RegressorNetworks) -> nnx.Module:
     """Returns the network that the training has arrived at."""
     network = nnx.merge(networks.graphdef, state.average, state.buffers)
     return nnx.clone(network)
