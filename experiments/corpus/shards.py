@@ -227,7 +227,15 @@ def begin(
     Raises:
       LoadError: the manifest is damaged.
     """
-    shard = Shard(number=number, entries=corpus.manifest.shard(number))
+    entries = corpus.manifest.shard(number)
+    if is_retry:  # Another copy of a file that was damaged is welcome.
+        entries = [
+            entry
+            if entry.place >= 0
+            else dataclasses.replace(entry, size=-1, sha256="")
+            for entry in entries
+        ]
+    shard = Shard(number=number, entries=entries)
     folder = stores.SHARDS if is_retry else layout.PARTIAL
     path = corpus.path(number, folder)
     if path.is_file():

@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import hashlib
 import json
 import types
 
@@ -252,3 +253,33 @@ def test_a_dry_run_measures_a_shard_and_writes_nothing(tmp_path, monkeypatch):
     assert "measured on 2 pictures of one shard" in text  # The first batch compiles.
     assert session.encoded == ["0", "1", "2", "3"]
     assert not plan.output.exists()
+
+
+def test_another_copy_of_a_damaged_file_is_welcome(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    images.write(photos / "good.png", np.zeros((2, 2, 3)))
+    (photos / "broken.png").write_bytes(b"no picture")
+    corpus = layout.prepare(
+        tmp_path / "c", {}, [str(photos)], shard_size=8, hashes=True, about={}
+    )
+    worker = small.worker(corpus, load=None)
+    worker.run(claims.Listed(corpus.todo()))
+    assert layout.failures(corpus, 0) == ["broken"]
+    images.write(photos / "broken.png", np.ones((2, 2, 3)))
+    worker = small.worker(corpus, load=None, is_retry=True)
+    worker.run(claims.Listed([0]))
+    assert not layout.failures(corpus, 0)
+    rows = stores.read(corpus.root).batches(["id", "sha256", "bytes"])
+    (row,) = [r for t in rows for r in t.to_pylist() if r["id"] == "broken"]
+    content = (photos / "broken.png").read_bytes()
+    assert row["sha256"] == hashlib.sha256(content).hexdigest()
+    assert row["bytes"] == len(content)
+
+
+def test_a_holder_that_died_is_called_so(tmp_path):
+    corpus = small.make(tmp_path / "c")
+    content = {"owner": "w", "machine": leases.machine(), "process": 1 << 30}
+    path = corpus.root / layout.LEASES / "000001.lease"
+    path.write_text(json.dumps({**content, "born": "1"}))
+    assert "hold shards: w (dead)" in corpus_reports.CorpusStatus.of(corpus).text()
