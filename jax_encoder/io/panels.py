@@ -7,7 +7,7 @@ import contextlib
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -74,8 +74,7 @@ def pixels(axes: "Axes") -> np.ndarray:
     plots.import_matplotlib()
     from matplotlib.backends import backend_agg
 
-    drawing = axes.get_figure(root=True)
-    assert drawing is not None
+    drawing: Any = axes.figure
     plots.show_literally(drawing)
     canvas = backend_agg.FigureCanvasAgg(drawing)
     canvas.draw()
