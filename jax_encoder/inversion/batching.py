@@ -34,7 +34,7 @@ def map_batches(
       ValueError: `size` does not divide the batch.
     """
     num = jax.tree.leaves(batch)[0].shape[0]
-    if size is None:
+    if size is None or not num:
         return fn(batch)
     size = min(size, num)
     if num % size:

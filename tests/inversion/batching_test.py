@@ -24,6 +24,11 @@ def test_slices_give_what_the_whole_gives(size):
     np.testing.assert_array_equal(found["whole"], batch["n"] + 1)
 
 
+def test_of_nothing_comes_nothing():
+    found = batching.map_batches(double, {"x": jnp.zeros((0, 2)), "n": jnp.zeros(0)}, 1)
+    assert found["twice"].shape == (0, 2)
+
+
 def test_no_slice_is_larger_than_asked():
     seen = []
 
