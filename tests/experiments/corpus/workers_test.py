@@ -4,7 +4,6 @@ import collections
 import concurrent.futures
 import hashlib
 import json
-import types
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from experiments.corpus import (
     claims,
     corpus_reports,
+    entry,
     layout,
     network_session,
     planning,
@@ -245,9 +245,8 @@ def test_a_dry_run_measures_a_shard_and_writes_nothing(tmp_path, monkeypatch):
         images.write(photos / f"{k}.png", np.zeros((2, 2, 3)))
     session = stub.StubSession(batch_size=2, pause=0.01)
     monkeypatch.setattr(network_session, "make", lambda plan, corpus: session)
-    plan = types.SimpleNamespace(
-        output=tmp_path / "c", images=[str(photos)], shard_size=4, num_workers=2
-    )
+    arguments = [f"--images={photos}", f"--output_dir={tmp_path}/c"]
+    plan = entry.parse([*arguments, "--shard_size=4", "--workers=2"])
     text = planning.describe(plan)
     assert "6 pictures in 2 shards of 4" in text
     assert "measured on 2 pictures of one shard" in text  # The first batch compiles.
