@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fuzz import own_files, siblings
+from fuzz import hostile_own, own_files, siblings
 from tests.converters import streams
 
 _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
@@ -27,11 +27,24 @@ _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
 
 def make() -> dict[str, bytes]:
     """The files by "reader: sort, number"."""
-    found: dict[str, bytes] = {}
-    for sort, (reader, draw) in SORTS.items():
-        for index, content in enumerate(draw()):
-            found[f"{reader}: {sort}, {index:02d}"] = content
-    return found
+    return dict(draw())
+
+
+def draw(part: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yields the same files one by one; together they take gigabytes.
+
+    Args:
+      part: of the names of the sorts that are wanted.
+    """
+    for sort, (reader, make_files) in SORTS.items():
+        if part in sort:
+            for index, content in enumerate(make_files()):
+                yield f"{reader}: {sort}, {index:02d}", content
+    for sort, (readers, make_files) in hostile_own.SORTS.items():
+        if part in sort:
+            for index, content in enumerate(make_files()):
+                for reader in readers:
+                    yield f"{reader}: {sort}, {index:02d}", content
 
 
 def _text(value: str) -> bytes:

@@ -16,6 +16,8 @@ Module = TypeVar("Module", bound=nnx.Module)
 
 _MAX_LISTED = 40
 _MAX_NAME = 200
+_MAX_SHARING = 8
+_SPARE_BYTES = 256 << 20
 
 
 def build(
@@ -39,6 +41,7 @@ def build(
     Raises:
       ConversionError: lists everything missing, unused, misshapen, or not finite.
     """
+    check_sharing(arrays)
     graphdef, abstract = nnx.split(nnx.eval_shape(make_module))
     wanted = {".".join(map(str, path)): v for path, v in nnx.to_flat_state(abstract)}
     sizes = [math.prod(v.shape) * v.dtype.itemsize for v in wanted.values()]
@@ -62,6 +65,33 @@ def build(
             source=source,
         )
     return nnx.merge(graphdef, abstract)
+
+
+def check_sharing(arrays: Mapping[str, object]) -> None:
+    """Refuses a small file in which many entries share one large array.
+
+    A network has every entry for itself, in float32, so that such a file would take
+    far more memory than it is large.
+
+    Args:
+      arrays: by name; what is no array is left out.
+
+    Raises:
+      ConversionError: they would take more than `_MAX_SHARING` times their bytes.
+    """
+    found = [x for x in arrays.values() if isinstance(x, np.ndarray) and x.size]
+    wanted = sum(4 * array.size for array in found)
+    if wanted <= _SPARE_BYTES:
+        return
+    held, end = 0, 0
+    for low, high in sorted(map(np.lib.array_utils.byte_bounds, found)):
+        held += max(0, high - max(low, end))
+        end = max(end, high)
+    if wanted > _SPARE_BYTES + _MAX_SHARING * held:
+        raise errors.ConversionError(
+            f"its entries share {held} bytes, of which a network of {wanted} would be"
+            " made; no checkpoint does so"
+        )
 
 
 def _misfits(

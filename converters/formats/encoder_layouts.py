@@ -131,8 +131,18 @@ def _text(value: object) -> str:
 
 
 def _state(tree: object) -> entry_names.Entries:
-    """The state dict, with the prefix that an encoder's own one lacks."""
+    """The state dict, with the prefix that an encoder's own one lacks.
+
+    It is made once of a table: every kind asks for it, and a table may be long.
+    """
     table = entry_names.table(tree)
+    kept = vars(table)
+    if "encoder_state" not in kept:
+        kept["encoder_state"] = _find_state(table)
+    return kept["encoder_state"]
+
+
+def _find_state(table: entry_names.Entries) -> entry_names.Entries:
     state = table.get("state_dict", table)
     if isinstance(state, dict) and not _has_known_encoder(state):
         bare = entry_names.Entries(
@@ -298,7 +308,9 @@ def _missing_shared(tree: object) -> str:
 
 def _is_unknown(tree: object) -> bool:
     state = _state(tree)
-    has_encoder = any(name.startswith("encoder.") for name in entry_names.texts(state))
+    has_encoder = any(
+        isinstance(name, str) and name.startswith("encoder.") for name in state
+    )
     return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from converters import conversion_errors as errors
 from converters.formats import (
+    assign,
     checkpoint_layouts,
     clip_layouts,
     encoder_layouts,
@@ -125,6 +126,8 @@ def convert_noting(
     with errors.guard(source):
         candidate, inner = recognition.choose(_finding(tree, kind), part)
         chosen = _single(candidate)
+        if isinstance(candidate.view.tree, dict):
+            assign.check_sharing(candidate.view.tree)
         form = f"its entries have other forms than those of {chosen.description!r}"
         with errors.guard(doing=form):
             try:

@@ -51,6 +51,9 @@ def load(
     """
     path = pathlib.Path(path)
     try:
+        if not path.is_file():  # a pipe would be waited for
+            os.stat(path)
+            raise codes.CodeError(f"{path}: no regular file.")
         with open(path, "rb") as file:
             head = file.read(6)
     except OSError as error:
@@ -119,7 +122,12 @@ def _check_size(tree, path: pathlib.Path) -> None:
     for entry in tree.values():
         maps = entry.get("noise") if isinstance(entry, Mapping) else None
         if isinstance(maps, list | tuple):
-            arrays += [x for x in maps[:_MAX_MAPS] if isinstance(x, np.ndarray)]
+            if len(maps) > _MAX_MAPS:
+                raise codes.CodeError(
+                    f"{path}: a picture has {len(maps)} noise maps, more than"
+                    f" {_MAX_MAPS}."
+                )
+            arrays += [x for x in maps if isinstance(x, np.ndarray)]
     size = 4 * sum(array.size for array in arrays)
     if path.is_file() and size > _SPARE_BYTES + _MAX_SHARING * path.stat().st_size:
         raise codes.CodeError(
@@ -152,8 +160,8 @@ def _noises(entries: list[object]) -> dict[str, np.ndarray]:
 
 def _read_npy(path: pathlib.Path) -> object:
     """The array of a `.npy`; the pickle of an array of objects is read inertly."""
-    content = path.read_bytes()
-    header = io.BytesIO(content[:65_536])
+    with open(path, "rb") as file:
+        header = io.BytesIO(file.read(65_536))
     try:
         version = np.lib.format.read_magic(header)
         read = (
@@ -166,6 +174,7 @@ def _read_npy(path: pathlib.Path) -> object:
         raise codes.CodeError(f"{path}: damaged ({str(error)[:200]}).") from None
     if not is_pickle:
         return contents.read(path).tree
+    content = path.read_bytes()
     reader = pickles.Unpickler(
         memoryview(content)[header.tell() :],
         symbols=_find,

@@ -259,6 +259,8 @@ def _adopt(
         if row["status"] == "failed" and is_retry:
             continue
         place = row["position"] - first
+        if not 0 <= place < len(shard.entries) or row["id"] != shard.entries[place].id:
+            raise loading.LoadError(path, "rows of other pictures")
         shard.rows[place] = row
         if index in codes:
             shard.ws[place] = codes[index]
@@ -279,9 +281,13 @@ def _codes_of(corpus, rows, accounts, kind: tables.RowLayout) -> dict[int, np.nd
 def _adopt_images(shard: Shard, corpus: layout.Corpus) -> None:
     """The reconstructions of a shard that is retried."""
     names = {entry.id: place for place, entry in enumerate(shard.entries)}
-    with tarfile.open(corpus.path(shard.number, layout.RECONSTRUCTIONS)) as archive:
-        for member in archive:
-            place = names.get(member.name.removesuffix(".png"))
-            content = archive.extractfile(member)
-            if place in shard.rows and content is not None:
-                shard.images[place] = content.read()
+    path = corpus.path(shard.number, layout.RECONSTRUCTIONS)
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            for member in archive:
+                place = names.get(member.name.removesuffix(".png"))
+                content = archive.extractfile(member) if member.size >= 0 else None
+                if place in shard.rows and content is not None:
+                    shard.images[place] = content.read(member.size)
+    except (OSError, tarfile.TarError) as error:
+        raise loading.LoadError(path, f"damaged ({error})") from error

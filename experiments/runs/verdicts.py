@@ -32,6 +32,7 @@ NUM_PICTURES = 16
 VERDICTS = ("good", "fair", "poor")
 _SEED = 602_214
 _MIN_SPAN = 2.0
+_MAX_ERROR = 1e30
 _LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _TYPICAL = "0.9"
 _VERSION = 2  # of the tables: one of another version is not found
@@ -227,11 +228,14 @@ def read(path: pathlib.Path) -> Table:
     content = loading.read_json(path)
     try:
         table = Table(**content)
-        numbers = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
-        numbers += [float(table.chance[name]) for name in table.quantiles]
+        numbers = [table.quantiles[name][_TYPICAL] for name in table.quantiles]
+        numbers += [table.chance[name] for name in table.quantiles]
     except Exception as error:  # foreign JSON holds anything
         raise loading.LoadError(path, "no table of reconstructions") from error
-    if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in numbers):
+    are_errors = all(
+        isinstance(x, int | float) and 0 <= x < _MAX_ERROR for x in numbers
+    )
+    if "rmse" not in table.quantiles or not are_errors:
         raise loading.LoadError(path, "its quantiles are no errors")
     return table
 

@@ -101,13 +101,18 @@ def global_direction(
     Raises:
       DirectionError: shapes that do not go together, or a threshold that leaves none.
     """
+    if any(np.asarray(x).dtype.kind not in "fiu" for x in (matrix, text)):
+        raise DirectionError(f"{name}: the matrix and the text must hold numbers.")
     matrix, text = np.asarray(matrix, np.float64), np.asarray(text, np.float64).ravel()
     if matrix.ndim != 2 or matrix.shape != (len(spread), len(text)):
         raise DirectionError(
             f"{name}: the matrix must be [{len(spread)}, {len(text)}] for this"
             f" generator and text, got {list(matrix.shape)}."
         )
-    relevance = matrix @ text
+    with np.errstate(all="ignore"):
+        relevance = matrix @ text
+    if not np.isfinite(relevance).all() or not np.isfinite(threshold):
+        raise DirectionError(f"{name}: the matrix or the text is not finite.")
     kept = np.where(np.abs(relevance) >= threshold, relevance, 0.0)
     if not kept.any():
         raise DirectionError(

@@ -165,12 +165,14 @@ def _load(
             f"The arrays of the bundle {root} are damaged ({reason}); get it again."
         ) from error
     # Files that are as they were saved hold the arrays that were saved.
-    digest = digests.of_tree(stored) if has_digest or not is_verified else ""
-    if verify and digest and description["digests"]:
-        _compare(root, "arrays", description, digest)
+    needs_digest = has_digest or not is_verified
+    arrays_digest = _later(lambda: digests.of_tree(stored) if needs_digest else "")
     # As one transfer: converted one by one, every shape is a little program.
     restored = jax.tree.map(lambda x, y: x.astype(y.dtype, copy=False), stored, wanted)
     nnx.replace_by_pure_dict(abstract, jax.device_put(restored))
+    digest = arrays_digest()  # taken meanwhile
+    if verify and digest and description["digests"]:
+        _compare(root, "arrays", description, digest)
     return nnx.merge(graphdef, abstract), digest, description
 
 

@@ -100,8 +100,11 @@ def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> Any:
       source: where it comes from, for the message.
 
     Raises:
-      LoadError: too deep, or no JSON.
+      LoadError: too long, too deep, or no JSON.
     """
+    if len(text) > _MAX_JSON:
+        reason = f"{len(text)} characters of JSON, more than {_MAX_JSON}"
+        raise LoadError(source, reason)
     try:
         return json.loads(text)
     except RecursionError:
