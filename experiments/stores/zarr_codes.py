@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
