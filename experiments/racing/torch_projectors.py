@@ -56,8 +56,8 @@ class TorchStyleGAN2:
         config, synthesis = generator.config, generator.synthesis
         if config.architecture != "skip" or config.conv_clamp is not None:
             raise InputError("The peers have StyleGAN2 with output skips, unclamped.")
-        first: Any = synthesis.b4
-        self.const = _tensor(first.const[...]).permute(2, 0, 1)[None]
+        blocks: Any = synthesis
+        self.const = _tensor(blocks.b4.const[...]).permute(2, 0, 1)[None]
         self.blocks = []
         for side in config.resolutions:
             block = getattr(synthesis, f"b{side}")

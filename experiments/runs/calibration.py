@@ -10,7 +10,6 @@ one. The demo set's own networks have other scales, so with them
 """
 
 import dataclasses
-from collections.abc import Mapping
 
 import jax
 
@@ -72,7 +71,7 @@ def fit(
     job: jobs.InversionJob,
     preset: presets.Preset,
     generator: base.Generator,
-    networks: Mapping[str, object],
+    networks: base.Networks,
     label: jax.Array | None,
 ) -> presets.Preset:
     """A preset with its threshold on the scale of the network at hand.

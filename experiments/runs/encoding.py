@@ -251,7 +251,9 @@ def _solver(
         if path.stem in outcome.frames
     }
     options = dataclasses.replace(job.options, batch_size=1)
-    return unaligned.make(engine, places), options
+    # What it does not do itself, it asks of the engine inside.
+    moved: Any = unaligned.make(engine, places)
+    return moved, options
 
 
 def _aligned_names(

@@ -130,8 +130,9 @@ def show_literally(drawing: "Figure") -> None:
     manager = matplotlib.font_manager
     font = manager.get_font(manager.findfont(manager.FontProperties()))
     powers = _powers_of_ten(matplotlib, drawing)
-    for text in drawing.findobj(matplotlib.text.Text):
-        if text in powers or not isinstance(text, matplotlib.text.Text):
+    texts: Any = drawing.findobj(matplotlib.text.Text)
+    for text in texts:
+        if text in powers:
             continue
         text.set_parse_math(False)
         shown = text.get_text()
