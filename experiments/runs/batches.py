@@ -208,7 +208,13 @@ class _Run:
             for place, name in enumerate(own)
         }
         session.begin(saved)
-        loaded = picture_loop.read_ahead(entries, session.load, readers, len(own))
+
+        def load(entry: picture_bytes.Entry) -> picture_bytes.Loaded:
+            picture = picture_bytes.load(entry, **session.target)
+            session.digests[entry.id] = picture.sha256
+            return picture
+
+        loaded = picture_loop.read_ahead(entries, load, readers, len(own))
 
         def keep(_, picture: picture_bytes.Loaded, found, index: int) -> None:
             path = by_name[picture.entry.id]
