@@ -264,7 +264,7 @@ class _Run:
         codes.save(
             stem,
             found.ws[index],
-            measures={name: rows[index] for name, rows in found.measures.items()},
+            measures={k: float(rows[index]) for k, rows in found.measures.items()},
             arrays={"losses": losses}
             | {name: rows[index] for name, rows in found.arrays.items()},
             picture=names.safe(pathlib.Path(picture.entry.uri).name),

@@ -91,7 +91,7 @@ class Leases:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         for shard in list(self._held):
@@ -196,7 +196,7 @@ class Leases:
                     os.utime(self._path(shard))
 
 
-def _content(path: pathlib.Path) -> dict[str, Any]:
+def _content(path: pathlib.Path) -> dict[str, object]:
     """What a lease says; {} for one that is torn or gone."""
     try:
         found = json.loads(path.read_bytes()[:4096])
@@ -227,7 +227,7 @@ def remove_all(folder: str | os.PathLike[str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, object]]]:
     """Yields the shards that are held and what their leases say.
 
     Args:
