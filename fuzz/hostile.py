@@ -16,7 +16,6 @@ import struct
 import sys
 import zipfile
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -293,7 +292,7 @@ def _journals() -> Iterator[bytes]:
     yield ('{"settings": {}}\n' + f"{row}\n" * 300_000).encode()
 
 
-SORTS: dict[str, tuple[str, Any]] = {
+SORTS: dict[str, tuple[str, object]] = {
     "tables of many names": ("checkpoint", _tables_of_many_names),
     "deep tables": ("checkpoint", _deep_tables),
     "deep modules": ("checkpoint", _deep_modules),

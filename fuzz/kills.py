@@ -30,7 +30,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from fuzz import kill_scenarios
 from fuzz.kill_scenarios import SCENARIOS, STEP, TINY, Scenario
@@ -89,7 +88,7 @@ class Campaign:
         self.log = self.folder / f"log_{kind}"
         self.modules = self.folder / "modules.txt"
         self.marks = self.folder / f"letters_{kind}"
-        self.result: dict[str, Any] = {"attempts": 0, "in_steps": 0, "runs": 0}
+        self.result: dict[str, object] = {"attempts": 0, "in_steps": 0, "runs": 0}
         self.result |= {"wrong": [], "codes": {}}
         if self._path.is_file():
             self.result = json.loads(self._path.read_text())
@@ -246,7 +245,9 @@ def kills(campaign: Campaign, num: int) -> None:
         campaign.save()
 
 
-def _finish(campaign, out: pathlib.Path, wanted, told: Any, code: int | None) -> None:
+def _finish(
+    campaign, out: pathlib.Path, wanted, told: object, code: int | None
+) -> None:
     """Lets a run go on to its end, where it has not come there, and compares."""
     if code is None:
         number = _fork(campaign, out, again=True)

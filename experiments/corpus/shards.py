@@ -79,7 +79,7 @@ def encode(
         if found is not None:
             row |= _outcome(found, index, session)
         shard.rows[place] = row
-        if row["status"] == "failed":
+        if found is None or row["status"] == "failed":
             return
         shard.ws[place] = found.ws[index]
         if found.images is not None:
@@ -111,7 +111,7 @@ def _row(picture: picture_bytes.Loaded, session: sessions.Session, config: str) 
 
 def _outcome(
     found: sessions.Encoded, index: int, session: sessions.Session
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a row says of a picture that was computed."""
     ws = found.ws[index].astype(session.layout.dtype)
     if not np.isfinite(ws).all():
@@ -120,7 +120,7 @@ def _outcome(
         )
         return {"reason": reason}
     measures = {name: float(found.measures[name][index]) for name in found.measures}
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         name: value if np.isfinite(value) else None for name, value in measures.items()
     }
     is_diverged = bool(found.is_diverged[index])
@@ -141,7 +141,7 @@ def _png(image: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
-def to_table(shard: Shard, session: sessions.Session, config: str) -> Any:
+def to_table(shard: Shard, session: sessions.Session, config: str) -> object:
     """The rows of a shard, as many as there are, as a table."""
     places = sorted(shard.rows)
     index = {place: k for k, place in enumerate(places)}

@@ -153,7 +153,7 @@ def _from_file(path: pathlib.Path, source: Source, space: str | None) -> list[Co
     return found
 
 
-def _check_features(code: Code, config: Any, path: pathlib.Path) -> None:
+def _check_features(code: Code, config: object, path: pathlib.Path) -> None:
     """Refuses the offset of a feature map that this generator does not have."""
     if code.features is None:
         return

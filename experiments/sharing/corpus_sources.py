@@ -200,7 +200,7 @@ _CONTENTS = ("image", "bytes", "jpg", "png", "webp", "jpeg", "content")
 _NAMES = ("id", "name", "key", "__key__")
 
 
-def content_column(schema: Any) -> str | None:
+def content_column(schema: object) -> str | None:
     """The column of a table that holds the pictures themselves, or None."""
     return next((name for name in _CONTENTS if _holds_bytes(schema, name)), None)
 
@@ -263,7 +263,7 @@ def _table(uri: str) -> Iterator[PictureSource]:
             first += len(batch)
 
 
-def _row_name(uri: str, row: int, name: Any) -> str:
+def _row_name(uri: str, row: int, name: object) -> str:
     if name not in (None, ""):
         return str(name)
     stem = os.path.splitext(uri.rsplit("/", 1)[-1])[0]

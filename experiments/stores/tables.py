@@ -106,7 +106,7 @@ class RowLayout:
         return pa.schema(fields, metadata={_KEY: json.dumps(content).encode()})
 
 
-def _seal(content: Mapping[str, Any], schema: Any) -> str:
+def _seal(content: Mapping[str, object], schema: Any) -> str:
     """A digest of what a file says of itself; checksums of pages leave it out."""
     told = {key: value for key, value in content.items() if key != "seal"}
     # Parquet calls the items of lists by another name.
@@ -120,7 +120,7 @@ def table(
     ws: Mapping[int, np.ndarray],
     layout: RowLayout,
     about: Mapping[str, Any],
-) -> Any:
+) -> object:
     """Makes a table.
 
     Args:
@@ -144,7 +144,7 @@ def table(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> Any:
+def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> object:
     """The column of codes.
 
     Args:

@@ -20,7 +20,7 @@ _INNER = 16
 _MAX_CHUNK = 1 << 26  # numbers that are unpacked at a time
 
 
-def _spec(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _spec(path: str | os.PathLike[str]) -> dict[str, object]:
     place = f"{os.fspath(pathlib.Path(path).absolute())}/"
     return {"driver": "zarr3", "kvstore": {"driver": "file", "path": place}}
 

@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def read(path: str | os.PathLike) -> PointFile:
         ) from error
 
 
-def _faces(values: Any, name: str) -> list[np.ndarray]:
+def _faces(values: object, name: str) -> list[np.ndarray]:
     """One face or a list of faces as `[K, 2]` each."""
     if not isinstance(values, list):
         raise InputError(f"{name}: expected a list, got {type(values).__name__}")
@@ -116,7 +116,7 @@ def _faces(values: Any, name: str) -> list[np.ndarray]:
     return [_check(np.array(face, np.float64), name) for face in faces]
 
 
-def _is_point(value: Any) -> bool:
+def _is_point(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2

@@ -97,7 +97,7 @@ def owner(path: str | os.PathLike[str]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def from_tree(tree: Any, source: str | os.PathLike[str]) -> dict[str, Direction]:
+def from_tree(tree: object, source: str | os.PathLike[str]) -> dict[str, Direction]:
     """Understands an array, or a table of arrays.
 
     Args:

@@ -84,7 +84,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON) -> An
       LoadError: missing, too large, too deep, or no JSON.
     """
 
-    def parse(file: BinaryIO, size: int) -> Any:
+    def parse(file: BinaryIO, size: int) -> object:
         if size > max_bytes:
             raise LoadError(path, f"{size} bytes of JSON, more than {max_bytes}")
         return parse_json(file.read(), path)
