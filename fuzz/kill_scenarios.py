@@ -156,6 +156,10 @@ def install(scenario: Scenario, path: pathlib.Path) -> None:
     """
     for where, letter in scenario.marks.items():
         _wrap(where, path, letter)
+
+
+def install_stages(scenario: Scenario, path: pathlib.Path) -> None:
+    """Lets the processes write theirs that this one starts."""
     if scenario.stages:
         owner, name = _owner(scenario.stages)
         setattr(owner, name, functools.partial(_start_stage, scenario.binary, path))

@@ -163,6 +163,7 @@ def _fork(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
 
         campaign.marks.unlink(missing_ok=True)
         kill_scenarios.install(campaign.scenario, campaign.marks)
+        kill_scenarios.install_stages(campaign.scenario, campaign.marks)
         module = importlib.import_module(f"experiments.{binary}")
         command_line.run(module.main)
     except SystemExit as error:

@@ -65,7 +65,9 @@ def failure(error: BaseException) -> str:
     first = error.args[0] if error.args else ""
     name = type(error).__name__
     if isinstance(first, str) and not isinstance(error, KeyError):
-        text = first[:200].encode("ascii", "backslashreplace").decode("ascii")
+        # In one line, whatever other packages or a file put into it.
+        line = " ".join(first[:200].split())
+        text = line.encode("unicode_escape").decode("ascii")
         return f"{name}: {text}" if text else name
     return f"{name} of {describe(first)}"
 
