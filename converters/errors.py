@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks
 
 
-class ConversionError(ValueError):
+class ConversionError(InputError):
     """A checkpoint cannot be converted.
 
     Attributes:

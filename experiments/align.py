@@ -26,6 +26,7 @@ from experiments.aligning import flags as aligning_flags
 from experiments.aligning import photographs
 from experiments.launch import command_line, flag_types, outputs
 from jax_encoder.alignment import detectors, landmarks
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
 _IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of photographs.")
@@ -50,14 +51,14 @@ def main(argv):
     try:
         paths = images.find(_IMAGES.value)
         if any(path.parent.resolve() == output.resolve() for path in paths):
-            raise ValueError("The photographs are in --output_dir: choose another.")
+            raise InputError("The photographs are in --output_dir: choose another.")
         outputs.claim(output)
         outcome = photographs.align(
             paths, output, settings, output_size=_OUTPUT_SIZE.value
         )
     except (detectors.DetectorError, landmarks.FaceError) as error:
         raise command_line.Failure(str(error)) from error
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     num_good = len(paths) - len(outcome.refused)
     print(

@@ -21,6 +21,7 @@ from experiments.comparing import evaluation
 from experiments.curating import curation_report, curation_verdicts, measures
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, folders
 from jax_encoder.latents import maps
 
@@ -63,7 +64,7 @@ def main(argv):
         described = measures.measure(
             listing.paths, network.network, side, batch_size=_BATCH_SIZE.value
         )
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     found = curation_verdicts.judge(described, limits, num_jobs=os.cpu_count())
     output = files.make_directory(_OUTPUT_DIR.value)

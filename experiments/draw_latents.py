@@ -17,6 +17,7 @@ from absl import flags
 
 from experiments.drawing import coloring, drawing_run, inversion_paths
 from experiments.launch import command_line, flag_types
+from jax_encoder.errors import InputError
 from jax_encoder.latents import maps
 
 _GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint file.")
@@ -80,7 +81,7 @@ def main(argv):
     )
     try:
         return drawing_run.run(task, _OUTPUT_DIR.value)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
 
 

@@ -33,6 +33,7 @@ from experiments.comparing import (
 )
 from experiments.launch import command_line
 from experiments.networks import resources
+from jax_encoder.errors import InputError
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _LPIPS = flags.DEFINE_string("lpips", None, "Distance; default: demo's; empty: none.")
@@ -59,7 +60,7 @@ def main(argv):
             )
         generator = resources.generator(name).network if name else None
         report = evaluation.run(options, networks, generator)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     report.about["generator"] = name
     evaluation_report.write(output, report)

@@ -18,6 +18,7 @@ from absl import flags
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from experiments.runs import encoding, jobs, judging, verdicts
+from jax_encoder.errors import InputError
 from jax_encoder.io import bundles
 from jax_encoder.latents import statistics
 
@@ -80,7 +81,7 @@ def _measure_reconstructions(preset: str) -> int:
     try:
         engine = encoding.make_engine(job)
         table = judging.measure(job, engine, encoding.make_engine)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     bundle = pathlib.Path(engine.details["generator"])
     if not bundles.is_bundle(bundle):

@@ -26,6 +26,7 @@ from experiments.racing import (
     race_report,
     race_targets,
 )
+from jax_encoder.errors import InputError
 from jax_encoder.io import files
 
 _CONTESTANTS = flags.DEFINE_list("contestants", ["adam", "default"], "Who races.")
@@ -50,7 +51,7 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     try:
         racing = contestants.find(_CONTESTANTS.value)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(f"--contestants: {error}") from error
     racing, models, judges = race_models.load(racing)
     is_demo = race_models.is_demo()

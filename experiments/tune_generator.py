@@ -15,6 +15,7 @@ from absl import flags
 from experiments.launch import command_line, outputs
 from experiments.networks import resources
 from experiments.runs import projector_engine, reports, settings, tuning, tuning_flags
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import tuner
 from jax_encoder.inversion.state import Models
 
@@ -39,7 +40,7 @@ def main(argv):
     )
     try:
         rows = _tune(source, networks)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     for row in rows:
         print(f"{row['name']}: {reports.caption(row)}, {row['tuning_steps']} steps")

@@ -4,124 +4,39 @@
     python -m fuzz.kills --scenario=encode_image --folder=runs/kills --num=12 --signals
 
 A scenario is a small run of one binary. It is done once whole; then runs of it are
-killed after a random time, up to three times, and the same command (with `--resume`
-where the binary has it) ends the work. What it writes must be the same bits. With
-`--signals` each is a process of its own, which gets Ctrl-C or SIGTERM at a random
-moment from its very start on, and must say one sentence and exit with 130 or 143.
+killed, some times in a row, and the same command (with `--resume` where the binary has
+it) ends the work. What it writes must be the same bits. Three quarters of the kills
+wait until some steps are done, the others come after any time. With `--signals` each
+run is a process of its own, which gets Ctrl-C or SIGTERM at a random moment from its
+very start on, and must say one sentence and exit with 130 or 143.
 
-`<scenario>.json` in the folder counts, and another call goes on from there. For kills
-the runs are forks of one process that has imported everything, so that one costs a
-second or two. JAX may not have started in it: it does not survive a fork.
+`<scenario>_kills.json` in the folder counts, and another call goes on from there. For
+kills the runs are forks of one process that has imported everything, which halves what
+one costs. JAX may not have started in it: it does not survive a fork.
 """
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
 import importlib
 import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-_TIMEOUT = 900.0
-_MAX_IN_A_ROW = 3
+from fuzz import kill_scenarios
+from fuzz.kill_scenarios import SCENARIOS, STEP, TINY, Scenario
 
-
-@dataclasses.dataclass(frozen=True)
-class Scenario:
-    """A small run.
-
-    Attributes:
-      binary: its name.
-      arguments: of a run in a folder; "{base}" and "{out}" stand for the folders.
-      again: further arguments where it goes on.
-      results: patterns, within the output, of the files that are compared.
-    """
-
-    binary: str
-    arguments: tuple[str, ...]
-    again: tuple[str, ...] = ()
-    results: tuple[str, ...] = ()
-
-
-_TINY = ("--generator={base}/generator", "--lpips={base}/lpips")
-_GAN = (
-    "--resolution=8",
-    "--batch_size=4",
-    "--num_fid=0",
-    "--checkpoint_every=1",
-    "--log_every=1",
-)
-_DEMO = (
-    "--resolution=16",
-    "--feature_steps=4",
-    "--feature_pairs=64",
-    "--mapping_steps=4",
-    "--bootstrap_steps=4",
-    "--gan_steps=12",
-    "--head_start=2",
-    "--checkpoint_every=2",
-    "--encoder_lesson_steps=2",
-    "--encoder_steps=2",
-    "--num_samples=400",
-    "--num_fid=16",
-)
-SCENARIOS = {
-    "encode_image": Scenario(
-        "encode_image",
-        (
-            "--images={base}/photos",
-            "--output_dir={out}",
-            *_TINY,
-            "--iterations=200",
-            "--batch_size=3",
-            "--chunk=5",
-        ),
-        ("--resume",),
-        ("*.npy", "*.png"),
-    ),
-    "train_gan": Scenario(
-        "train_gan",
-        ("--data={base}/photos", "--output_dir={out}", *_GAN, "--num_steps=25"),
-        (),
-        ("generator/config.json",),
-    ),
-    "tune_generator": Scenario(
-        "tune_generator",
-        (
-            "--images={base}/photos",
-            "--codes={base}/codes",
-            "--output_dir={out}",
-            *_TINY,
-            "--num_steps=60",
-            "--stop_below=0",
-        ),
-        (),
-        ("*.npz", "*.png"),
-    ),
-    "latent_statistics": Scenario(
-        "latent_statistics",
-        ("--generator={out}/generator", "--num_samples=300000"),
-        (),
-        ("generator/statistics.npz", "generator/config.json"),
-    ),
-    "build_demo": Scenario(
-        "build_demo",
-        ("--work_dir={out}/work", "--assets={out}/assets", *_DEMO),
-        (),
-        ("assets/*/config.json",),
-    ),
-}
-_STEPS = re.compile(r"Inverting \d|[Ss]tep \d|Tuning \d|\d step")
+_TIMEOUT = 1800.0
+_SHARE_IN_STEPS = 0.75
 
 
 def prepare(base: pathlib.Path) -> None:
@@ -131,7 +46,7 @@ def prepare(base: pathlib.Path) -> None:
     base.mkdir(parents=True)
     tiny.save(base)
     tiny.write_pictures(base / "photos", "abcdef")
-    networks = [text.format(base=base) for text in _TINY]
+    networks = [text.format(base=base) for text in TINY]
     places = [f"--images={base / 'photos'}", f"--output_dir={base / 'codes'}"]
     command = [sys.executable, "-m", "experiments.encode_image", *networks, *places]
     subprocess.run([*command, "--iterations=5"], check=True)
@@ -172,6 +87,8 @@ class Campaign:
         self.base = folder / "base"
         self._path = folder / f"{name}_{kind}.json"
         self.log = self.folder / f"log_{kind}"
+        self.modules = self.folder / "modules.txt"
+        self.marks = self.folder / f"letters_{kind}"
         self.result: dict[str, Any] = {"attempts": 0, "in_steps": 0, "runs": 0}
         self.result |= {"wrong": [], "codes": {}}
         if self._path.is_file():
@@ -190,8 +107,8 @@ class Campaign:
         arguments = self.scenario.arguments + self.scenario.again * again
         return [text.format(base=self.base, out=out) for text in arguments]
 
-    def reference(self, start: Callable[..., int]) -> tuple[dict[str, str], float]:
-        """The results of a whole run, twice the same, and the seconds it takes."""
+    def reference(self, start: Callable[..., int]) -> tuple[dict[str, str], float, int]:
+        """The results of a whole run, twice the same, its seconds and steps."""
         out, seconds, found = self.folder / "whole", 0.0, []
         for _ in range(2):  # the first one compiles
             start_output(self.scenario, self.base, out)
@@ -203,16 +120,31 @@ class Campaign:
             found.append(digest(self.scenario, out))
         if found[0] != found[1] or not found[0]:
             raise SystemExit(f"two whole runs differ: {found}")
-        return found[1], seconds
+        return found[1], seconds, self.letters().count(STEP)
 
     def tail(self) -> str:
         """The end of the run's text."""
         return self.log.read_text(errors="replace")[-2000:]
 
-    def is_in_steps(self, out: pathlib.Path) -> bool:
-        """Whether the run that was just killed had begun its steps, or saved some."""
-        is_saved = any(out.rglob("batch.npz")) or any(out.rglob("checkpoints/*"))
-        return is_saved or bool(_STEPS.search(self.tail()))
+    def letters(self) -> bytes:
+        """What the last run wrote of its steps; see `fuzz.kill_scenarios`."""
+        try:
+            return self.marks.read_bytes()
+        except FileNotFoundError:  # the run has just begun
+            return b""
+
+    def is_in_steps(self) -> bool:
+        """Whether the run that was just killed was between two of its steps."""
+        return self.letters()[-1:] == STEP
+
+    def moment(self, seconds: float, num_steps: int) -> Callable[[float], bool]:
+        """Draws when to kill: a function of the seconds since the run's start."""
+        if self.draw.random() >= _SHARE_IN_STEPS:
+            after = seconds * self.draw.random()
+            return lambda passed: passed >= after
+        share = 2 / self.scenario.in_a_row if self.scenario.resumes else 1
+        wanted = self.draw.randint(1, max(1, int(num_steps * share)))
+        return lambda _: self.letters().count(STEP) >= wanted and self.is_in_steps()
 
 
 def _fork(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
@@ -230,14 +162,27 @@ def _fork(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
     try:
         from experiments.launch import command_line
 
+        campaign.marks.unlink(missing_ok=True)
+        kill_scenarios.install(campaign.scenario, campaign.marks)
         module = importlib.import_module(f"experiments.{binary}")
         command_line.run(module.main)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     finally:
         sys.stdout.flush()
+        names = "\n".join(sorted(sys.modules))
+        campaign.modules.write_text(names)
         os._exit(code)
     raise AssertionError
+
+
+def _import_all(campaign: Campaign) -> None:
+    """Imports here what a whole run imported in the end, so that no other has to."""
+    for name in campaign.modules.read_text().split():
+        if name not in sys.modules and name.partition(".")[0] != "__main__":
+            with contextlib.suppress(Exception), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                importlib.import_module(name)
 
 
 def _spawn(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
@@ -253,15 +198,19 @@ def _spawn(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
     return process.pid
 
 
-def _wait(number: int, seconds: float = _TIMEOUT) -> int | None:
-    """The exit code, negative for a signal's; None if it still runs after so long."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+def _wait(
+    number: int, until: Callable[[float], bool] = lambda passed: passed > _TIMEOUT
+) -> int | None:
+    """The exit code, negative for a signal's; None if it still runs at the moment."""
+    start = time.monotonic()
+    while True:
         done, status = os.waitpid(number, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    return None
+        passed = time.monotonic() - start
+        if until(passed) or passed > _TIMEOUT:
+            return None
+        time.sleep(0.005)
 
 
 def _kill(number: int) -> None:
@@ -273,31 +222,36 @@ def _kill(number: int) -> None:
 def kills(campaign: Campaign, num: int) -> None:
     """Kills runs until `num` kills are counted."""
     importlib.import_module(f"experiments.{campaign.scenario.binary}")
-    wanted, seconds = campaign.reference(_fork)
-    campaign.result["seconds"] = round(seconds, 2)
+    wanted, seconds, num_steps = campaign.reference(_fork)
+    _import_all(campaign)
+    campaign.result |= {"seconds": round(seconds, 2), "steps": num_steps}
     while campaign.result["attempts"] < num:
         out = campaign.folder / "killed"
         start_output(campaign.scenario, campaign.base, out)
-        told = []
-        for index in range(campaign.draw.randint(1, _MAX_IN_A_ROW)):
+        begin, told, code = time.monotonic(), [], None
+        for index in range(campaign.draw.randint(1, campaign.scenario.in_a_row)):
             number = _fork(campaign, out, again=index > 0)
-            # Early moments are cheap and harmless; most of the time is in the steps.
-            after = seconds * campaign.draw.uniform(0.15, 1.0)
-            if _wait(number, after) is not None:
+            code = _wait(number, campaign.moment(seconds, num_steps))
+            if code is not None:
                 break
             _kill(number)
             campaign.result["attempts"] += 1
-            campaign.result["in_steps"] += campaign.is_in_steps(out)
-            told.append(round(after, 2))
-        _finish(campaign, out, wanted, told)
+            campaign.result["in_steps"] += campaign.is_in_steps()
+            told.append(campaign.letters().decode()[-9:])
+            campaign.save()
+        _finish(campaign, out, wanted, told, code)
+        spent = time.monotonic() - begin
+        campaign.result["spent"] = round(campaign.result.get("spent", 0) + spent, 1)
+        campaign.save()
 
 
-def _finish(campaign, out: pathlib.Path, wanted: dict[str, str], told: Any) -> None:
-    """Lets a run go on to its end, and compares."""
-    number = _fork(campaign, out, again=True)
-    code = _wait(number)
+def _finish(campaign, out: pathlib.Path, wanted, told: Any, code: int | None) -> None:
+    """Lets a run go on to its end, where it has not come there, and compares."""
     if code is None:
-        _kill(number)
+        number = _fork(campaign, out, again=True)
+        code = _wait(number)
+        if code is None:
+            _kill(number)
     found = digest(campaign.scenario, out)
     campaign.result["runs"] += 1
     if code or found != wanted or "Traceback" in campaign.tail():
@@ -312,7 +266,8 @@ def _finish(campaign, out: pathlib.Path, wanted: dict[str, str], told: Any) -> N
 def signals(campaign: Campaign, num: int) -> None:
     """Sends Ctrl-C or SIGTERM to runs until `num` are counted."""
     importlib.import_module(f"experiments.{campaign.scenario.binary}")
-    wanted, _ = campaign.reference(_fork)
+    wanted, _, _ = campaign.reference(_fork)
+    _import_all(campaign)
     out = campaign.folder / "whole_spawned"
     start_output(campaign.scenario, campaign.base, out)
     begin = time.monotonic()
@@ -324,23 +279,26 @@ def signals(campaign: Campaign, num: int) -> None:
         sent = campaign.draw.choice((signal.SIGINT, signal.SIGTERM))
         after = seconds * campaign.draw.random()
         number = _spawn(campaign, out, again=False)
-        code = _wait(number, after)
+        code = _wait(number, lambda passed, after=after: passed >= after)
         if code is not None:
             continue  # it was done before
         os.kill(number, sent)
-        code = _wait(number, 120)
+        code = _wait(number)
         if code is None:
             _kill(number)
-        text = campaign.tail()
-        campaign.result["attempts"] += 1
-        campaign.result["in_steps"] += campaign.is_in_steps(out)
-        told = str(code)
-        campaign.result["codes"][told] = campaign.result["codes"].get(told, 0) + 1
-        is_said = code == 0 or text.count("interrupted") == 1
-        if code not in (128 + sent, 0) or "Traceback" in text or not is_said:
-            case = [campaign.result["attempts"], sent.name, round(after, 2), code, text]
-            campaign.result["wrong"].append(case)
-        _finish(campaign, out, wanted, [sent.name, round(after, 2)])
+        _judge(campaign, sent, code, [sent.name, round(after, 2)])
+        _finish(campaign, out, wanted, [sent.name, round(after, 2)], None)
+
+
+def _judge(campaign: Campaign, sent: signal.Signals, code: int | None, told) -> None:
+    """Counts a signal: one sentence and its exit code, or a run that was done."""
+    text, result = campaign.tail(), campaign.result
+    result["attempts"] += 1
+    result["codes"][str(code)] = result["codes"].get(str(code), 0) + 1
+    result["waited"] = result.get("waited", 0) + text.count("saving; again")
+    is_said = code == 0 or text.count("interrupted") == 1
+    if code not in (128 + sent, 0) or "Traceback" in text or not is_said:
+        result["wrong"].append([result["attempts"], *told, code, text])
 
 
 @contextlib.contextmanager

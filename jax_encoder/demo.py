@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import bundles, images
 from jax_encoder.latents import statistics as statistics_lib
 from jax_encoder.nn import base
@@ -58,7 +59,7 @@ def network(
         return vgg()
     if name == "encoder":
         return encoder()
-    raise ValueError(
+    raise InputError(
         f"The demo set has lpips, vgg, identity and encoder, not {name!r}."
     )
 

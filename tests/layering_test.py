@@ -8,6 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 # From the ground up. A package may import those before it, and itself.
 ORDER = (
+    "jax_encoder.errors",
     "jax_encoder.lazy",
     "jax_encoder.ops",
     "jax_encoder.nn",

@@ -19,6 +19,7 @@ from converters.readers import contents
 from converters.zoo import downloads
 from converters.zoo import table as zoo_table
 from converters.zoo.table import ZooEntry
+from jax_encoder.errors import InputError
 from jax_encoder.io import caches, files, locks
 
 ENTRIES: dict[str, ZooEntry] = {entry.name: entry for entry in zoo_table.ENTRIES}
@@ -42,7 +43,7 @@ _SPARE = 1 << 20
 _PAUSE = 1.0
 
 
-class ZooError(ValueError):
+class ZooError(InputError):
     """A checkpoint that cannot be had: unknown, not reachable or damaged on the way."""
 
 

@@ -15,13 +15,14 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 _CHUNK = 1 << 18
 _AGENT = "jax_encoder (https://pypi.org/project/jax_encoder)"
 
 
-class DownloadError(ValueError):
+class DownloadError(InputError):
     """A transfer failed.
 
     Attributes:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jax_encoder.alignment import frames, pasting
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes, files, images
 
 ENDING = ".pasted.png"
@@ -39,7 +40,7 @@ def paste_rows(
             paste_one(output / row["name"], options)
         except files.WriteError:
             raise
-        except (ValueError, OSError) as error:
+        except (InputError, OSError) as error:
             tell(f"{row['name']}: not pasted back: {error}")
             num_failed += 1
     return num_failed
@@ -58,7 +59,7 @@ def paste_one(stem: pathlib.Path, options: pasting.PastingOptions) -> None:
     """
     frame = frames.from_metadata(codes.load(f"{stem}.npz").metadata)
     if frame is None:
-        raise ValueError("its picture was not aligned from a photograph (see --align).")
+        raise InputError("its picture was not aligned from a photograph (see --align).")
     pasted = pasting.paste(
         pasting.photograph(frame), images.read(f"{stem}.png"), frame, options
     )

@@ -9,6 +9,7 @@ from jax_encoder.alignment import detectors, faces, methods
 from jax_encoder.alignment import frames as frame_lib
 from jax_encoder.alignment.landmarks import LandmarkDetector
 from jax_encoder.avatars import aligning as _  # noqa: F401 (registers "demo")
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, images, loading
 
 FRAMES = "frames.json"
@@ -91,7 +92,7 @@ def align(
         try:
             aligned = _align_one(path, settings, detector, output_size)
             names = _names(path, settings, len(aligned), found)
-        except (images.PictureError, ValueError) as error:
+        except InputError as error:
             refused[path] = _reason(error)
             tell(f"{path.name}: {refused[path]}")
             pictures.append(path)
@@ -131,7 +132,7 @@ def _names(path, settings, num, taken) -> list[str]:
     known = {name.casefold() for name in taken}
     for name in names:
         if name.casefold() in known:
-            raise ValueError(f"another picture is called {name} already; rename one.")
+            raise InputError(f"another picture is called {name} already; rename one.")
     return names
 
 
@@ -176,7 +177,7 @@ def read(folder: pathlib.Path) -> AlignedPhotographs:
             notes=content["notes"],
         )
     except Exception as error:  # a foreign file holds anything
-        raise ValueError(
+        raise InputError(
             f"{path}: damaged ({error}); align the photographs again."
         ) from error
 

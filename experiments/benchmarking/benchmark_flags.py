@@ -9,6 +9,7 @@ from absl import flags
 
 from experiments.benchmarking import cases, plain, rows
 from experiments.launch import command_line, flag_types
+from jax_encoder.errors import InputError
 from jax_encoder.ops import backends
 
 _WORKLOADS = flags.DEFINE_list(
@@ -129,7 +130,7 @@ def selected() -> list[cases.Case]:
                 size=_SIZE.value,
             )
         )
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     if not found:
         raise command_line.UsageError("No family has these workloads.")

@@ -5,6 +5,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from jax_encoder.errors import InputError
+
 WORKLOADS = (
     "mapping",
     "synthesis",
@@ -128,4 +130,4 @@ def expand(
 
 def _check(chosen: Sequence[str], known: Sequence[str]) -> None:
     if unknown := set(chosen) - set(known):
-        raise ValueError(f"Unknown: {sorted(unknown)}; choose of {known}.")
+        raise InputError(f"Unknown: {sorted(unknown)}; choose of {known}.")

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.benchmarking import flops, networks
 from experiments.benchmarking.cases import Case
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import memory, projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -177,7 +178,7 @@ def layer_spec(config: Any, index: int | None) -> Any:
     """Returns a layer of a StyleGAN3; None: with most samples at its nonlinearity."""
     if index is not None:
         if not 0 <= index < config.num_layers:
-            raise ValueError(f"There are {config.num_layers} layers, no {index}.")
+            raise InputError(f"There are {config.num_layers} layers, no {index}.")
         return config.layers[index]
     return max(
         (spec for spec in config.layers if not spec.is_torgb),

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from experiments.networks import resources
+from jax_encoder.errors import InputError
 from jax_encoder.io import bundles, folders, images, progress
 from jax_encoder.io import names as naming
 from jax_encoder.latents import sampling
@@ -174,7 +175,7 @@ def _resolution(
         return options.resolution
     own = generator.config.resolution
     if options.resolution not in (None, own):
-        raise ValueError(
+        raise InputError(
             f"A generator's pictures keep their {own} pixels: do not ask for"
             f" {options.resolution}."
         )
@@ -202,7 +203,7 @@ def most_common_side(paths: Sequence[pathlib.Path]) -> int:
     """
     sizes = [size for path in paths if (size := images.size(path)) is not None]
     if not sizes:
-        raise ValueError(f"None of the {len(paths)} pictures can be read.")
+        raise InputError(f"None of the {len(paths)} pictures can be read.")
     sides = collections.Counter(min(size) for size in sizes)
     return max(sides, key=lambda side: (sides[side], side))
 
@@ -245,7 +246,7 @@ def _judge_folder(found, references, reader: Reader, networks, options) -> None:
     if matches:
         _measure_pairs(reader, matches, networks, size)
     elif not options.compare_sets:
-        raise ValueError("No two pictures of the folders have the same name.")
+        raise InputError("No two pictures of the folders have the same name.")
     paths = found.paths
     if len(matches) < len(paths):
         num = len(paths) - len(matches)
@@ -344,7 +345,7 @@ def _measure_pairs(reader: Reader, matches, networks, batch_size: int) -> None:
     measured = features.extract(_measure, known, stacks, batch_size=batch_size)
     parts = list(_counted(measured, len(matches), "Comparing pairs"))
     if not parts:
-        raise ValueError("None of the pairs can be read.")
+        raise InputError("None of the pairs can be read.")
     names = [name for name in MEASURES if name in parts[0]]
     columns = {name: np.concatenate([p[name] for p in parts]) for name in names}
     report.rows = [
@@ -386,7 +387,7 @@ def _compare_sets(
     else:
         problem = "name --inception or --lpips to compare the sets as a whole"
     if problem and not report.rows:
-        raise ValueError(f"Nothing to compare: {problem}.")
+        raise InputError(f"Nothing to compare: {problem}.")
     if problem:
         report.notes.append(problem)
         return
@@ -410,7 +411,7 @@ def _measure_paths(
     generator: base.Generator, networks: Mapping[str, Any], options: EvaluationOptions
 ) -> np.ndarray:
     if "lpips" not in networks:
-        raise ValueError("Path lengths are perceptual: name --lpips.")
+        raise InputError("Path lengths are perceptual: name --lpips.")
     return path_length.sample_path_lengths(
         generator,
         networks["lpips"],

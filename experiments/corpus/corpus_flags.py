@@ -15,6 +15,7 @@ from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from experiments.runs import encoding_flags, jobs, projector_engine
 from experiments.stores import tables
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
 from jax_encoder.io import files, folders
 
@@ -222,7 +223,7 @@ def _settings(job: jobs.InversionJob, scorer: str | None) -> dict[str, Any]:
     """JSON values on which the rows depend; computed without touching a device."""
     try:
         preset = presets.get(job.preset).changed(**job.overrides)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error).replace("`", "--", 1)) from error
     if reason := _refusal(preset):
         raise command_line.UsageError(

@@ -18,6 +18,7 @@ from experiments.networks import resources
 from experiments.runs import encoding, jobs, judging, projector_engine, verdicts
 from experiments.stores import tables
 from jax_encoder.editing import effects
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import starts
 from jax_encoder.io import locks
 
@@ -110,7 +111,7 @@ def make(plan: corpus_flags.CorpusPlan, corpus: layout.Corpus) -> NetworkSession
     job = dataclasses.replace(plan.job, chunk=min(plan.job.chunk, 50))
     try:
         engine = encoding.make_engine(job)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error).replace("`", "")) from error
     if job.start == "random":
         engine = dataclasses.replace(engine, start=_Random(engine, job.seed))

@@ -12,6 +12,7 @@ import numpy as np
 from experiments.corpus import corpus_sources
 from experiments.launch import command_line
 from experiments.stores import tables
+from jax_encoder.errors import InputError
 from jax_encoder.io import folders, images, names
 
 MAX_BYTES = 1 << 30
@@ -115,7 +116,7 @@ def read(entry: Entry) -> bytes:
       ValueError: larger than `MAX_BYTES`, or no picture at the place.
     """
     if entry.size > MAX_BYTES:
-        raise ValueError(f"{entry.size} bytes are more than {MAX_BYTES}")
+        raise InputError(f"{entry.size} bytes are more than {MAX_BYTES}")
     is_row = entry.place >= 0 and entry.uri.lower().endswith(".parquet")
     if is_row:
         return _table(entry.uri).content(entry.place)
@@ -126,7 +127,7 @@ def read(entry: Entry) -> bytes:
         return system.cat_file(path, entry.place, entry.place + entry.size)
     if entry.place < 0 and not os.path.isfile(entry.uri):
         kind = "not a file" if os.path.exists(entry.uri) else "no such file"
-        raise ValueError(f"{names.safe_path(entry.uri)!r}: {kind}")
+        raise InputError(f"{names.safe_path(entry.uri)!r}: {kind}")
     with open(entry.uri, "rb") as file:
         if entry.place < 0:
             return file.read(MAX_BYTES)
@@ -154,7 +155,7 @@ class _Table:
     def content(self, row: int) -> bytes:
         group = int(np.searchsorted(self._ends, row, side="right"))
         if group >= len(self._ends):
-            raise ValueError(f"it has no row {row}")
+            raise InputError(f"it has no row {row}")
         first = int(self._ends[group - 1]) if group else 0
         with self._lock:
             if group != self._group:
@@ -164,5 +165,5 @@ class _Table:
             value = rows.column(0)[row - first].as_py()
         value = value.get("bytes") if isinstance(value, dict) else value
         if not value:
-            raise ValueError(f"row {row} holds no picture")
+            raise InputError(f"row {row} holds no picture")
         return value

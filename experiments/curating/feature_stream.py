@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import images, progress
 from jax_encoder.metrics import features
 
@@ -79,7 +80,7 @@ def describe(
             parts.append(part)
             reporter.advance(len(next(iter(part.values()))))
     if not parts:
-        raise ValueError(_refusal(len(paths), failures))
+        raise InputError(_refusal(len(paths), failures))
     rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     rows |= {name: np.asarray([note[name] for note in notes]) for name in notes[0]}
     return Described(paths=tuple(read), rows=rows, failures=failures)

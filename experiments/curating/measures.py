@@ -11,6 +11,7 @@ import numpy as np
 from experiments.curating import feature_stream
 from experiments.curating.feature_stream import Described
 from jax_encoder.alignment import picture_layouts
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 from jax_encoder.metrics import features
 
@@ -55,7 +56,7 @@ def measure(
         except images.PictureError:
             continue  # The pass over all files says so.
     if len(examples) < 8:
-        raise ValueError(
+        raise InputError(
             f"Curation compares pictures with each other: {len(examples)} of"
             f" {len(paths)} can be read, 8 are the fewest."
         )

@@ -10,6 +10,7 @@ import numpy as np
 
 from experiments.editing.code_sets import Code
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, spaces, statistics
 from jax_encoder.metrics import normality
 
@@ -59,7 +60,7 @@ def draw(
     """
     config = network.config
     if num <= max(config.z_dim, config.w_dim):
-        raise ValueError(
+        raise InputError(
             f"{num} samples in {max(config.z_dim, config.w_dim)} dimensions show"
             " nothing: give more --num_samples."
         )

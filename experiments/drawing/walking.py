@@ -13,6 +13,7 @@ from experiments.editing.code_sets import Code
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from experiments.networks import resources
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, films
 from jax_encoder.latents import maps
 from jax_encoder.latents.sampler import Sampler
@@ -96,7 +97,7 @@ def _codes(task: WalkTask, renderer: Renderer) -> tuple[np.ndarray, list[str]]:
     )
     try:
         return sampler.ws(task.seeds), [f"seed {seed}" for seed in task.seeds]
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
 
 

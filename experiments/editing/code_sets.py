@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-import converters
 from experiments.launch import command_line
 from experiments.networks.resources import Source
 from experiments.runs import tuning
 from experiments.stores import code_loading
 from jax_encoder.alignment import frames, transforms
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes as code_files
 
 STYLES = "styles"
@@ -91,7 +91,7 @@ def read(
     for path in _files(text, refused):
         try:
             found += _from_file(path, source, space)
-        except (ValueError, converters.ConversionError) as error:
+        except InputError as error:
             refused.append(str(error))
     if not found:
         reasons = "".join(f"\n  {reason}" for reason in refused)

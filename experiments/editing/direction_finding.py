@@ -10,6 +10,7 @@ import numpy as np
 
 from jax_encoder.editing import components, edits, effects, finding, sefa
 from jax_encoder.editing.directions import Direction, DirectionError, find
+from jax_encoder.errors import InputError
 from jax_encoder.io import loading
 
 METHODS = ("svm", "difference", "regression", "pca", "sefa")
@@ -76,7 +77,7 @@ def read_scores(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
         except ValueError:
             continue
     if not columns or not rows:
-        raise ValueError(f"{path}: holds no column of numbers under a header.")
+        raise InputError(f"{path}: holds no column of numbers under a header.")
     return np.stack(list(columns.values()), axis=1), tuple(columns)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from experiments.editing.code_sets import Code
 from experiments.launch import command_line
 from jax_encoder.alignment import frames, pasting
+from jax_encoder.errors import InputError
 
 
 @functools.lru_cache(maxsize=8)
@@ -32,12 +33,12 @@ def paste(code: Code, picture: np.ndarray, folder: str | None) -> np.ndarray:
     try:
         frame = frames.from_metadata(code.metadata)
         if frame is None:
-            raise ValueError(
+            raise InputError(
                 "its file carries no frame; invert with `encode_image --align`, or"
                 " leave --paste_back out."
             )
         return pasting.paste(_photograph(frame, folder), picture, frame)
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         raise command_line.Failure(f"{code.name}: {error}") from error
 
 

@@ -14,6 +14,7 @@ from experiments.editing.code_sets import Code
 from experiments.launch import command_line
 from experiments.networks.resources import Source
 from jax_encoder.editing import style_space
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors, rendering
 from jax_encoder.io import differences
 from jax_encoder.latents import styles
@@ -122,7 +123,7 @@ class Renderer:
             if (styles := code.arrays.get(code_sets.STYLES)) is not None:
                 network = style_space.moved(network, styles)
             transform = code.transform
-        except (ValueError, OSError) as error:
+        except (InputError, OSError) as error:
             raise command_line.Failure(str(error)) from error
         is_movable = isinstance(network, stylegan3.StyleGAN3Generator)
         if transform is None or not is_movable:

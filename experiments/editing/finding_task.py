@@ -21,6 +21,7 @@ from experiments.networks import resources
 from experiments.stores import code_loading
 from jax_encoder.editing import effects
 from jax_encoder.editing.directions import Direction
+from jax_encoder.errors import InputError
 
 _MEASURING_SEED = 1_000_003
 
@@ -82,7 +83,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     scorer = _scorer(task, source)
     try:
         found, refused = _find(task, source, scorer)
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         raise command_line.Failure(str(error)) from error
     measured: dict[str, effects.Effect] = {}
     if scorer is not None and task.needs_scores:
@@ -158,7 +159,7 @@ def _finder(task: FindingTask, samples: direction_finding.Samples) -> Callable:
                 found |= direction_finding.from_scores(
                     task.method, samples, wanted, options=task.options, reach=task.reach
                 )
-            except ValueError as error:
+            except InputError as error:
                 refused.append(str(error))
         return found, refused
 
@@ -177,7 +178,7 @@ def _samples(task: FindingTask, source, scorer) -> direction_finding.Samples:
     if task.scores:
         scores, names = direction_finding.read_scores(pathlib.Path(task.scores))
         if len(scores) != len(loaded.values):
-            raise ValueError(
+            raise InputError(
                 f"{task.scores} has {len(scores)} rows, {task.codes}"
                 f" {len(loaded.values)} codes: give one row per code."
             )
@@ -250,7 +251,7 @@ def _measure(task: FindingTask, source, scorer, found, refused):
             effect = effects.measure(
                 right, others, read, scale, step=task.step, before=seen
             )
-        except ValueError as error:
+        except InputError as error:
             refused.append(str(error))
             continue
         if not _is_good(task, name, effect):

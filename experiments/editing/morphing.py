@@ -12,6 +12,7 @@ from experiments.editing.code_sets import Code
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from jax_encoder.editing import interpolation
+from jax_encoder.errors import InputError
 from jax_encoder.io import contact_sheet, files, films, images
 
 _COLUMNS = 8
@@ -112,7 +113,7 @@ def joined(
     for code in codes:
         try:
             found.append(editing_run.prepared(plan, code))
-        except ValueError as error:
+        except InputError as error:
             refused.append(str(error))
     return found, refused
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from jax_encoder.avatars import attribute_network, face_attributes
 from jax_encoder.editing import effects
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import rendering
 
 BATCH = 64
@@ -28,7 +29,7 @@ def names(network: Any) -> tuple[str, ...]:
     num = getattr(network.config, "num_outputs", None)
     if num is None:
         kind = type(network).__name__
-        raise ValueError(f"A {kind} gives no scores; name a network with outputs.")
+        raise InputError(f"A {kind} gives no scores; name a network with outputs.")
     return tuple(f"score_{k}" for k in range(num))
 
 

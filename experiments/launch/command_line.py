@@ -9,13 +9,13 @@ import logging as standard_logging
 import os
 import pathlib
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 from absl import app, flags, logging
 
 from experiments.launch import help_text, signals
+from jax_encoder.errors import InputError
 
 _CACHE = flags.DEFINE_string(
     "compilation_cache_dir",
@@ -32,9 +32,6 @@ _NO_VERIFY = flags.DEFINE_boolean(
     "Load bundles without comparing them with their digests: a little faster, and a"
     " damaged one goes unnoticed.",
 )
-
-
-_OTHERS = ("jax", "jaxlib", "numpy", "flax", "optax", "orbax", "scipy")
 
 
 def is_verifying() -> bool:
@@ -76,8 +73,9 @@ def run(
 
     Args:
       main: takes the positional arguments, the program's name first; returns the exit
-        code (None is 0). It may raise `UsageError`, or `Failure` and `OSError`, of
-        which only the message is shown.
+        code (None is 0). Of `UsageError` and `InputError` (exit code 2), and of
+        `Failure` and `OSError` (exit code 1), only the message is shown; anything else
+        is a defect and shows itself whole.
       groups: the flags as --help shows them; None for one group.
     """
 
@@ -89,66 +87,29 @@ def run(
             )
         _search_cycles_seldom()
         enable_compilation_cache(_CACHE.value)
-        try:
-            code = _undisguised(main, argv)
-        except app.UsageError as error:
-            _complain(argv[0], error)
-            code = error.exitcode or 2
-        except (Failure, OSError, ImportError, FloatingPointError) as error:
-            print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
-            code = 1
-        except ValueError as error:
-            if not _is_locked(error):
-                raise
-            _complain(argv[0], error)
-            code = 2
-        except signals.Stopped as stopped:
-            signals.say_stopped()
-            code = stopped.code
-        sys.exit(code or 0)
+        sys.exit(_exit_code(main, argv))
 
     signals.install()
     parse = functools.partial(_parse, groups=groups or {})
     app.run(guarded, flags_parser=parse)
 
 
-def _is_locked(error: ValueError) -> bool:
-    """Whether another run holds the folder."""
-    from jax_encoder.io import locks
-
-    return isinstance(error, locks.LockedError)
-
-
-def _undisguised(
-    main: Callable[[Sequence[str]], int | None], argv: Sequence[str]
-) -> int | None:
-    """Calls `main`; a defect that was taken for bad usage is raised as itself."""
+def _exit_code(main: Callable[[Sequence[str]], int | None], argv: Sequence[str]) -> int:
+    """Calls `main`, and says in a sentence what it refuses or where it stopped."""
     try:
-        return main(argv)
-    except UsageError as error:
-        cause = error.__cause__
-        if cause is not None and is_defect(cause):
-            raise cause from None
-        raise
-
-
-def is_defect(error: BaseException | None) -> bool:
-    """Whether an error came out of JAX, NumPy and the like.
-
-    What a person did wrong is refused by this project, in its own words; what other
-    packages raise on the way is nobody's usage.
-
-    Args:
-      error: the reason of a `UsageError`, or None.
-    """
-    if error is None or error.__traceback__ is None:
-        return False
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    # JAX removes its own frames, and says so.
-    is_of_jax = any("JAX has removed" in x for x in getattr(error, "__notes__", ()))
-    is_of_jax |= type(error.__cause__).__module__.partition(".")[0] in ("jax", "jaxlib")
-    return is_of_jax or package in _OTHERS
+        return main(argv) or 0
+    except InputError as error:
+        _complain(argv[0], error)
+        return 2
+    except app.UsageError as error:
+        _complain(argv[0], error)
+        return error.exitcode or 2
+    except (Failure, OSError, ImportError, FloatingPointError) as error:
+        print(f"{pathlib.Path(argv[0]).stem}: {error}", file=sys.stderr)
+        return 1
+    except signals.Stopped as stopped:
+        signals.say_stopped()
+        return stopped.code
 
 
 def parse_stages(text: str) -> tuple[tuple[float, int], ...]:

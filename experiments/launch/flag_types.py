@@ -11,6 +11,8 @@ from typing import Any
 
 from absl import flags
 
+from jax_encoder.errors import InputError
+
 flags.disclaim_key_flags()  # a flag belongs to the module that calls these
 
 _LARGEST_INTEGER = 2**31 - 1
@@ -24,7 +26,7 @@ class _Finite(flags.FloatParser):
         """The number; refuses what is none, or not finite."""
         number = super().convert(argument)
         if not math.isfinite(number):
-            raise ValueError(f"must be a finite number, got {argument}")
+            raise InputError(f"must be a finite number, got {argument}")
         return number
 
 

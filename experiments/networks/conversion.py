@@ -14,6 +14,7 @@ import converters
 from converters.zoo import catalog as zoo
 from converters.zoo import table as zoo_table
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.io import bundles, files
 
 _W_AVG = {
@@ -77,7 +78,7 @@ def convert(
             return _join(path, entry, heads, license_text)
         kind = kind or (entry.kind if entry else None)
         found = converters.load_noting(path, kind=kind, part=part, given=given)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.Failure(str(error)) from error
     provenance = _provenance(path, entry, license_text)
     if part is not None:
@@ -155,20 +156,20 @@ def parse_given(texts: Sequence[str]) -> dict[str, Any]:
 def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
-        raise ValueError(text)
+        raise InputError(text)
     return value
 
 
 def _count(text: str) -> int:
     value = int(text)
     if not 0 <= value < 1 << 31:
-        raise ValueError(text)
+        raise InputError(text)
     return value
 
 
 def _rows(text: str) -> int:
     if not 4 <= int(text) <= 64:
-        raise ValueError(text)
+        raise InputError(text)
     return int(text)
 
 
@@ -178,14 +179,14 @@ def _unless_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _truth(text: str) -> bool:
     if text not in ("true", "false"):
-        raise ValueError(text)
+        raise InputError(text)
     return text == "true"
 
 
 def _taps(text: str) -> tuple[float, ...]:
     taps = tuple(float(part) for part in text.split(":"))
     if not all(map(math.isfinite, taps)) or not 0 < len(taps) <= 64 or not sum(taps):
-        raise ValueError(text)
+        raise InputError(text)
     return taps
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from experiments.launch import command_line
 from experiments.networks import conversion, pool_files, roles
 from jax_encoder import demo
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.colors import Colors
@@ -83,7 +84,7 @@ def load(path: str | os.PathLike, role: str | None = None) -> Source:
         path = pathlib.Path(path)
         try:
             found = bundles.read(path, verify=command_line.is_verifying())
-        except ValueError as error:
+        except InputError as error:
             raise command_line.Failure(str(error)) from error
         network, digest = found.network, found.digest
         provenance = found.description.get("provenance") or {}
@@ -155,7 +156,7 @@ def _from_bundle(
     try:
         path = bundles.companion(root, name, verify=command_line.is_verifying())
         return None if path is None else read(path)
-    except ValueError as error:
+    except InputError as error:
         caches.say(f"{error}: computed anew instead.")
         return None
 

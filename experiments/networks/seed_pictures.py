@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.io import contact_sheet, files, images
 from jax_encoder.latents.sampler import Sampler
 
@@ -101,6 +102,6 @@ def _ws(sampler: Sampler, seeds: Sequence[int]) -> np.ndarray:
     """The codes of seeds; a class that is missing is asked for by its flag."""
     try:
         return sampler.ws(seeds)
-    except ValueError as error:
+    except InputError as error:
         text = str(error).replace("`label`", "--label")
         raise command_line.UsageError(text) from error

@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Sequence
 
 from experiments.racing.contest import Peer
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 
@@ -56,7 +57,7 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
         name, *changes = text.split(":")
         if name in PEERS:
             if importlib.util.find_spec("torch") is None:
-                raise ValueError(f"{name}: needs PyTorch (pip install torch).")
+                raise InputError(f"{name}: needs PyTorch (pip install torch).")
             peers = importlib.import_module("experiments.racing.torch_projectors")
             own = dict(map(_change, changes))
             found.append((text, _with_steps(peers.PROJECTORS[name], **own)))
@@ -66,7 +67,7 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
             found.append(dataclasses.replace(changed, name=text))
         else:
             known = ", ".join([*presets.names(), *rows, *PEERS])
-            raise ValueError(
+            raise InputError(
                 f"Nobody races under the name {name!r}; there are {known}."
             )
     return found
@@ -81,7 +82,7 @@ def _change(text: str) -> tuple[str, float | int | str]:
     """A change such as "learning_rate=0.05"."""
     key, is_given, value = text.partition("=")
     if not is_given:
-        raise ValueError(f"{text!r} is no change: write it as KEY=VALUE.")
+        raise InputError(f"{text!r} is no change: write it as KEY=VALUE.")
     for kind in (int, float):
         try:
             return key, kind(value)

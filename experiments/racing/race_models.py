@@ -16,6 +16,7 @@ from experiments.racing import contest, race_judges, race_report
 from experiments.racing.race_targets import Targets
 from experiments.runs import calibration
 from jax_encoder.editing.directions import DirectionError
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
@@ -165,9 +166,9 @@ def random_generator(text: str) -> Any:
             ),
         }
         if family not in configs:
-            raise ValueError(f"the families are {', '.join(configs)}")
+            raise InputError(f"the families are {', '.join(configs)}")
         config = configs[family]()
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(f"--random_generator={text}: {error}.") from error
     makers: dict[str, Any] = {
         "stylegan1": stylegan1.StyleGAN1Generator,

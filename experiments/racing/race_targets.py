@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.avatars import face_attributes, face_rendering
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.io import images
@@ -78,7 +79,7 @@ def draw(
         parts.append(images.fit(picture, config.resolution)[None])
         names.append(os.path.splitext(path.name)[0])
     if not parts:
-        raise ValueError("Nothing to invert: give --own, --held_out or --photographs.")
+        raise InputError("Nothing to invert: give --own, --held_out or --photographs.")
     kinds = ["own"] * num_own + ["held-out"] * num_held_out
     return Targets(
         pictures=np.concatenate(parts).astype(np.float32),

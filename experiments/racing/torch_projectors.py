@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from experiments.benchmarking.peers import torch_peers
 from experiments.racing import contest
+from jax_encoder.errors import InputError
 from jax_encoder.inversion.state import Models
 from jax_encoder.nn import lpips, preprocessing, stylegan2
 
@@ -54,7 +55,7 @@ class TorchStyleGAN2:
     def __init__(self, generator: stylegan2.StyleGAN2Generator):
         config, synthesis = generator.config, generator.synthesis
         if config.architecture != "skip" or config.conv_clamp is not None:
-            raise ValueError("The peers have StyleGAN2 with output skips, unclamped.")
+            raise InputError("The peers have StyleGAN2 with output skips, unclamped.")
         self.const = _tensor(synthesis.b4.const[...]).permute(2, 0, 1)[None]
         self.blocks = []
         for side in config.resolutions:
@@ -104,7 +105,7 @@ class TorchLPIPS:
 
     def __init__(self, distance: lpips.LPIPS):
         if distance.config.trunk != "vgg":
-            raise ValueError("The peers have LPIPS on VGG.")
+            raise InputError("The peers have LPIPS on VGG.")
         scale, offset, mean, deviation = preprocessing.PREPROCESSINGS[
             distance.config.preprocessing
         ]

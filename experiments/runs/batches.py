@@ -18,6 +18,7 @@ import numpy as np
 from experiments.launch import signals
 from experiments.runs import engines, filming, processes, saved_files
 from experiments.runs import journal as journals
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes, files, films, finite, images, locks, names, progress
 
 _EXTENSIONS = (".npz", ".npy", ".png")
@@ -94,7 +95,7 @@ def invert(
     if options.film:
         films.check(f"film{options.film}")
     if any(path.parent.resolve() == output.resolve() for path in paths):
-        raise ValueError(
+        raise InputError(
             f"The pictures are in {str(output)!r} themselves, where reconstructions"
             " would replace them; choose another output directory."
         )

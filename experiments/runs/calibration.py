@@ -16,6 +16,7 @@ from typing import Any
 import jax
 
 from experiments.runs import jobs, verdicts
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import pivotal, presets
 from jax_encoder.inversion.config import ProjectorConfig
 
@@ -111,7 +112,7 @@ def check_rate(job: jobs.InversionJob, config: ProjectorConfig) -> None:
         return
     strange = [x for x in config.network_names if not job.networks.get(x)]
     if strange:
-        raise ValueError(
+        raise InputError(
             f"--preset={job.preset}: its learning rate is that of plain gradient"
             f" descent on a published network; the demo set's {strange[0]!r} has"
             f" another scale. Name a converted network with --{strange[0]}, or give"

@@ -18,7 +18,6 @@ from experiments.runs import (
     calibration,
     engines,
     jobs,
-    journal,
     judging,
     processes,
     projector_engine,
@@ -28,6 +27,7 @@ from experiments.runs import (
     verdicts,
 )
 from jax_encoder.alignment import detectors, frames, landmarks
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import inverter, presets
 from jax_encoder.io import images, names
 
@@ -74,7 +74,7 @@ def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
         )
     except (detectors.DetectorError, landmarks.FaceError) as error:
         raise command_line.Failure(str(error)) from error
-    except (ValueError, journal.SettingsError) as error:
+    except InputError as error:
         raise command_line.UsageError(_as_flags(str(error))) from error
     rows = processes.gather(rows, outcome.pictures, job.output)
     rows = verdicts.add(rows, judging.table(job, engine, make_engine))
@@ -195,7 +195,7 @@ def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotog
             pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
         )
     if any(path.parent.resolve() == job.output.resolve() for path in job.paths):
-        raise ValueError(
+        raise InputError(
             f"The photographs are in {str(job.output)!r} themselves, where"
             " reconstructions would replace them; choose another output directory."
         )

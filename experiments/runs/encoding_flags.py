@@ -7,6 +7,7 @@ from absl import flags
 from experiments.aligning import flags as aligning_flags
 from experiments.launch import command_line, flag_types
 from experiments.runs import batches, jobs
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
 from jax_encoder.inversion.config import Stage
 from jax_encoder.io import films, folders
@@ -202,7 +203,7 @@ def _check(film: str) -> None:
         )
     try:
         films.check(f"film{film or '.gif'}")
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     if _REFINE.value and _ITERATIONS.value:
         raise command_line.UsageError("--refine and --iterations: give one.")

@@ -9,6 +9,7 @@ import jax
 
 from experiments.aligning import photographs
 from experiments.runs import batches
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, spaces
 
 
@@ -71,8 +72,8 @@ def label(
     """
     c_dim = generator_config.c_dim
     if job.class_index is None and c_dim and space.is_before_mapping:
-        raise ValueError(f"This generator has {c_dim} classes: give --class_index.")
+        raise InputError(f"This generator has {c_dim} classes: give --class_index.")
     try:
         return sampling.class_label(generator_config, job.class_index)
-    except ValueError as error:
-        raise ValueError(f"--class_index: {error}") from error
+    except InputError as error:
+        raise InputError(f"--class_index: {error}") from error

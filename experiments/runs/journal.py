@@ -20,13 +20,14 @@ import numpy as np
 
 from experiments.runs import saved_files
 from experiments.runs import settings as settings_lib
+from jax_encoder.errors import InputError
 from jax_encoder.io import caches, files, loading
 
 DIRECTORY = ".resume"
 SettingsError = settings_lib.SettingsError
 
 
-class MisfitError(ValueError):
+class MisfitError(InputError):
     """A saved state is that of another program."""
 
 

@@ -4,6 +4,7 @@ import os
 import sys
 
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.io import folders
 
 
@@ -21,7 +22,7 @@ def find(where: str | os.PathLike) -> folders.Listing:
     """
     try:
         listing = folders.look(where)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error
     if listing.skipped:
         print(listing.account(), file=sys.stderr, flush=True)

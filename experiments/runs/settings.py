@@ -6,13 +6,14 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 FILE = "settings.json"
 _MAX_SHOWN = 20
 
 
-class SettingsError(ValueError):
+class SettingsError(InputError):
     """An earlier run with other settings wrote to the same directory."""
 
 

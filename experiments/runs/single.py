@@ -9,6 +9,7 @@ from experiments.launch import command_line
 from experiments.runs import encoding, jobs, reports, tuning
 from jax_encoder.alignment import frames
 from jax_encoder.alignment import pasting as pasting_lib
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes, files, folders
 
 MakeJob = Callable[[folders.Listing, pathlib.Path, str], jobs.InversionJob]
@@ -78,7 +79,7 @@ def _paste(
 ) -> None:
     try:
         paste_back.paste_one(stem, options)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.Failure(f"Not pasted back: {error}") from error
     _copy(
         pathlib.Path(f"{stem}{paste_back.ENDING}"),

@@ -14,6 +14,7 @@ from experiments.launch import command_line
 from experiments.networks import resources
 from experiments.runs import projector_engine
 from experiments.stores import code_loading
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -67,12 +68,12 @@ def make(name: str, task: StartingTask) -> projector_engine.Start:
     if kind == "seeds" and (not rest or rest.isdecimal()):
         num_seeds = int(rest or 256)
         if not 1 <= num_seeds <= _MAX_SEEDS:
-            raise ValueError(
+            raise InputError(
                 f"--start={name}: the best of 1 to {_MAX_SEEDS} seeds can be taken."
             )
         return _Seeds(task, num_seeds)
     if not path.exists():
-        raise ValueError(
+        raise InputError(
             f"--start={path}: neither mean, zeros, random, encoder, seeds,"
             " seeds:NUMBER nor a file or directory."
         )
@@ -131,7 +132,7 @@ class StartingCodes:
             ).items()
         }
         if not found:
-            raise ValueError(
+            raise InputError(
                 f"--start={path}: neither a bundle nor a directory of codes."
             )
         return cls(path=path, own=found, task=task)
@@ -156,7 +157,7 @@ class StartingCodes:
         for name in names if self.own is not None else ():
             try:
                 self.read(self._file(name))
-            except ValueError as error:
+            except InputError as error:
                 reasons[name] = str(error)
         return reasons
 
@@ -169,7 +170,7 @@ class StartingCodes:
     def _file(self, name: str) -> pathlib.Path:
         assert self.own is not None
         if name not in self.own:
-            raise ValueError(
+            raise InputError(
                 f"{self.path} has no code {name}.npz or {name}.npy to start from; write"
                 " one, or start from a single file"
             )
@@ -185,7 +186,7 @@ class StartingCodes:
         num_ws = models.generator.config.num_ws
         found = code_loading.load(path, num_ws=num_ws)
         if len(found.values) != 1:
-            raise ValueError(
+            raise InputError(
                 f"{path} holds {len(found.values)} codes; give one, or a directory with"
                 " a file for each picture."
             )
@@ -196,8 +197,8 @@ class StartingCodes:
                 return starts.from_z(models, space, z, self.task.label)
             ws = values if values.ndim == 3 else values[:, None].repeat(num_ws, 1)
             return starts.from_ws(models, space, jnp.asarray(ws))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path}: {error}") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _predicting(path: pathlib.Path, task: StartingTask) -> projector_engine.Start:
@@ -207,11 +208,11 @@ def _predicting(path: pathlib.Path, task: StartingTask) -> projector_engine.Star
     except command_line.Failure as failure:
         try:
             return StartingCodes.from_file(path, task)
-        except ValueError:
+        except InputError:
             raise failure from None
     try:
         predictions.check(task.models, network)
-    except ValueError as error:
+    except InputError as error:
         text = str(error).replace('in `networks` as "identity"', "with --identity")
-        raise ValueError(f"--start={path}: {text}") from error
+        raise InputError(f"--start={path}: {text}") from error
     return lambda names: network

@@ -14,6 +14,7 @@ from flax import nnx
 from experiments.launch import reporting
 from experiments.runs import pictures as picture_lists
 from experiments.runs import reports
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion.tuner import Tuned
 from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
@@ -105,7 +106,7 @@ def read_pivots(
         code = codes.load(file)
         owner = code.metadata.get("generator_sha256")
         if owner not in (None, generator_sha256):
-            raise ValueError(
+            raise InputError(
                 f"{file} is a code of the generator {owner}, not of {generator_sha256}:"
                 " name the generator it was found with."
             )
@@ -117,7 +118,7 @@ def read_pivots(
         ws.append(jnp.asarray(code.values).reshape(-1, *code.values.shape[-2:])[0])
         moved.append(jnp.asarray(table))
     if not names:
-        raise ValueError(f"No picture of {pictures} has a code in {directory}.")
+        raise InputError(f"No picture of {pictures} has a code in {directory}.")
     return Pivots(
         names=tuple(names),
         targets=jnp.stack(targets),

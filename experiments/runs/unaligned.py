@@ -12,6 +12,7 @@ import numpy as np
 
 from experiments.runs import engines, projector_engine
 from jax_encoder.alignment import frames, transforms
+from jax_encoder.errors import InputError
 from jax_encoder.nn import stylegan3
 
 MovedState = tuple[np.ndarray, Any]
@@ -90,7 +91,7 @@ def make(
     """
     generator = engine.inverter.models.generator
     if not isinstance(generator, stylegan3.StyleGAN3Generator):
-        raise ValueError(
+        raise InputError(
             "`unaligned`: only StyleGAN3 can move its own picture, and this is"
             f" {generator.config.family}; leave it out, and the photographs are aligned"
             " to the generator."

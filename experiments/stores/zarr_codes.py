@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files
 
 _INNER = 16
@@ -43,7 +44,7 @@ def create(
 
     size = -(-shard_size // _INNER) * _INNER
     if size != shard_size:
-        raise ValueError(
+        raise InputError(
             f"--shard_size must be a multiple of {_INNER} for zarr3, got {shard_size}:"
             f" take {size}."
         )

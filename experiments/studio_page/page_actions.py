@@ -26,6 +26,7 @@ from experiments.studio_page.tray import TrayEntry
 from experiments.studio_page.turns import Turns
 from experiments.studio_page.visits import Upload, Visit, Visits
 from experiments.studio_page.workshop import Workshop, Workshops
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
 JSON = Mapping[str, Any]
@@ -185,7 +186,7 @@ class Studio:
             try:
                 method = str(values.get("align") or "")
                 receiving.align(upload, method, visit, self._workshop(visit))
-            except ValueError as error:
+            except InputError as error:
                 problems.append(safety.sentence(error, visit.shown_names()))
         return {"problems": problems}
 

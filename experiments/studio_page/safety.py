@@ -9,12 +9,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.io import names
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-class Refusal(ValueError):
+class Refusal(InputError):
     """What a visitor asked for cannot be done; the message tells them why."""
 
 

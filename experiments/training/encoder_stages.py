@@ -13,6 +13,7 @@ from experiments.networks import resources
 from experiments.training import training_log, training_loop
 from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, rendered
+from jax_encoder.errors import InputError
 from jax_encoder.io import files
 from jax_encoder.nn import encoder_decoder, irse, small_encoder, style_encoder
 from jax_encoder.training import (
@@ -81,7 +82,7 @@ def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         name, is_there, value = text.partition("=")
         if not is_there:
-            raise ValueError(f"--set={text}: give NAME=VALUE, such as batch_size=4.")
+            raise InputError(f"--set={text}: give NAME=VALUE, such as batch_size=4.")
         try:
             found[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
@@ -123,7 +124,7 @@ def _setting(job: EncoderJob) -> EncoderSetting:
     is_demo = source.path == resources.DEMO_GENERATOR
     if job.data is None:
         if not is_demo:
-            raise ValueError("Give --data: pictures like the generator's, or samples.")
+            raise InputError("Give --data: pictures like the generator's, or samples.")
         job = dataclasses.replace(job, data="named")
     found = resources.networks(
         [name for name in ("lpips", "identity") if job.networks.get(name) != "none"],
@@ -179,7 +180,7 @@ def _initial(job: EncoderJob, architecture: Any) -> Any:
         return encoder_presets.with_face_backbone(encoder, network)
     network = getattr(network, "encoder", network)
     if not isinstance(network, style_encoder.StyleEncoder | small_encoder.SmallEncoder):
-        raise ValueError(f"{job.start} is no encoder and no face recognizer.")
+        raise InputError(f"{job.start} is no encoder and no face recognizer.")
     return network
 
 

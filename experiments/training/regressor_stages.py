@@ -15,6 +15,7 @@ from experiments.networks import resources
 from experiments.training import training_loop
 from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, face_attributes, face_rendering
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, images
 from jax_encoder.nn import regressors as networks_lib
 from jax_encoder.training import (
@@ -124,7 +125,7 @@ def _default_loss(job: RegressorJob) -> str:
 def _index(name: str) -> int:
     if name not in face_attributes.NAMES:
         known = ", ".join(face_attributes.NAMES)
-        raise ValueError(f"There is no attribute {name!r}; there are: {known}.")
+        raise InputError(f"There is no attribute {name!r}; there are: {known}.")
     return face_attributes.index(name)
 
 
@@ -191,7 +192,7 @@ def _folder(job: RegressorJob, generator: Any, describe):
             job.data, config.resolution, num_ws=config.num_ws, w_dim=config.w_dim
         )
     elif job.labels is None:
-        raise ValueError(f"--task={job.task} on a folder needs --labels.")
+        raise InputError(f"--task={job.task} on a folder needs --labels.")
     else:
         found = code_folders.read_labels(job.data, job.labels, config.resolution)
     if describe is not None:
@@ -218,7 +219,7 @@ def _streamed(job: RegressorJob, resolution: int):
     try:
         shard_streams.import_grain()
     except ImportError as error:
-        raise ValueError(str(error)) from error
+        raise InputError(str(error)) from error
     held_out = as_pair(source.take(range(num, len(source))))
     return lambda step, num: as_pair(stream(step)), held_out
 
@@ -252,7 +253,7 @@ def _source(
     elif job.data == "named":
         source = encoder_lessons.named(network, key)
     else:
-        raise ValueError(
+        raise InputError(
             f"--data={job.data}: neither a folder, nor samples, nor named, of which"
             " the codes are known."
         )
@@ -267,7 +268,7 @@ def _source(
 def _labeled_faces(job: RegressorJob, key: jax.Array, resolution: int):
     """Renderings with the attributes that were asked for."""
     if not job.attributes:
-        raise ValueError(f"--task={job.task} needs --attributes, or a folder.")
+        raise InputError(f"--task={job.task} needs --attributes, or a folder.")
     columns = np.array([_index(name) for name in job.attributes])
 
     def draw(step, num):

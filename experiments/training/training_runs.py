@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from experiments.launch import command_line, signals
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, locks
 
 
@@ -36,5 +37,5 @@ def run(make_job: Callable[[], Job], train: Callable[[Job], None]) -> None:
         files.make_directory(job.output)
         with locks.hold(job.output, ".training.lock"):
             train(job)
-    except ValueError as error:
+    except InputError as error:
         raise command_line.UsageError(str(error)) from error

@@ -16,6 +16,7 @@ from experiments.runs import settings
 from experiments.training import training_loop, training_measures
 from jax_encoder import io
 from jax_encoder.avatars import face_rendering, mapping_lessons, regression, rendered
+from jax_encoder.errors import InputError
 from jax_encoder.io import bundles, files
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
@@ -100,14 +101,14 @@ def _initial(
         return stylegan2.StyleGAN2Generator(preset.generator, rngs=nnx.Rngs(job.seed))
     generator = resources.load(job.start, "generator").network
     if not isinstance(generator, stylegan2.StyleGAN2Generator):
-        raise ValueError(f"{job.start} is no StyleGAN2 generator.")
+        raise InputError(f"{job.start} is no StyleGAN2 generator.")
     if generator.config.resolution != job.resolution:
-        raise ValueError(
+        raise InputError(
             f"{job.start} makes pictures of {generator.config.resolution} pixels: give"
             f" --resolution={generator.config.resolution}."
         )
     if generator.config.image_channels != job.image_channels:
-        raise ValueError(
+        raise InputError(
             f"{job.start} makes pictures of {generator.config.image_channels} channels:"
             f" give --image_channels={generator.config.image_channels}."
         )

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from jax_encoder.alignment import frames, quads
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
 _LANCZOS = Image.Resampling.LANCZOS
@@ -34,7 +35,7 @@ class FfhqOptions:
 
     def __post_init__(self):
         if self.output_size < 1 or (self.transform_size or 1) < 1:
-            raise ValueError(
+            raise InputError(
                 f"Sizes must be positive, got {self.output_size=} and"
                 f" {self.transform_size=}."
             )
@@ -225,7 +226,7 @@ def check_photograph(photograph: np.ndarray) -> tuple[int, int]:
         or photograph.shape[-1] != 3
         or 0 in photograph.shape
     ):
-        raise ValueError(
+        raise InputError(
             "A photograph is [H, W, 3] uint8, got"
             f" {photograph.dtype} {photograph.shape}; see `io.images.to_uint8`."
         )
@@ -234,7 +235,7 @@ def check_photograph(photograph: np.ndarray) -> tuple[int, int]:
 
 def _check_overlap(quad: np.ndarray, width: int, height: int) -> None:
     if quads.share_outside(quad, width, height) == 1.0:
-        raise ValueError(
+        raise InputError(
             f"The face's area, around {quad.mean(axis=0).round().tolist()}, lies"
             f" outside the picture of {width}x{height} pixels."
         )

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from jax_encoder.alignment import landmarks, point_files
+from jax_encoder.errors import InputError
 
 _DLIB_FILE = "shape_predictor_68_face_landmarks.dat"
 _MAX_SIDE = 1600
@@ -25,7 +26,7 @@ Factory = Callable[[str], landmarks.LandmarkDetector]
 _FACTORIES: dict[str, Factory] = {}
 
 
-class DetectorError(ValueError):
+class DetectorError(InputError):
     """A detector cannot be made; the message says what is missing and what to do."""
 
 

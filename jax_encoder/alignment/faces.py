@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from jax_encoder.alignment import crops, landmarks, quads
+from jax_encoder.errors import InputError
 
 _SMALLEST = 4.0
 """Pixels from the eyes to the mouth, below which there is nothing to align."""
@@ -55,7 +56,7 @@ def find(
     """
     height, width = crops.check_photograph(photograph)
     if not (which in ("largest", "all") or (isinstance(which, int) and which >= 0)):
-        raise ValueError(
+        raise InputError(
             f"`which` must be 'largest', 'all' or an index, got {which!r}."
         )
     seen = detector.detect(photograph, picture)

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 KEY = "frame"
 """The name of a frame among a code file's metadata."""
 
@@ -54,14 +56,14 @@ class Frame:
     def __post_init__(self):
         corners = np.asarray(self.quad, np.float64)
         if corners.shape != (4, 2) or not np.isfinite(corners).all():
-            raise ValueError(f"`quad` must be four finite (x, y), got {self.quad}.")
+            raise InputError(f"`quad` must be four finite (x, y), got {self.quad}.")
         if self.output_size < 1 or min(self.photograph_size) < 1:
-            raise ValueError(
+            raise InputError(
                 "`output_size` and `photograph_size` must be positive, got"
                 f" {self.output_size} and {self.photograph_size}."
             )
         if not _is_convex(corners):
-            raise ValueError(
+            raise InputError(
                 "`quad` must go around a convex area, from its upper left corner over"
                 f" the lower left one, got {self.quad}."
             )
@@ -146,7 +148,7 @@ def from_dict(values: Mapping[str, Any]) -> Frame:
         }
         return Frame(**fields)
     except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(
+        raise InputError(
             f"These are no values of a frame ({error}); align the photograph again."
         ) from error
 
@@ -181,7 +183,7 @@ def as_quad(corners: Any) -> Quad:
     """
     found = _corners(corners)
     if len(found) != 4:
-        raise ValueError(f"A quad has 4 corners, got {len(found)}.")
+        raise InputError(f"A quad has 4 corners, got {len(found)}.")
     return found[0], found[1], found[2], found[3]
 
 
@@ -246,7 +248,7 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """
     source, target = np.asarray(source, np.float64), np.asarray(target, np.float64)
     if source.shape != target.shape or source.ndim != 2 or source.shape[-1] != 2:
-        raise ValueError(
+        raise InputError(
             "`source` and `target` must be [K, 2] alike, got"
             f" {source.shape=} and {target.shape=}."
         )
@@ -255,7 +257,7 @@ def fit_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     centered = z - z.mean()
     spread = np.vdot(centered, centered).real
     if not spread > 0:
-        raise ValueError("`source` must hold two different points at least.")
+        raise InputError("`source` must hold two different points at least.")
     a = np.vdot(centered, w) / spread
     b = w.mean() - a * z.mean()
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag], [0, 0, 1]])

@@ -14,6 +14,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 COUNTS = (4, 5, 68, 468, 478)
 
 LEFT_EYE, RIGHT_EYE = slice(36, 42), slice(42, 48)
@@ -30,7 +32,7 @@ _INNER_LIPS = (78, 82, 13, 312, 308, 317, 14, 87)
 MESH_TO_68 = (*_JAW, 389, *_BROWS, *_NOSE, *_EYES, *_LIPS, *_INNER_LIPS)
 
 
-class FaceError(ValueError):
+class FaceError(InputError):
     """A picture without a usable face; the message says what was seen instead."""
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from jax_encoder.alignment import frames, landmarks, quads
+from jax_encoder.errors import InputError
 
 SHAPES = ("ellipse", "hull", "frame")
 
@@ -39,9 +40,9 @@ class Mask:
 
     def __post_init__(self):
         if self.shape not in SHAPES:
-            raise ValueError(f"`shape` must be one of {SHAPES}, got {self.shape!r}.")
+            raise InputError(f"`shape` must be one of {SHAPES}, got {self.shape!r}.")
         if not (0 < self.feather <= 0.5 and 0 <= self.grow <= 0.5):
-            raise ValueError(
+            raise InputError(
                 "`feather` must be in (0, 0.5] and `grow` in [0, 0.5], got"
                 f" {self.feather} and {self.grow}."
             )
@@ -119,7 +120,7 @@ def _ellipse(method: str) -> tuple[float, float, float, float]:
 def _hull_depth(frame: frames.Frame, where: Window) -> np.ndarray:
     """How deep in the landmarks' hull every pixel lies, in pixels."""
     if len(frame.points) < 68:
-        raise ValueError(
+        raise InputError(
             "A hull needs the 68 or 478 landmarks of the face, and this frame has"
             f" {len(frame.points)}: take the ellipse."
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jax_encoder.alignment import crops, frames, landmarks, quads
+from jax_encoder.errors import InputError
 
 Cutter = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """(photograph, points `[K, 2]`, output size) -> the crop, and its quad `[4, 2]`."""
@@ -66,7 +67,7 @@ def get(name: str) -> Method:
       ValueError: no method has this name.
     """
     if name not in _METHODS:
-        raise ValueError(
+        raise InputError(
             f"No way to align is called {name!r}; there are {', '.join(names())}."
         )
     return _METHODS[name]

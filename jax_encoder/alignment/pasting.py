@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from jax_encoder.alignment import frames, masks
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
 COLORS = ("smooth", "shift", "none")
@@ -37,7 +38,7 @@ class PastingOptions:
 
     def __post_init__(self):
         if self.color not in COLORS:
-            raise ValueError(f"`color` must be one of {COLORS}, got {self.color!r}.")
+            raise InputError(f"`color` must be one of {COLORS}, got {self.color!r}.")
 
 
 def paste(
@@ -81,13 +82,13 @@ def paste(
 def _check(photograph, rendering, frame):
     width, height = frame.photograph_size
     if photograph.shape != (height, width, 3):
-        raise ValueError(
+        raise InputError(
             f"The frame belongs to a photograph of {width}x{height} pixels, got shape"
             f" {photograph.shape}: give the one that was aligned."
         )
     shape = rendering.shape
     if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 3 or 0 in shape:
-        raise ValueError(f"A rendering to be put back is [S, S, 3], got {shape}.")
+        raise InputError(f"A rendering to be put back is [S, S, 3], got {shape}.")
 
 
 def warp(
@@ -189,7 +190,7 @@ def photograph(
       ValueError: the frame knows no path, or the picture has another size.
     """
     if frame.photograph is None:
-        raise ValueError(
+        raise InputError(
             "This frame does not know its photograph's path: align the picture again."
         )
     path = pathlib.Path(frame.photograph)
@@ -198,7 +199,7 @@ def photograph(
     picture = images.to_uint8(images.decode(path))
     if picture.shape[1::-1] != tuple(frame.photograph_size):
         width, height = frame.photograph_size
-        raise ValueError(
+        raise InputError(
             f"{path} has {picture.shape[1]}x{picture.shape[0]} pixels, but the picture"
             f" that was aligned had {width}x{height}: it has changed since."
         )

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy import ndimage
 
+from jax_encoder.errors import InputError
+
 SIDE = 64
 """Pixels of the squares that are looked at."""
 
@@ -97,7 +99,7 @@ def learn(
       ValueError: fewer than 8 pictures.
     """
     if len(pictures) < 8:
-        raise ValueError(
+        raise InputError(
             f"A layout is learnt from 8 pictures or more: {len(pictures)}."
         )
     chosen = np.random.default_rng(seed).permutation(len(pictures))[:num]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from jax_encoder.alignment import landmarks
+from jax_encoder.errors import InputError
 
 EXTENSIONS = (".json", ".csv")
 _MAX_BYTES = 2**28
@@ -81,7 +82,7 @@ def read(path: str | os.PathLike) -> PointFile:
     path = pathlib.Path(path)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"larger than {_MAX_BYTES} bytes")
+            raise InputError(f"larger than {_MAX_BYTES} bytes")
         text = path.read_text("utf-8-sig")
         if path.suffix.lower() == ".csv":
             return PointFile(_from_csv(text), source=str(path))
@@ -101,14 +102,14 @@ def read(path: str | os.PathLike) -> PointFile:
 def _faces(values: Any, name: str) -> list[np.ndarray]:
     """One face or a list of faces as `[K, 2]` each."""
     if not isinstance(values, list):
-        raise ValueError(f"{name}: expected a list, got {type(values).__name__}")
+        raise InputError(f"{name}: expected a list, got {type(values).__name__}")
     if not values:
         return []
     is_face = all(_is_point(value) for value in values)
     faces = [values] if is_face else values
     for face in faces:
         if not (isinstance(face, list) and all(_is_point(point) for point in face)):
-            raise ValueError(f"{name}: expected points [x, y], got {str(face)[:60]}")
+            raise InputError(f"{name}: expected points [x, y], got {str(face)[:60]}")
     return [_check(np.array(face, np.float64), name) for face in faces]
 
 
@@ -124,7 +125,7 @@ def _check(points: np.ndarray, name: str) -> np.ndarray:
     try:
         return landmarks.check(points)
     except landmarks.FaceError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise InputError(f"{name}: {error}") from None
 
 
 def _from_csv(text: str) -> dict[str, list[np.ndarray]]:
@@ -139,11 +140,11 @@ def _from_csv(text: str) -> dict[str, list[np.ndarray]]:
         except ValueError:
             if number == 1:
                 continue  # a header
-            raise ValueError(
+            raise InputError(
                 f"line {number}: expected numbers after the name"
             ) from None
         if values.size % 2 or not values.size:
-            raise ValueError(
+            raise InputError(
                 f"line {number}: {values.size} numbers are no (x, y) pairs"
             )
         points = _check(values.reshape(-1, 2), f"line {number}")

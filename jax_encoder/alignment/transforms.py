@@ -9,6 +9,7 @@ in "Third Time's the Charm" (Alaluf et al. 2022, arXiv:2201.13433, Section 4).
 import numpy as np
 
 from jax_encoder.alignment import frames
+from jax_encoder.errors import InputError
 
 _CORNERS = np.array([[-0.5, -0.5], [-0.5, 0.5], [0.5, 0.5], [0.5, -0.5]])
 
@@ -34,7 +35,7 @@ def stylegan3(
       ValueError: the frames are of photographs of different sizes.
     """
     if aligned.photograph_size != view.photograph_size:
-        raise ValueError(
+        raise InputError(
             "Both frames must be of one photograph, got sizes"
             f" {aligned.photograph_size} and {view.photograph_size}."
         )

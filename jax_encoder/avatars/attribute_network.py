@@ -17,6 +17,7 @@ import optax
 from flax import nnx
 
 from jax_encoder.avatars import face_attributes, face_rendering
+from jax_encoder.errors import InputError
 from jax_encoder.nn import vgg
 from jax_encoder.training import ema
 
@@ -65,7 +66,7 @@ class AttributeConfig:
 
     def __post_init__(self):
         if self.num_people < 2 or self.num_steps <= self.num_warmup:
-            raise ValueError(
+            raise InputError(
                 "Needs at least two people per step, and more steps than those of the"
                 f" warm-up: got {self.num_people=}, {self.num_steps=},"
                 f" {self.num_warmup=}."

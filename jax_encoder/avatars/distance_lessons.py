@@ -17,6 +17,7 @@ from flax import nnx
 
 from jax_encoder.avatars import attribute_network as attributes_lib
 from jax_encoder.avatars import face_attributes, face_rendering
+from jax_encoder.errors import InputError
 from jax_encoder.nn import lpips, vgg
 
 _FLOOR = 1e-8
@@ -42,7 +43,7 @@ class CalibrationConfig:
 
     def __post_init__(self):
         if self.num_pairs % self.batch_size:
-            raise ValueError(
+            raise InputError(
                 "`num_pairs` must be a multiple of `batch_size`: got"
                 f" {self.num_pairs} and {self.batch_size}."
             )
@@ -193,7 +194,7 @@ def with_weights(distance: lpips.LPIPS, weights: jax.Array) -> lpips.LPIPS:
     calibrated.trunk = distance.trunk
     ends = np.cumsum(config.widths)
     if weights.shape != (ends[-1],):
-        raise ValueError(f"`weights` must be [{ends[-1]}]: got {weights.shape=}.")
+        raise InputError(f"`weights` must be [{ends[-1]}]: got {weights.shape=}.")
     for index, part in enumerate(jnp.split(weights, ends[:-1])):
         setattr(calibrated.heads, f"lin{index}", nnx.Param(part))
     return calibrated

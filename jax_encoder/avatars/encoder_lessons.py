@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.avatars import face_attributes, face_rendering, regression
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling
 from jax_encoder.training import encoder_sources
 from jax_encoder.training.encoder_objective import Batch
@@ -29,7 +30,7 @@ def named(generator: Any, key: jax.Array) -> encoder_sources.PairSource:
     """
     needed = face_attributes.NUM_NORMALS
     if generator.config.z_dim < needed:
-        raise ValueError(
+        raise InputError(
             f"To name a face z needs {needed} numbers, this generator's has"
             f" {generator.config.z_dim}; train from samples or pictures."
         )

@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attribute:
@@ -128,7 +130,7 @@ def index(name: str) -> int:
       ValueError: there is no such attribute; the message lists those there are.
     """
     if name not in NAMES:
-        raise ValueError(f"No attribute is called {name!r}. There are: {NAMES}.")
+        raise InputError(f"No attribute is called {name!r}. There are: {NAMES}.")
     return NAMES.index(name)
 
 
@@ -216,7 +218,7 @@ def from_normals(normals: jax.Array) -> jax.Array:
       ValueError: `normals` has another shape.
     """
     if normals.ndim != 2 or normals.shape[1] != NUM_NORMALS:
-        raise ValueError(f"`normals` must be [N, {NUM_NORMALS}]: got {normals.shape=}.")
+        raise InputError(f"`normals` must be [N, {NUM_NORMALS}]: got {normals.shape=}.")
     causes = (*NAMES, "gender", "old", "spread")
     normal = dict(zip(causes, normals.T, strict=True))
     uniform = dict(zip(causes, jax.scipy.stats.norm.cdf(normals.T), strict=True))

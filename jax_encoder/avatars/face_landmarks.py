@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.avatars import face_attributes, face_geometry, shapes
+from jax_encoder.errors import InputError
 
 Face = face_geometry.FaceGeometry
 
@@ -28,7 +29,7 @@ def points(attributes: jax.Array) -> jax.Array:
       ValueError: `attributes` has not K columns.
     """
     if attributes.ndim != 2 or attributes.shape[1] != face_attributes.NUM_ATTRIBUTES:
-        raise ValueError(
+        raise InputError(
             f"`attributes` must be [N, {face_attributes.NUM_ATTRIBUTES}]: got"
             f" {attributes.shape=}."
         )

@@ -18,6 +18,7 @@ from jax_encoder.avatars import (
     face_parts,
     shapes,
 )
+from jax_encoder.errors import InputError
 
 
 @functools.partial(jax.jit, static_argnames=("resolution", "batch_size"))
@@ -39,12 +40,12 @@ def render(
       ValueError: `attributes` has not K columns, or `resolution` is not positive.
     """
     if attributes.ndim != 2 or attributes.shape[1] != face_attributes.NUM_ATTRIBUTES:
-        raise ValueError(
+        raise InputError(
             f"`attributes` must be [N, {face_attributes.NUM_ATTRIBUTES}]: got"
             f" {attributes.shape=}."
         )
     if resolution < 1:
-        raise ValueError(f"`resolution` must be positive: got {resolution}.")
+        raise InputError(f"`resolution` must be positive: got {resolution}.")
     # Poses and colors are computed before, not inside, the loop over pictures: there
     # XLA would compute them again for every pixel.
     all_faces = jax.vmap(face_geometry.make)(attributes.astype(jnp.float32))

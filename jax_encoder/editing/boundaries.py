@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from jax_encoder.editing import linear_svm
+from jax_encoder.errors import InputError
 
 
 class Permuter(Protocol):
@@ -95,7 +96,7 @@ def _sorted(
     """The valid codes `[N, D]` and scores `[N]`, the highest score first."""
     codes, scores = np.asarray(codes, np.float64), np.ravel(np.asarray(scores))
     if codes.ndim != 2 or len(codes) != len(scores):
-        raise ValueError(
+        raise InputError(
             "`codes` must be [N, D] and `scores` [N] or [N, 1]: got"
             f" {codes.shape} and {scores.shape}. For W+ take one row of `ws`."
         )
@@ -116,12 +117,12 @@ def _num_extremes(scores: np.ndarray, chosen: float) -> int:
 def _check_extremes(scores: np.ndarray, num: int, num_train: int) -> None:
     """Refuses extremes that tell nothing apart."""
     if num_train < 1:
-        raise ValueError(
+        raise InputError(
             f"No samples to train on: {len(scores)} valid ones, {num} of them chosen on"
             " each side. Give more samples, or choose larger `chosen` or `split_ratio`."
         )
     if scores[num - 1] <= scores[len(scores) - num]:
-        raise ValueError(
+        raise InputError(
             f"The {num} highest and the {num} lowest scores reach the same value,"
             f" {scores[num - 1]}: they tell nothing apart. Choose a smaller share, or"
             " scores that differ."
@@ -132,7 +133,7 @@ def _check_finite(codes: np.ndarray, scores: np.ndarray) -> None:
     """Refuses what would make a boundary of noise."""
     is_bad = ~(np.isfinite(scores) & np.isfinite(codes).all(axis=1))
     if is_bad.any():
-        raise ValueError(
+        raise InputError(
             f"{int(is_bad.sum())} of {len(scores)} samples have a code or score that is"
             f" NaN or infinite, the first at index {int(np.argmax(is_bad))}. Leave them"
             " out, or name their score with `invalid_value`."
@@ -157,7 +158,7 @@ def project_boundary(primal: np.ndarray, *conditions: np.ndarray) -> np.ndarray:
     """
     for boundary in (primal, *conditions):
         if boundary.ndim != 2 or boundary.shape != (1, primal.shape[-1]):
-            raise ValueError(
+            raise InputError(
                 f"Boundaries must be [1, {primal.shape[-1]}] each: got"
                 f" {boundary.shape}."
             )
@@ -169,7 +170,7 @@ def project_boundary(primal: np.ndarray, *conditions: np.ndarray) -> np.ndarray:
     rest = primal - (shares @ basis)[None]
     length = np.linalg.norm(rest)
     if length < 1e-6:
-        raise ValueError(
+        raise InputError(
             "The primal boundary is a combination of the conditions: nothing is left"
             " to move along. Leave one of them out."
         )
@@ -203,7 +204,7 @@ def linear_interpolate(
     """
     is_code = code.ndim in (2, 3) and len(code) == 1
     if not is_code or boundary.shape != (1, code.shape[-1]):
-        raise ValueError(
+        raise InputError(
             "`code` must be [1, D] or [1, num_ws, D] and `boundary` [1, D]: got"
             f" {code.shape} and {boundary.shape}."
         )

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.editing.directions import Direction
+from jax_encoder.errors import InputError
 from jax_encoder.latents import statistics, styles
 from jax_encoder.nn import base
 
@@ -74,7 +75,7 @@ def of_activations(
     """
     sides = getattr(generator.config, "resolutions", ())
     if not hasattr(generator.synthesis, "stages") or resolution not in sides:
-        raise ValueError(
+        raise InputError(
             f"Activations can be taken of a StyleGAN2's blocks {tuple(sides)}, not of"
             f" {resolution} in this {generator.config.family}; take the components of w"
             " instead."

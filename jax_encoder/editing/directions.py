@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn.checks import describe
 
 SPACES = ("z", "w", "w+", "s")
 UNITS = ("length", "sd")
 
 
-class DirectionError(ValueError):
+class DirectionError(InputError):
     """A direction cannot be used; the message says what to do."""
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from jax_encoder.editing import edits
 from jax_encoder.editing.directions import Direction
+from jax_encoder.errors import InputError
 
 Reader = Callable[[np.ndarray], "Reading"]
 """From ws `[N, num_ws, w_dim]` to what is read off their pictures."""
@@ -110,7 +111,7 @@ def measure(
     """
     names = list(scale.names)
     if direction.name not in names:
-        raise ValueError(f"The reader knows no {direction.name!r}; it reads {names}.")
+        raise InputError(f"The reader knows no {direction.name!r}; it reads {names}.")
     column = names.index(direction.name)
     before = before or read(ws)
     room_above = scale.high[column] - before.scores[:, column]
@@ -155,7 +156,7 @@ def calibrated(direction: Direction, effect: float) -> Direction:
       ValueError: there was no effect.
     """
     if not np.isfinite(effect) or abs(effect) < 1e-3:
-        raise ValueError(
+        raise InputError(
             f"A step along {direction.name!r} does not change what is read ({effect});"
             " there is nothing to calibrate."
         )

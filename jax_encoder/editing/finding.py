@@ -10,6 +10,7 @@ import numpy as np
 
 from jax_encoder.editing import boundaries
 from jax_encoder.editing.directions import Direction, DirectionError
+from jax_encoder.errors import InputError
 
 
 def svm(
@@ -150,7 +151,7 @@ def regress(
     """
     codes, scores = np.asarray(codes, np.float64), np.asarray(scores, np.float64)
     if codes.ndim != 2 or scores.shape != (len(codes), len(names)):
-        raise ValueError(
+        raise InputError(
             f"`codes` must be [N, D] and `scores` [N, {len(names)}]: got"
             f" {codes.shape} and {scores.shape}."
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import paths, statistics
 
 EASINGS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -37,7 +38,7 @@ def places(num_codes: int, num_frames: int, *, is_loop: bool = False) -> np.ndar
       ValueError: too few codes or frames.
     """
     if num_codes < 2 or num_frames < 2:
-        raise ValueError(
+        raise InputError(
             "A path needs two codes and two frames at least: got"
             f" {num_codes} codes, {num_frames} frames."
         )
@@ -67,7 +68,7 @@ def ease(t: np.ndarray, easing: str) -> np.ndarray:
       ValueError: there is no such easing.
     """
     if easing not in EASINGS:
-        raise ValueError(f"`easing` is one of {tuple(EASINGS)}, got {easing!r}.")
+        raise InputError(f"`easing` is one of {tuple(EASINGS)}, got {easing!r}.")
     return EASINGS[easing](np.asarray(t, np.float64))
 
 
@@ -88,11 +89,11 @@ def schedule(name: str, num_ws: int, *, overlap: float = 0.5) -> np.ndarray:
       ValueError: there is no such schedule, or the overlap is out of range.
     """
     if not 0.0 < overlap <= 1.0:
-        raise ValueError(f"`overlap` must be in (0, 1], got {overlap}.")
+        raise InputError(f"`overlap` must be in (0, 1], got {overlap}.")
     if name == "together":
         return np.tile([0.0, 1.0], (num_ws, 1))
     if name not in ("coarse-first", "fine-first"):
-        raise ValueError(
+        raise InputError(
             f"A schedule is together, coarse-first or fine-first; got {name!r}."
         )
     starts = np.linspace(0.0, 1.0 - overlap, num_ws)
@@ -127,9 +128,9 @@ def path(
     """
     values = np.asarray(values, np.float32)
     if space not in SPACES:
-        raise ValueError(f"`space` is one of {SPACES}, got {space!r}.")
+        raise InputError(f"`space` is one of {SPACES}, got {space!r}.")
     if rows is not None and values.ndim != 3:
-        raise ValueError("Only codes with several rows (W+) can move row by row.")
+        raise InputError("Only codes with several rows (W+) can move row by row.")
     first = np.floor(where).astype(int) % len(values)
     share = (np.asarray(where, np.float64) % 1.0)[:, None]
     if rows is not None:
@@ -163,9 +164,9 @@ def at(values: np.ndarray, shape: float, color: float) -> np.ndarray:
     """
     values = np.asarray(values, np.float32)
     if values.ndim != 3:
-        raise ValueError(f"Only codes with several rows have halves: {values.shape}.")
+        raise InputError(f"Only codes with several rows have halves: {values.shape}.")
     if not all(0.0 <= place <= len(values) - 1.0 for place in (shape, color)):
-        raise ValueError(
+        raise InputError(
             f"Places lie in 0 to {len(values) - 1} on this path, got {shape} and"
             f" {color}."
         )

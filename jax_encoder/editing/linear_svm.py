@@ -5,6 +5,8 @@ Needs the `analysis` extra.
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 # Of the dual's optimality conditions; scikit-learn's own default stops at 1e-3.
 _TOLERANCE = 1e-9
 _CACHE_MEGABYTES = 1000
@@ -28,7 +30,7 @@ def fit(
       ImportError: the `analysis` extra is not installed.
     """
     if not len(positive) or not len(negative):
-        raise ValueError(
+        raise InputError(
             f"Both sets need samples: got {len(positive)} and {len(negative)}."
         )
     try:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def move(
     ws: jax.Array,
@@ -33,15 +35,15 @@ def move(
     if direction.ndim == 1:
         direction = direction[None]
     if direction.shape not in ((1, w_dim), (num_ws, w_dim)):
-        raise ValueError(
+        raise InputError(
             f"`direction` must be [{w_dim}] or [{num_ws}, {w_dim}] for `ws`"
             f" {ws.shape}: got {direction.shape}."
         )
     if strength.shape not in ((), (num,)):
-        raise ValueError(f"`strength` must be a number or [{num}]: {strength.shape}.")
+        raise InputError(f"`strength` must be a number or [{num}]: {strength.shape}.")
     if rows is not None:
         if any(not 0 <= row < num_ws for row in rows):
-            raise ValueError(f"`rows` must lie in 0 to {num_ws - 1}: got {rows}.")
+            raise InputError(f"`rows` must lie in 0 to {num_ws - 1}: got {rows}.")
         moves = jnp.zeros(num_ws).at[jnp.asarray(rows, int)].set(1.0)
         direction = direction * moves[:, None]
     scale = jnp.broadcast_to(strength, (num,))[:, None, None]

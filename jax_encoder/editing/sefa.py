@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import base
 
 
@@ -41,7 +42,7 @@ def factorize(weights: Sequence[np.ndarray], *, normalize: bool = True) -> Facto
       ValueError: there are no weights or they do not share `w_dim`.
     """
     if not weights or len({weight.shape[0] for weight in weights}) != 1:
-        raise ValueError(
+        raise InputError(
             "`weights` must be [w_dim, C] each, one at least: got"
             f" {[weight.shape for weight in weights]}."
         )
@@ -78,7 +79,7 @@ def affine_weights(
     affines = generator.synthesis.affine_layers(with_rgb=with_rgb)
     layers = range(len(affines)) if layers is None else layers
     if any(not 0 <= layer < len(affines) for layer in layers):
-        raise ValueError(
+        raise InputError(
             f"`layers` must lie in 0 to {len(affines) - 1}: got {list(layers)}."
         )
     return [np.asarray(affines[layer].weight[...]) for layer in layers]

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import (
     driver,
@@ -140,12 +141,12 @@ class BatchInverter:
     def _check_labels(self, labels) -> None:
         c_dim = self.models.generator.config.c_dim
         if labels is not None and labels.shape[1] != c_dim:
-            raise ValueError(
+            raise InputError(
                 f"`labels` must have the {c_dim} classes of the generator, got"
                 f" {labels.shape}."
             )
         if c_dim and labels is None and self.config.latent_space.is_before_mapping:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {c_dim} classes and {self.config.space} lies before"
                 " its mapping network: give `labels`."
             )
@@ -249,7 +250,7 @@ class BatchInverter:
         """
         preset = self.preset
         if preset.pivotal is None:
-            raise ValueError(f"The preset {preset.name} tunes no generator.")
+            raise InputError(f"The preset {preset.name} tunes no generator.")
         targets = jnp.asarray(inversion.targets)
         tune = tuner_lib.Tuner(models=self.models, config=preset.pivotal)
         key = jax.random.key(0) if key is None else key

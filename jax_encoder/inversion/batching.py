@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import base
 
 
@@ -35,7 +36,7 @@ def map_batches(
         return fn(batch)
     size = min(size, num)
     if num % size:
-        raise ValueError(
+        raise InputError(
             f"`micro_batch` must divide the pictures of a device: {size} and {num}."
         )
     fn = jax.jit(fn)  # Traced once, though its shapes are asked for first.

@@ -7,6 +7,7 @@ from typing import Any
 
 import optax
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import optimizers, schedules
 from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
@@ -26,7 +27,7 @@ class Stage:
 
     def __post_init__(self):
         if not 0 < self.share <= 1 or self.resolution < 4:
-            raise ValueError(
+            raise InputError(
                 "A stage's `share` must lie in 0 to 1 and its `resolution` be 4 or"
                 f" more: got {self}."
             )
@@ -106,11 +107,11 @@ class ProjectorConfig:
 
     def _check_choices(self) -> None:
         if self.num_steps < 0:
-            raise ValueError(f"`num_steps` must not be negative: got {self.num_steps}.")
+            raise InputError(f"`num_steps` must not be negative: got {self.num_steps}.")
         for name in ("patience", "micro_batch", "remat_from"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"`{name}` must be positive, got {value}.")
+                raise InputError(f"`{name}` must be positive, got {value}.")
         choices = {
             "noise": ("const", "none", "optimize"),
             "keep": ("best", "last"),
@@ -119,61 +120,61 @@ class ProjectorConfig:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 listed = ", ".join(f'"{choice}"' for choice in allowed[:-1])
-                raise ValueError(
+                raise InputError(
                     f'`{name}` must be {listed} or "{allowed[-1]}", got'
                     f" {getattr(self, name)!r}."
                 )
 
     def _check_shares(self) -> None:
         if sum(stage.share for stage in self.stages) > 1:
-            raise ValueError(f"The shares of the stages exceed 1: {self.stages}.")
+            raise InputError(f"The shares of the stages exceed 1: {self.stages}.")
         if not 0 <= self.feature_start <= 1:
-            raise ValueError(
+            raise InputError(
                 "`feature_start` is a share of the steps, 0 to 1: got"
                 f" {self.feature_start}."
             )
 
     def _check_line_search(self) -> None:
         if self.exploration is not None:
-            raise ValueError(
+            raise InputError(
                 f"`exploration` moves the objective while {self.optimizer!r} searches"
                 ' along a line: choose None, or a first-order optimizer such as "adam".'
             )
         if self.keep == "last":
-            raise ValueError(
+            raise InputError(
                 f'`keep` must be "best" for {self.optimizer!r}: the last point is but a'
                 " trial of its line search."
             )
 
     def _check_terms(self) -> None:
         if not self.terms:
-            raise ValueError("`terms` is empty: an inversion needs an objective.")
+            raise InputError("`terms` is empty: an inversion needs an objective.")
         for term in self.terms:
             if not isinstance(term, term_lib.Term):
-                raise ValueError(
+                raise InputError(
                     "Every term must be an instance of a subclass of `terms.Term`, got"
                     f" {term!r}."
                 )
             try:
                 hash(term)
             except TypeError as error:
-                raise ValueError(
+                raise InputError(
                     f"The term {term.name!r} cannot be hashed; make its class a frozen"
                     f" dataclass with numbers, texts and tuples only: {error}."
                 ) from error
             if term.needs_noises and self.noise != "optimize":
-                raise ValueError(
+                raise InputError(
                     f"The term {term.name!r} looks at optimized noise maps: give"
                     f' noise="optimize", got noise={self.noise!r}.'
                 )
             if term.needs_features and not self._has_features:
-                raise ValueError(
+                raise InputError(
                     f"The term {term.name!r} looks at the offset of a feature map: give"
                     f' space="f", got space={self.space!r}.'
                 )
         names = ("loss", *self.names)
         if len(set(names)) < len(names):
-            raise ValueError(
+            raise InputError(
                 "Curves are told apart by the names of the terms, and `loss` is that of"
                 f" the objective: give every term its own `name`, got {self.names}."
             )

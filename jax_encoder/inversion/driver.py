@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import projector
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import (
@@ -89,7 +90,7 @@ def _check_targets(models: Models, targets: jax.Array) -> None:
     full = models.generator.config.resolution
     channels = getattr(models.generator.config, "image_channels", 3)
     if targets.ndim != 4 or targets.shape[1:] != (full, full, channels):
-        raise ValueError(
+        raise InputError(
             f"`targets` must have the generator's resolution and channels, [N, {full},"
             f" {full}, {channels}]: got {targets.shape}. Read and resize them with"
             " `jax_encoder.io.images.read` and `fit`."

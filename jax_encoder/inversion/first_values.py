@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -61,7 +62,7 @@ def find(
         if start == "encoder":
             encoder = _encoder(models)
             return predictions.predict(models, space, encoder, targets, labels)
-        raise ValueError(
+        raise InputError(
             "`start` must be mean, zeros, random, encoder, seeds or seeds:NUMBER,"
             f" codes, or a network that predicts them, got {start!r}."
         )
@@ -75,7 +76,7 @@ def find(
 
 def _encoder(models: Models) -> base.Encoder:
     if "encoder" not in models.networks:
-        raise ValueError(
+        raise InputError(
             'To start from "encoder", give the network that predicts codes under this'
             " name."
         )

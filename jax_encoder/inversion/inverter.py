@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import batch_inverter, first_values, presets, results
 from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import state as states
@@ -65,19 +66,19 @@ class Inverter:
         preset = preset.fitted(self.generator.config, self.networks)
         object.__setattr__(self, "preset", preset)
         if self.batch_size < 1 or self.chunk < 1:
-            raise ValueError(
+            raise InputError(
                 "`batch_size` and `chunk` must be positive, got"
                 f" {self.batch_size} and {self.chunk}."
             )
         missing = preset.network_names - self.networks.keys()
         if missing:
-            raise ValueError(
+            raise InputError(
                 f"The preset {preset.name} needs the networks {sorted(missing)}: give"
                 ' them as `networks={"NAME": network}`, read with `jax_encoder.load`.'
                 " Those of `jax_encoder.demo` judge drawn faces."
             )
         if self.normalizes_colors and self.colors is None and self._num_classes:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {self._num_classes} classes: give the `colors` of"
                 " the class to invert for, from"
                 " `inversion.colors.of_generator(generator, labels=...)`."
@@ -91,7 +92,7 @@ class Inverter:
 
     def _estimate(self) -> statistics_lib.LatentStatistics:
         if self._num_classes:
-            raise ValueError(
+            raise InputError(
                 f"The generator has {self._num_classes} classes: give the"
                 " `statistics` of the class to invert for, from"
                 " `latents.statistics.estimate(generator, labels=...)`."
@@ -175,11 +176,11 @@ class Inverter:
     def _fit(self, images) -> np.ndarray:
         """The pictures at the generator's resolution, `[N, R, R, 3]`."""
         if not len(images):
-            raise ValueError("`images` is empty: give one picture at least.")
+            raise InputError("`images` is empty: give one picture at least.")
         pictures = [np.asarray(image) for image in images]
         for picture in pictures:
             if picture.dtype != np.uint8 and not np.abs(picture).max() <= 4.0:
-                raise ValueError(
+                raise InputError(
                     "`images` must lie in [-1, 1] or be uint8, got values up to"
                     f" {np.abs(picture).max()}: read files with"
                     " `jax_encoder.io.images.read`."

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import wolfe
 
 
@@ -88,9 +89,9 @@ def lbfgs(
       ValueError: `memory` or `first_step` is not positive.
     """
     if memory < 1 or int(memory) != memory:
-        raise ValueError(f"`memory` must be a positive whole number, got {memory}.")
+        raise InputError(f"`memory` must be a positive whole number, got {memory}.")
     if not first_step > 0:
-        raise ValueError(f"`first_step` must be positive, got {first_step}.")
+        raise InputError(f"`first_step` must be positive, got {first_step}.")
     options = wolfe.SearchConfig() if search is None else search
 
     def init(params: Any) -> Any:
@@ -106,7 +107,7 @@ def lbfgs(
     ) -> tuple[Any, Any]:
         del extra
         if params is None or value is None:
-            raise ValueError(
+            raise InputError(
                 "L-BFGS needs the point and its value: call"
                 " `update(gradient, state, params, value=value)`."
             )

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -130,9 +131,9 @@ def choose_micro_batch(
         known = available_bytes()
         free = num * single if known is None else int(_SHARE * known)
     if single > free:
-        raise ValueError(_too_large(models, config, single, free))
+        raise InputError(_too_large(models, config, single, free))
     if config.micro_batch is not None and most * single > free:
-        raise ValueError(
+        raise InputError(
             f"{most} pictures rendered at once take about {_mebibytes(most * single)}"
             f" and {_mebibytes(free)} are free: a micro-batch of {free // single} fits."
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.ops import norms
 from jax_encoder.ops import ssim as ssim_lib
@@ -76,7 +77,7 @@ def feature_distance(
     if weights is None:
         weights = [1.0] * len(pairs)
     if len(weights) != len(pairs):
-        raise ValueError(
+        raise InputError(
             f"`weights` must have one entry for each of the {len(pairs)} feature"
             f" arrays: got {len(weights)}."
         )
@@ -203,7 +204,7 @@ def landmark_mse(landmarks: jax.Array, targets: jax.Array) -> jax.Array:
       ValueError: there are not 136 coordinates per picture.
     """
     if _flatten(landmarks).shape[1] != 136:
-        raise ValueError(
+        raise InputError(
             f"`landmarks` must be [N, 68, 2] or [N, 136]: got {landmarks.shape}."
         )
     return mse(landmarks, targets)
@@ -252,7 +253,7 @@ def histogram_emd(histograms: jax.Array, targets: jax.Array) -> jax.Array:
 
 def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
     if a.shape != b.shape or a.ndim < 2:
-        raise ValueError(
+        raise InputError(
             "The two arguments must be [N, ...] of one shape: got"
             f" {a.shape} and {b.shape}."
         )
@@ -262,7 +263,7 @@ def _difference(a: jax.Array, b: jax.Array) -> jax.Array:
 def _pairs(features: object, targets: object) -> list[tuple[jax.Array, jax.Array]]:
     structures = jax.tree.structure(features), jax.tree.structure(targets)
     if structures[0] != structures[1] or not structures[0].num_leaves:
-        raise ValueError(
+        raise InputError(
             "`features` and `targets` must hold the same arrays, one at least: got"
             f" {structures[0]} and {structures[1]}."
         )

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import optax
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import lbfgs, schedules
 
 Factory = Callable[..., optax.GradientTransformation]
@@ -43,7 +44,7 @@ def register(name: str, factory: Factory, *, searches_lines: bool = False) -> Fa
       ValueError: the name stands for another factory already.
     """
     if _OWN.setdefault(name, factory) is not factory:
-        raise ValueError(f"The optimizer {name!r} is {_OWN[name]} already.")
+        raise InputError(f"The optimizer {name!r} is {_OWN[name]} already.")
     if searches_lines:
         _LINE_SEARCHES.add(name)
     return factory
@@ -79,12 +80,12 @@ def make(
     try:
         made = _factory(optimizer)(rate, **dict(options))
     except TypeError as error:
-        raise ValueError(
+        raise InputError(
             f"The optimizer {optimizer!r} cannot be made of a learning rate and the"
             f" options {dict(options)}: {error}"
         ) from error
     if not isinstance(made, optax.GradientTransformation):
-        raise ValueError(
+        raise InputError(
             "`optimizer` must make an optax transformation of a learning rate:"
             f" {optimizer!r} makes {type(made).__name__}."
         )
@@ -94,7 +95,7 @@ def make(
 
 def _factory(optimizer: str | Factory) -> Factory:
     if isinstance(optimizer, optax.GradientTransformation):
-        raise ValueError(
+        raise InputError(
             "`optimizer` must be a name, or a function from the learning rate to a"
             " transformation: write `lambda rate: optax.chain(..., optax.adam(rate))`"
             " instead of a transformation whose rate is set."
@@ -104,7 +105,7 @@ def _factory(optimizer: str | Factory) -> Factory:
     found = _OWN.get(optimizer) or getattr(optax, optimizer, None)
     if not callable(found):
         known = ", ".join([*_OWN, *_ELEMENTWISE])
-        raise ValueError(
+        raise InputError(
             f"optax has no optimizer {optimizer!r}, and none is registered under this"
             f" name; there are {known} and the others of optax."
         )

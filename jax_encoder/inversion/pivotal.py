@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import sampling, styles
@@ -59,7 +60,7 @@ class PivotalConfig:
 
     def __post_init__(self):
         if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be positive, got {self.num_steps}.")
+            raise InputError(f"`num_steps` must be positive, got {self.num_steps}.")
         re.compile(self.tuned)
 
 
@@ -106,7 +107,7 @@ def split(
 
     graphdef, chosen, rest = nnx.split(generator, is_tuned, ...)
     if not jax.tree.leaves(chosen):
-        raise ValueError(
+        raise InputError(
             f"No parameter's path matches {tuned!r}; paths look like"
             " 'synthesis.b4.conv1.weight'."
         )
@@ -331,7 +332,7 @@ def tuned_generator(
       ValueError: an index is missing, or given for a shared generator.
     """
     if config.shares_weights != (index is None):
-        raise ValueError(
+        raise InputError(
             "Give the picture's `index` unless the weights are shared, got"
             f" {index=} and {config.shares_weights=}."
         )

@@ -3,6 +3,7 @@
 import jax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.nn import base, regressors
@@ -60,30 +61,30 @@ def check(models: Models, network: base.Encoder) -> None:
     config = getattr(inner, "config", None)
     num_ws, w_dim = getattr(config, "num_ws", None), getattr(config, "w_dim", None)
     if num_ws is None or w_dim is None or hasattr(inner, "synthesis"):
-        raise ValueError(
+        raise InputError(
             f"This is a {kind}, which predicts no codes; give an encoder or a regressor"
             " from pictures to W+."
         )
     num_channels = getattr(config, "picture_channels", 3)
     if num_channels != 3:
-        raise ValueError(
+        raise InputError(
             f"This encoder takes {num_channels} channels (sketches or"
             " segmentations), not pictures."
         )
     if getattr(config, "is_refining", False) and inner is network:
-        raise ValueError(
+        raise InputError(
             "This encoder refines reconstructions of its own generator; give the whole"
             " checkpoint (ReStyle), with its decoder."
         )
     if _sees_descriptors(network) and "identity" not in models.networks:
-        raise ValueError(
+        raise InputError(
             f"A {kind} predicts from face descriptors; name the network that makes them"
             ' in `networks` as "identity".'
         )
     wanted = (generator.num_ws, generator.w_dim) if num_ws else (generator.z_dim,)
     got = (num_ws, w_dim) if num_ws else (w_dim,)
     if got != wanted:
-        raise ValueError(
+        raise InputError(
             f"It predicts codes of {list(got)}, but this generator's are"
             f" {list(wanted)}; give an encoder that was trained for this generator."
         )

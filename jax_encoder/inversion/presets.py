@@ -10,6 +10,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import optimizers, schedules, terms
 from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion.config import ProjectorConfig, Stage
@@ -48,7 +49,7 @@ class Preset:
         object.__setattr__(self, "weight_grid", grid)
         object.__setattr__(self, "coarse", tuple(self.coarse))
         if grid and (len(grid) != len(self.config.terms) or self.num_trial_steps < 1):
-            raise ValueError(
+            raise InputError(
                 "`weight_grid` needs weights for each of the"
                 f" {len(self.config.terms)} terms and positive `num_trial_steps`: got"
                 f" {grid} and {self.num_trial_steps}."
@@ -81,7 +82,7 @@ class Preset:
         pivotal = self.pivotal
         if "tuning_steps" in fields:
             if pivotal is None:
-                raise ValueError(
+                raise InputError(
                     f"The preset {self.name} tunes no generator: drop `tuning_steps`,"
                     " or take the preset pti."
                 )
@@ -95,7 +96,7 @@ class Preset:
             fields["num_steps"] = self._without_trials(fields["num_steps"])
         known = {field.name for field in dataclasses.fields(ProjectorConfig)}
         if fields.keys() - known:
-            raise ValueError(
+            raise InputError(
                 f"An inversion has no {sorted(fields.keys() - known)}; it has"
                 f" {sorted(known)}, learning_rate, vgg_layer and tuning_steps."
             )
@@ -108,7 +109,7 @@ class Preset:
         """How many of so many steps are left after those that try weights."""
         num_trials = self.num_trial_steps * math.prod(map(len, self.weight_grid))
         if num_steps <= num_trials:
-            raise ValueError(
+            raise InputError(
                 f"`num_steps` {num_steps}: the weight grid of {self.name} alone takes"
                 f" {num_trials}; give more."
             )
@@ -333,7 +334,7 @@ def register(preset: Preset) -> Preset:
     """
     taken = {row.name: row for row in PRESETS} | _OWN
     if taken.get(preset.name, preset) != preset:
-        raise ValueError(f"There is another preset {preset.name!r}; choose a name.")
+        raise InputError(f"There is another preset {preset.name!r}; choose a name.")
     _OWN[preset.name] = preset
     return preset
 
@@ -346,7 +347,7 @@ def get(name: str) -> Preset:
     """
     found = _OWN | {preset.name: preset for preset in PRESETS}
     if name not in found:
-        raise ValueError(
+        raise InputError(
             f"There is no preset {name!r}; there are {', '.join(names())}."
         )
     return found[name]
@@ -365,7 +366,7 @@ def _at_rate(preset: Preset, rate: float, fields: dict[str, Any]) -> dict[str, A
         return {**fields, "optimizer_options": {**dict(options), "first_step": rate}}
     schedule: Any = config.schedule
     if not hasattr(schedule, "learning_rate"):
-        raise ValueError(
+        raise InputError(
             f"The schedule of the preset {preset.name} has no `learning_rate` to"
             " change; give another `schedule`."
         )
@@ -375,7 +376,7 @@ def _at_rate(preset: Preset, rate: float, fields: dict[str, Any]) -> dict[str, A
 def _at_layer(preset: Preset, layer: int | str) -> tuple[terms.Term, ...]:
     found: Any = preset.config.terms
     if not any(hasattr(term, "layer") for term in found):
-        raise ValueError("This preset compares no single layer: drop `vgg_layer`.")
+        raise InputError("This preset compares no single layer: drop `vgg_layer`.")
     return tuple(
         dataclasses.replace(term, layer=layer) if hasattr(term, "layer") else term
         for term in found
@@ -391,13 +392,13 @@ def _check_stages(
     known = generator_config.render_resolutions
     if len(known) == 1:
         kind = type(generator_config).__module__.rpartition(".")[2]
-        raise ValueError(
+        raise InputError(
             "`stages`: only StyleGAN2 with output skips renders coarsely, and this is"
             f" a {kind} of another kind; drop it."
         )
     unknown = {stage.resolution for stage in config.stages} - set(known)
     if unknown:
-        raise ValueError(
+        raise InputError(
             f"`stages`: the generator has the resolutions {known}, not"
             f" {sorted(unknown)}."
         )

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import batching, rendering, terms
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.inversion.config import ProjectorConfig
@@ -58,7 +59,7 @@ def prepare(
     if weights is None:
         weights = own
     elif weights.shape != (targets.shape[0], len(config.terms)):
-        raise ValueError(
+        raise InputError(
             f"`weights` must be [{targets.shape[0]}, {len(config.terms)}], one per"
             f" picture and term, got {weights.shape}."
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import norms
 
 
@@ -68,7 +69,7 @@ def delta(ws: jax.Array, stage: int | None = None) -> jax.Array:
     """
     last = ws.shape[1] - 1 if stage is None else stage
     if not 0 <= last < ws.shape[1]:
-        raise ValueError(f"`stage` must be a row of `ws` {ws.shape}: got {stage}.")
+        raise InputError(f"`stage` must be a row of `ws` {ws.shape}: got {stage}.")
     offsets = ws[:, 1 : last + 1] - ws[:, :1]
     return jnp.sum(norms.safe_norm(offsets), axis=1)
 
@@ -97,7 +98,7 @@ def noise_regularizer(noises: Iterable[jax.Array]) -> jax.Array:
     for noise in noises:
         stacks.setdefault(noise.shape[-2:], []).append(noise[..., None, :, :])
     if not stacks:
-        raise ValueError("`noises` must hold at least one map.")
+        raise InputError("`noises` must hold at least one map.")
     terms = []
     while stacks:
         height, width = largest = max(stacks)
@@ -149,7 +150,7 @@ def center(ws: jax.Array, w_avg: jax.Array) -> jax.Array:
       ValueError: `w_avg` has more axes than `ws` or other sides.
     """
     if w_avg.shape != ws.shape[ws.ndim - w_avg.ndim :] or w_avg.ndim > ws.ndim:
-        raise ValueError(
+        raise InputError(
             f"`w_avg` {w_avg.shape} must equal the last axes of `ws` {ws.shape}."
         )
     return jnp.broadcast_to(w_avg, ws.shape)
@@ -159,7 +160,7 @@ def _halve(maps: jax.Array) -> jax.Array:
     """Averages boxes of 2 x 2."""
     *leading, height, width = maps.shape
     if height % 2 or width % 2:
-        raise ValueError(
+        raise InputError(
             "The sides of noise maps must be halved down to 8: got a map of"
             f" {height} x {width}."
         )

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from jax_encoder.errors import InputError
+
 
 class Schedule:
     """A learning rate that depends on the share of the steps that is done."""
@@ -131,14 +133,14 @@ def check(schedule: Rate | float) -> Rate:
     if isinstance(schedule, int | float):
         return Constant(learning_rate=float(schedule))
     if isinstance(schedule, type) or not callable(schedule):
-        raise ValueError(
+        raise InputError(
             "`schedule` must be a schedule of `inversion.schedules` or of optax, or a"
             f" number: got {schedule!r}."
         )
     try:
         hash(schedule)
     except TypeError as error:
-        raise ValueError(
+        raise InputError(
             f"`schedule` must be hashable, as functions and frozen dataclasses are:"
             f" {schedule!r} is not."
         ) from error

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -43,7 +44,7 @@ def zeros(models: Models, space: str, num: int) -> jax.Array:
     """
     found = spaces.get(space)
     if found.is_before_mapping:
-        raise ValueError(
+        raise InputError(
             "The mapping network normalizes z, which cannot be done at zero: start an"
             " inversion in Z from `seeds` or `random`."
         )
@@ -97,7 +98,7 @@ def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
     """
     config = models.generator.config
     if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
-        raise ValueError(
+        raise InputError(
             f"The code must be [N, {config.num_ws}, {config.w_dim}] for this"
             f" generator, got {ws.shape}."
         )
@@ -122,7 +123,7 @@ def from_array(models: Models, space: str, codes: jax.Array, num: int) -> jax.Ar
     config = models.generator.config
     shape, rows = spaces.get(space).shape(config), (config.num_ws, config.w_dim)
     if codes.shape[:1] not in ((1,), (num,)) or codes.shape[1:] not in (shape, rows):
-        raise ValueError(
+        raise InputError(
             f"The start must be one code or {num}, as {list(rows)} or, in {space}, as"
             f" {list(shape)}: got {codes.shape}."
         )

@@ -23,6 +23,7 @@ from collections.abc import Collection
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import objectives
 from jax_encoder.inversion import regularizers as regularizers
 from jax_encoder.latents import spaces, statistics
@@ -379,4 +380,4 @@ def _shrink(images: jax.Array, size: int | None) -> jax.Array:
 
 def _check_choice(field: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
-        raise ValueError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")
+        raise InputError(f"`{field}` must be one of {sorted(choices)}, got {value!r}.")

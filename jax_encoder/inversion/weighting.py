@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.inversion import driver
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
@@ -90,7 +91,7 @@ def choose(
 
 def _check_candidates(candidates: jax.Array, num_terms: int) -> None:
     if candidates.ndim != 2 or candidates.shape[1] != num_terms:
-        raise ValueError(
+        raise InputError(
             f"`candidates` must be [G, {num_terms}], one weight per term, got"
             f" {candidates.shape}."
         )

@@ -18,6 +18,8 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchConfig:
@@ -37,12 +39,12 @@ class SearchConfig:
 
     def __post_init__(self):
         if not 0 < self.decrease < self.flattening < 1:
-            raise ValueError(
+            raise InputError(
                 "Expected 0 < `decrease` < `flattening` < 1, got"
                 f" {self.decrease} and {self.flattening}."
             )
         if self.num_trials < 1:
-            raise ValueError(f"`num_trials` must be positive, got {self.num_trials}.")
+            raise InputError(f"`num_trials` must be positive, got {self.num_trials}.")
 
 
 @jax.tree_util.register_dataclass

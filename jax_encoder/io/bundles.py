@@ -21,6 +21,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import descriptions, digests, files, finite, network_names
 from jax_encoder.io.descriptions import BundleError as BundleError
 from jax_encoder.io.descriptions import companion as companion
@@ -185,7 +186,7 @@ def _restore(root: pathlib.Path, wanted: Any) -> Any:
 
 def _check_array(array: Any, wanted: jax.ShapeDtypeStruct) -> None:
     if tuple(array.shape) != wanted.shape:
-        raise ValueError(f"an array of {array.shape} stands where {wanted.shape} must")
+        raise InputError(f"an array of {array.shape} stands where {wanted.shape} must")
 
 
 def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:

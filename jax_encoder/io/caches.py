@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Callable
 from typing import TypeVar
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 VARIABLE = "JAX_ENCODER_CACHE"
@@ -27,7 +28,7 @@ def directory(kind: str) -> pathlib.Path:
       kind: one of `KINDS`.
     """
     if kind not in KINDS:
-        raise ValueError(f"`kind` must be one of {KINDS}, got {kind!r}.")
+        raise InputError(f"`kind` must be one of {KINDS}, got {kind!r}.")
     root = os.environ.get(VARIABLE)
     if not root:
         base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, finite, loading
 
 SPACES = ("z", "w", "w+")
@@ -26,7 +27,7 @@ _FORMAT = 1
 _METADATA = "metadata"
 
 
-class CodeError(ValueError):
+class CodeError(InputError):
     """A file that holds no latent codes; the message says what to do."""
 
 
@@ -81,9 +82,9 @@ def save(
     """
     ws, arrays = np.asarray(ws, np.float32), dict(arrays or {})
     if ws.ndim != 2:
-        raise ValueError(f"`ws` must be [num_ws, w_dim], got {ws.shape=}.")
+        raise InputError(f"`ws` must be [num_ws, w_dim], got {ws.shape=}.")
     if reserved := arrays.keys() & {"ws", _METADATA}:
-        raise ValueError(f"`arrays` must not use the names {sorted(reserved)}.")
+        raise InputError(f"`arrays` must not use the names {sorted(reserved)}.")
     metadata = {
         "format": _FORMAT,
         "space": space,
@@ -144,7 +145,7 @@ def load(
     """
     path = pathlib.Path(path)
     if space is not None and space not in SPACES:
-        raise ValueError(f"`space` must be one of {SPACES}, got {space!r}.")
+        raise InputError(f"`space` must be one of {SPACES}, got {space!r}.")
     arrays = read_arrays(path)
     metadata: dict[str, Any] = {}
     if isinstance(arrays, np.ndarray):

@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import images
 from jax_encoder.io import names as naming
 
@@ -183,7 +184,7 @@ def comparison(
     captions = [""] * num if captions is None else captions
     lengths = (num, len(reconstructions), len(names), len(captions))
     if num == 0 or len(set(lengths)) > 1:
-        raise ValueError(
+        raise InputError(
             "Every target needs one reconstruction, name and caption: got"
             f" {lengths[0]}, {lengths[1]}, {lengths[2]} and {lengths[3]}."
         )
@@ -247,17 +248,17 @@ def _check(pictures, captions, row_labels, column_labels) -> int:
     """The number of columns; refuses labels that do not match."""
     num_columns = max((len(row) for row in pictures), default=0)
     if num_columns == 0:
-        raise ValueError("A contact sheet needs at least one picture, got none.")
+        raise InputError("A contact sheet needs at least one picture, got none.")
     shape = [len(row) for row in pictures]
     if captions is not None and [len(row) for row in captions] != shape:
-        raise ValueError(
+        raise InputError(
             f"`captions` must have the shape of `pictures`, rows of {shape}; got rows"
             f" of {[len(row) for row in captions]}."
         )
     if row_labels is not None and len(row_labels) != len(pictures):
-        raise ValueError(f"Got {len(row_labels)} row labels for {len(pictures)} rows.")
+        raise InputError(f"Got {len(row_labels)} row labels for {len(pictures)} rows.")
     if column_labels is not None and len(column_labels) != num_columns:
-        raise ValueError(
+        raise InputError(
             f"Got {len(column_labels)} column labels for {num_columns} columns."
         )
     return num_columns

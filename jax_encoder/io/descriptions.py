@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 from jax_encoder.nn import checks
 
@@ -28,7 +29,7 @@ _SECTIONS: dict[str, tuple[type, Any]] = {
 }
 
 
-class BundleError(ValueError):
+class BundleError(InputError):
     """A directory is no bundle, or not one of this network."""
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 _PREFIX = "difference:"
@@ -33,7 +34,7 @@ def save(
     """
     new, old = _flatten(tuned), _flatten(parent)
     if {k: v.shape for k, v in new.items()} != {k: v.shape for k, v in old.items()}:
-        raise ValueError("The tuned network has other variables than its parent.")
+        raise InputError("The tuned network has other variables than its parent.")
     changed: dict[str, Any] = {
         _PREFIX + name: new[name] - old[name]
         for name in new
@@ -61,14 +62,14 @@ def load(
     arrays = loading.read_arrays(path)
     owner = str(arrays.pop("parent_sha256", ""))[:80]
     if owner != parent_sha256:
-        raise ValueError(
+        raise InputError(
             f"{path} is a difference to the network {owner or '(none named)'}, not to"
             f" {parent_sha256}: load it with the generator that was tuned."
         )
     graphdef, state = nnx.split(parent)
     known = {_PREFIX + name: leaf.shape for name, leaf in _flatten(parent).items()}
     if unknown := sorted(arrays.keys() - known.keys()):
-        raise ValueError(f"{path} changes unknown variables: {unknown[:8]}.")
+        raise InputError(f"{path} changes unknown variables: {unknown[:8]}.")
     for name in arrays:
         loading.check(path, arrays, name, known[name])
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import finite
 
 _LEFTOVER = re.compile(r"^\..+\.tmp-[0-9a-f]{12}$")
@@ -148,7 +149,7 @@ def inside(directory: str | os.PathLike, name: str) -> pathlib.Path:
     path = root / name
     is_inside = path.resolve().is_relative_to(root.resolve())
     if not is_inside or pathlib.PurePath(name).is_absolute() or "\0" in name:
-        raise ValueError(f"{name[:200]!r} leads out of {str(root)!r}.")
+        raise InputError(f"{name[:200]!r} leads out of {str(root)!r}.")
     return path
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from PIL import Image
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, folders, images
 
 EXTENSIONS = frozenset({".mp4", ".gif", ".webp"})
@@ -32,7 +33,7 @@ def check(path: str | os.PathLike) -> None:
     """
     extension = pathlib.Path(path).suffix.lower()
     if extension not in EXTENSIONS:
-        raise ValueError(
+        raise InputError(
             f"A film ends in .mp4, .gif or .webp, got {pathlib.Path(path).name!r}."
         )
     if extension == ".mp4":
@@ -58,11 +59,11 @@ def write(
     """
     check(path)
     if not 0 < fps <= MAX_FPS:
-        raise ValueError(f"`fps` must lie in 0...{MAX_FPS:g}, got {fps}.")
+        raise InputError(f"`fps` must lie in 0...{MAX_FPS:g}, got {fps}.")
     pictures = _checked(frames)
     first = next(pictures, None)
     if first is None:
-        raise ValueError("A film needs at least one frame, got none.")
+        raise InputError("A film needs at least one frame, got none.")
     pictures = itertools.chain([first], pictures)
     if pathlib.Path(path).suffix.lower() == ".mp4":
         with files.writing(path) as file:
@@ -80,7 +81,7 @@ def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             frame = images.with_channels(frame, 3)
         shape = shape or frame.shape
         if frame.ndim != 3 or frame.shape[-1] != 3 or frame.shape != shape:
-            raise ValueError(
+            raise InputError(
                 f"Frames must be [H, W, 3] and of one size: frame {index} has"
                 f" {frame.shape}, the first {shape}."
             )

@@ -15,6 +15,7 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import names
 
 MARK = b"jax_encoder:report"
@@ -113,7 +114,7 @@ def look(where: str | os.PathLike) -> Listing:
         pattern = _matching(os.fspath(where))
         listing = _sort(where, _fixed_part(pattern), _matches(pattern))
     if not listing.paths:
-        raise ValueError(_nothing(listing))
+        raise InputError(_nothing(listing))
     return listing
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, finite, folders, names
 
 MAX_PIXELS = 80_000_000
@@ -28,7 +29,7 @@ _WITH_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")
 _GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
-class PictureError(ValueError):
+class PictureError(InputError):
     """A file that cannot be used as a picture.
 
     Attributes:
@@ -288,9 +289,9 @@ def fit(image: np.ndarray, resolution: int, crop: str = "center") -> np.ndarray:
     """
     _check_channels(image)
     if crop not in ("center", "none"):
-        raise ValueError(f"`crop` must be 'center' or 'none', got {crop!r}.")
+        raise InputError(f"`crop` must be 'center' or 'none', got {crop!r}.")
     if resolution < 1:
-        raise ValueError(f"`resolution` must be positive, got {resolution}.")
+        raise InputError(f"`resolution` must be positive, got {resolution}.")
     if crop == "center":
         side = min(image.shape[:2])
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
@@ -310,7 +311,7 @@ def to_pillow(image: np.ndarray) -> Image.Image:
 
 def _check_channels(image: np.ndarray) -> None:
     if image.ndim != 3 or image.shape[-1] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(
+        raise InputError(
             f"`image` must be [H, W, 3], got {image.shape=}; gray [H, W, 1] and RGBA"
             " [H, W, 4] will do too."
         )
@@ -371,7 +372,7 @@ def write(path: str | os.PathLike, image: np.ndarray, *, is_report: bool = False
     extension = pathlib.Path(path).suffix.lower()
     Image.init()
     if extension not in EXTENSIONS or extension not in Image.EXTENSION:
-        raise ValueError(
+        raise InputError(
             f"The extension of {str(path)!r} names no picture format; use .png or .jpg."
         )
     encoded = io.BytesIO()

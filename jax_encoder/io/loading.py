@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks
 
 MAX_BYTES = 4 << 30
@@ -31,7 +32,7 @@ _MAGIC = b"\x93NUMPY"
 T = TypeVar("T")
 
 
-class LoadError(ValueError):
+class LoadError(InputError):
     """A file cannot be read as what it should be.
 
     Attributes:

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
 try:
@@ -24,7 +25,7 @@ except ImportError:  # not on Windows
 _UNSUPPORTED = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 
 
-class LockedError(ValueError):
+class LockedError(InputError):
     """Another run holds the folder."""
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 _NUM_PREPARED = 30
 _NUM_NEIGHBORS = 12
 _NUM_STEPS = 500
@@ -81,20 +83,20 @@ def draw(
       ImportError: the `analysis` extra is not installed.
     """
     if method not in _METHODS:
-        raise ValueError(f"`method` must be one of {names()}, got {method!r}.")
+        raise InputError(f"`method` must be one of {names()}, got {method!r}.")
     samples = np.asarray(samples, np.float64)
     if samples.ndim != 2 or len(samples) < 16:
-        raise ValueError(
+        raise InputError(
             f"A map needs samples [N, D], N at least 16: got {samples.shape}."
         )
     others = np.zeros((0, samples.shape[1])) if others is None else np.asarray(others)
     if others.ndim != 2 or others.shape[1] != samples.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"`others` must be [M, {samples.shape[1]}] as the samples are, got"
             f" {others.shape}."
         )
     if not (np.isfinite(samples).all() and np.isfinite(others).all()):
-        raise ValueError("A map needs finite samples; some are NaN or infinite.")
+        raise InputError("A map needs finite samples; some are NaN or infinite.")
     return _METHODS[method](samples, others.astype(np.float64), seed)
 
 
@@ -109,7 +111,7 @@ def register(name: str, method: Method) -> Method:
       ValueError: the name is another map's.
     """
     if _METHODS.setdefault(name, method) != method:
-        raise ValueError(f"There is another map {name!r}; choose a name.")
+        raise InputError(f"There is another map {name!r}; choose a name.")
     return method
 
 

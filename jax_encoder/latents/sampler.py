@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, styles
 from jax_encoder.nn import base
 
@@ -41,7 +42,7 @@ class Sampler:
         config = self.generator.config
         z = sampling.seeded_z(config, seeds)
         if config.c_dim and self.label not in range(config.c_dim):
-            raise ValueError(
+            raise InputError(
                 f"This generator has {config.c_dim} classes: give `label`, 0 to"
                 f" {config.c_dim - 1}."
             )

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import styles
 from jax_encoder.nn import base
 
@@ -92,7 +93,7 @@ def broadcast_labels(labels: jax.Array | None, num: int) -> jax.Array | None:
     if labels is None:
         return None
     if labels.ndim != 2 or labels.shape[0] not in (1, num):
-        raise ValueError(
+        raise InputError(
             f"`labels` must be [1, c_dim] or [{num}, c_dim], got {labels.shape}."
         )
     return jnp.broadcast_to(labels, (num, labels.shape[1]))
@@ -114,7 +115,7 @@ def class_label(config: base.GeneratorConfig, index: int | None) -> jax.Array | 
     if index is None:
         return None
     if not 0 <= index < config.c_dim:
-        raise ValueError(
+        raise InputError(
             f"The generator has {config.c_dim} classes, so there is no class {index}."
         )
     return jax.nn.one_hot(jnp.asarray([index]), config.c_dim)

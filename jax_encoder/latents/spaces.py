@@ -16,6 +16,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, styles
 from jax_encoder.latents import statistics as stats
 from jax_encoder.nn import base, feature_maps
@@ -135,7 +136,7 @@ class Z(Space):
 
     def from_ws(self, ws, statistics):
         """Refuses: a w cannot be mapped back to z."""
-        raise ValueError(
+        raise InputError(
             "A w cannot be mapped back to z: start an inversion in Z from `seeds`,"
             " `random`, or a saved z."
         )
@@ -272,7 +273,7 @@ class F(W):
 
     def __post_init__(self):
         if not self.is_layered:
-            raise ValueError("F has one row of w per layer: leave `is_layered` True.")
+            raise InputError("F has one row of w per layer: leave `is_layered` True.")
 
     def feature_layer(self, config):
         """Returns the layer of the side."""
@@ -304,7 +305,7 @@ def register(name: str, space: Space) -> Space:
             f"A space must be an instance of a subclass of `spaces.Space`, got {space}."
         )
     if _SPACES.setdefault(name, space) != space:
-        raise ValueError(f"The space {name!r} is {_SPACES[name]} already.")
+        raise InputError(f"The space {name!r} is {_SPACES[name]} already.")
     return space
 
 
@@ -315,7 +316,7 @@ def get(name: str) -> Space:
       ValueError: there is none; lists the spaces.
     """
     if name not in _SPACES:
-        raise ValueError(
+        raise InputError(
             f"`space` must be one of {names()}, or one that `spaces.register` was told"
             f" of: got {name!r}."
         )
@@ -335,7 +336,7 @@ def on_sphere(z: jax.Array) -> jax.Array:
 
 def _gaussian(statistics: stats.LatentStatistics) -> stats.Gaussian:
     if statistics.p is None:
-        raise ValueError(
+        raise InputError(
             "P_N needs the principal components of P: compute them with"
             " `latents.statistics.estimate(generator, with_p=True)` or"
             " `python -m experiments.latent_statistics`."
@@ -345,7 +346,7 @@ def _gaussian(statistics: stats.LatentStatistics) -> stats.Gaussian:
 
 def _w_gaussian(statistics: stats.LatentStatistics) -> stats.Gaussian:
     if statistics.w is None:
-        raise ValueError(
+        raise InputError(
             "W_N needs the principal components of W: compute them with"
             " `latents.statistics.estimate(generator, with_p=True)` or"
             " `python -m experiments.latent_statistics`."

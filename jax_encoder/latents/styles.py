@@ -5,6 +5,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def broadcast(w: jax.Array, num_ws: int) -> jax.Array:
     """Repeats one w for every layer.
@@ -20,7 +22,7 @@ def broadcast(w: jax.Array, num_ws: int) -> jax.Array:
       ValueError: `w` has another rank.
     """
     if w.ndim != 2:
-        raise ValueError(f"`w` must be [N, w_dim], got {w.shape}.")
+        raise InputError(f"`w` must be [N, w_dim], got {w.shape}.")
     return jnp.broadcast_to(w[:, None], (w.shape[0], num_ws, w.shape[1]))
 
 
@@ -60,16 +62,16 @@ def truncate(
         psi is not finite.
     """
     if isinstance(psi, int | float) and not math.isfinite(psi):
-        raise ValueError(f"`psi` must be finite, got {psi}.")
+        raise InputError(f"`psi` must be finite, got {psi}.")
     if ws.ndim not in (2, 3) or w_avg.shape != ws.shape[-1:]:
-        raise ValueError(
+        raise InputError(
             "`ws` must be [N, num_ws, w_dim] or [N, w_dim] and `w_avg` [w_dim], got"
             f" {ws.shape} and {w_avg.shape}."
         )
     if cutoff is not None and ws.ndim != 3:
-        raise ValueError("`cutoff` counts rows: give `ws` as [N, num_ws, w_dim].")
+        raise InputError("`cutoff` counts rows: give `ws` as [N, num_ws, w_dim].")
     if cutoff is not None and not 0 <= cutoff <= ws.shape[1]:
-        raise ValueError(f"`cutoff` must lie in 0...{ws.shape[1]}, got {cutoff}.")
+        raise InputError(f"`cutoff` must lie in 0...{ws.shape[1]}, got {cutoff}.")
     center = w_avg.reshape((1,) * (ws.ndim - 1) + (-1,))
     truncated = center + psi * (ws - center)
     if cutoff is None:
@@ -93,12 +95,12 @@ def mix(ws_coarse: jax.Array, ws_fine: jax.Array, crossover: int) -> jax.Array:
       ValueError: the shapes differ or `crossover` is out of range.
     """
     if ws_coarse.shape != ws_fine.shape or ws_coarse.ndim != 3:
-        raise ValueError(
+        raise InputError(
             "Both codes must be [N, num_ws, w_dim], got"
             f" {ws_coarse.shape} and {ws_fine.shape}."
         )
     if not 0 <= crossover <= ws_coarse.shape[1]:
-        raise ValueError(
+        raise InputError(
             f"`crossover` must lie in 0...{ws_coarse.shape[1]}, got {crossover}."
         )
     return jnp.concatenate([ws_coarse[:, :crossover], ws_fine[:, crossover:]], axis=1)

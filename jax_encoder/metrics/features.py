@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import base, lpips, vgg
 
 
@@ -37,7 +38,7 @@ class FeatureStatistics:
         """
         divisor = self.num - int(unbiased)
         if divisor < 1:
-            raise ValueError(
+            raise InputError(
                 f"A covariance needs more pictures than the {self.num} there are."
             )
         return self.scatter / divisor
@@ -73,16 +74,16 @@ def statistics(batches: Iterable[np.ndarray]) -> FeatureStatistics:
         part = _batch_statistics(batch)
         total = part if total is None else total.merge(part)
     if total is None:
-        raise ValueError("There are no features: the set of pictures is empty.")
+        raise InputError("There are no features: the set of pictures is empty.")
     return total
 
 
 def _batch_statistics(batch: np.ndarray) -> FeatureStatistics:
     values = np.asarray(batch, np.float64)
     if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f"Features must be [n, D], not empty: got {values.shape}.")
+        raise InputError(f"Features must be [n, D], not empty: got {values.shape}.")
     if not np.isfinite(values).all():
-        raise ValueError(
+        raise InputError(
             "Features must be finite; look for NaN in the pictures or the weights."
         )
     mean = values.mean(axis=0)
@@ -143,7 +144,7 @@ def extract(
       ValueError: `batch_size` is not positive, or a batch is larger.
     """
     if batch_size < 1:
-        raise ValueError(f"`batch_size` must be positive: got {batch_size}.")
+        raise InputError(f"`batch_size` must be positive: got {batch_size}.")
     devices = jax.local_devices() if devices is None else devices
     mesh = Mesh(np.asarray(devices), ("data",))
     split = NamedSharding(mesh, PartitionSpec("data"))
@@ -154,7 +155,7 @@ def extract(
     for batch in batches:
         num = len(jax.tree.leaves(batch)[0])
         if not 0 < num <= batch_size:
-            raise ValueError(
+            raise InputError(
                 f"A batch must hold 1 to at most {batch_size} pictures: got {num}."
             )
         padded = jax.tree.map(lambda x: _pad(x, rounded), batch)

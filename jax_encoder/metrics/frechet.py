@@ -5,6 +5,7 @@ On Inception's pooled features it is the FID.
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.metrics import features
 
 
@@ -32,7 +33,7 @@ def frechet_distance(
       ValueError: the features differ in length.
     """
     if statistics.mean.shape != others.mean.shape:
-        raise ValueError(
+        raise InputError(
             "Both sets must have features of the same network: got"
             f" {statistics.mean.shape} and {others.mean.shape}."
         )

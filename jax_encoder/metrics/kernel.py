@@ -5,6 +5,8 @@ On Inception's pooled features it is the KID.
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 
 def kernel_distance(
     real: np.ndarray,
@@ -35,7 +37,7 @@ def kernel_distance(
       ValueError: the features differ in length or there are fewer than two rows.
     """
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise ValueError(
+        raise InputError(
             "Features must be [n, D] and [m, D] of the same network: got"
             f" {real.shape} and {generated.shape}."
         )
@@ -49,7 +51,7 @@ def kernel_distance(
         ]
         subsets = np.stack(rows)
     if subsets.shape[1] < 2:
-        raise ValueError("A kernel distance needs two pictures in each set at least.")
+        raise InputError("A kernel distance needs two pictures in each set at least.")
     real, generated = real.astype(np.float64), generated.astype(np.float64)
     pairs = zip(subsets[0::2], subsets[1::2], strict=True)
     return float(np.mean([_mmd(generated[x], real[y]) for x, y in pairs]))

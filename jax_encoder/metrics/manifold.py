@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 
 def precision_recall(
     real: np.ndarray,
@@ -33,12 +35,12 @@ def precision_recall(
       ValueError: the features differ in length or there are too few rows.
     """
     if real.ndim != 2 or generated.ndim != 2 or real.shape[1] != generated.shape[1]:
-        raise ValueError(
+        raise InputError(
             "Features must be [n, D] and [m, D] of the same network: got"
             f" {real.shape} and {generated.shape}."
         )
     if min(len(real), len(generated)) <= num_neighbors:
-        raise ValueError(
+        raise InputError(
             f"Each set needs more than {num_neighbors} pictures for as many"
             f" neighbors: got {len(real)} and {len(generated)}."
         )

@@ -5,6 +5,7 @@ Needs the `analysis` extra: the search is scikit-learn's, which goes block by bl
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import maps
 
 
@@ -27,12 +28,12 @@ def nearest(
       ImportError: the `analysis` extra is not installed.
     """
     if queries.ndim != 2 or data.ndim != 2 or queries.shape[1] != data.shape[1]:
-        raise ValueError(
+        raise InputError(
             "Features must be [M, D] and [N, D] of the same network: got"
             f" {queries.shape} and {data.shape}."
         )
     if not len(data) or num < 1:
-        raise ValueError(f"There must be data to search and neighbors to find: {num}.")
+        raise InputError(f"There must be data to search and neighbors to find: {num}.")
     search = maps.import_sklearn().neighbors.NearestNeighbors(
         n_neighbors=min(num, len(data)), algorithm="brute", n_jobs=num_jobs
     )
@@ -58,7 +59,7 @@ def within(
       ValueError: fewer than two rows.
     """
     if len(data) < 2:
-        raise ValueError(f"Neighbors need two rows at least, got {len(data)}.")
+        raise InputError(f"Neighbors need two rows at least, got {len(data)}.")
     distances, rows = nearest(data, data, num + 1, num_jobs=num_jobs)
     # Of equal rows any may come first: a row that does not list itself drops the last.
     is_own = rows == np.arange(len(data))[:, None]

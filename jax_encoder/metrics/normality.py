@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Normality:
@@ -47,7 +49,7 @@ def measure(samples: np.ndarray) -> Normality:
     """
     samples = np.asarray(samples, np.float64)
     if samples.ndim != 2 or len(samples) <= samples.shape[1]:
-        raise ValueError(
+        raise InputError(
             "The shape of a distribution needs samples [N, D], N above D: got"
             f" {samples.shape}."
         )

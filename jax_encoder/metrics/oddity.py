@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.metrics import neighbors
 
 _NUM_REFERENCES = 5000
@@ -30,7 +31,7 @@ def deviations(
       ValueError: fewer than 8 pictures.
     """
     if len(features) < 8:
-        raise ValueError(
+        raise InputError(
             f"What is unusual shows among 8 pictures or more: {len(features)}."
         )
     rng = np.random.default_rng(seed)

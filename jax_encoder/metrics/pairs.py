@@ -7,6 +7,7 @@ round.
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import base
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import norms
@@ -98,7 +99,7 @@ def _check(images: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]
     images = images_lib.check_images(images, channels=channels)
     targets = images_lib.check_images(targets, channels=channels, name="targets")
     if images.shape != targets.shape:
-        raise ValueError(
+        raise InputError(
             "`images` and `targets` must have the same shape: got"
             f" {images.shape} and {targets.shape}. Resize one of them first."
         )

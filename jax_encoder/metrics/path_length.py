@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import paths, sampling, styles
 from jax_encoder.nn import base
 from jax_encoder.ops import resize
@@ -35,13 +36,13 @@ class PathLengthConfig:
 
     def __post_init__(self):
         if self.space not in ("z", "w"):
-            raise ValueError(f'`space` must be "z" or "w": got {self.space!r}.')
+            raise InputError(f'`space` must be "z" or "w": got {self.space!r}.')
         if self.sampling not in ("full", "end"):
-            raise ValueError(
+            raise InputError(
                 f'`sampling` must be "full" or "end": got {self.sampling!r}.'
             )
         if self.epsilon <= 0:
-            raise ValueError(f"`epsilon` must be positive: got {self.epsilon}.")
+            raise InputError(f"`epsilon` must be positive: got {self.epsilon}.")
 
 
 @functools.partial(jax.jit, static_argnames=("distance", "config"))
@@ -218,7 +219,7 @@ def within_percentiles(values: np.ndarray) -> np.ndarray:
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values):
-        raise ValueError(f"`values` must be [N], N positive: got {values.shape}.")
+        raise InputError(f"`values` must be [N], N positive: got {values.shape}.")
     low = np.percentile(values, 1, method="lower")
     high = np.percentile(values, 99, method="higher")
     return values[(values >= low) & (values <= high)]

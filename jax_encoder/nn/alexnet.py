@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import jax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling
@@ -71,10 +72,10 @@ class AlexNet(nnx.Module):
         names = {name.replace("conv", "relu"): name for name in _CONVOLUTIONS}
         wanted = set(names if layers is None else layers)
         if wanted - set(names):
-            raise ValueError(f"`layers` must be out of {list(names)}: got {layers}.")
+            raise InputError(f"`layers` must be out of {list(names)}: got {layers}.")
         images = images_lib.check_rgb(images)
         if min(images.shape[1:3]) < 31:
-            raise ValueError(f"AlexNet needs 31 pixels a side: got {images.shape}.")
+            raise InputError(f"AlexNet needs 31 pixels a side: got {images.shape}.")
         x = preprocessing.normalize(images, self.config.preprocessing)
         found = {}
         for name, convolution in names.items():

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 _MAX_TEXT = 60
 _MAX_BITS = 64
 _SIZED = (list, tuple, dict, set, frozenset)
@@ -146,7 +148,7 @@ def check_size(num_bytes: int, limit: int | None = None) -> None:
     """
     limit = ceiling() if limit is None else limit
     if num_bytes > limit:
-        raise ValueError(
+        raise InputError(
             f"these settings ask for a network of {num_bytes / 2**30:.1f} GiB; at most"
             f" {limit / 2**30:.1f} GiB are allowed, unless {_CEILING} is set higher."
         )
@@ -167,7 +169,7 @@ def validate(config: Any, *, where: str = "") -> None:
         _validate(getattr(config, name), kind, name, f"{where}{name}")
     family = getattr(config, "family", None)
     if family != getattr(type(config), "family", None):
-        raise ValueError(
+        raise InputError(
             f"`{where}family` must be {describe(type(config).family)}, got"
             f" {describe(family)}."
         )
@@ -185,7 +187,7 @@ def _validate(value: Any, kind: Any, name: str, where: str) -> None:
         if _is_a(value, option):
             _check_inside(value, option, name, where)
             return
-    raise ValueError(
+    raise InputError(
         f"`{where}` must be {_allowed(kind, name)}, got {describe(value)}."
     )
 

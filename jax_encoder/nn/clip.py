@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import image_checks, norms, resize
 
@@ -39,7 +40,7 @@ class CLIPConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.input_size % self.patch_size or self.width % self.num_heads:
-            raise ValueError(
+            raise InputError(
                 "`patch_size` must divide `input_size`, and `num_heads` `width`: got"
                 f" {self.patch_size}, {self.input_size}, {self.num_heads} and"
                 f" {self.width}."

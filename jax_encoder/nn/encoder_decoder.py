@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import (
     checks,
     small_encoder,
@@ -63,12 +64,12 @@ class EncoderDecoderConfig:
         checks.validate(self)
         wanted = (self.decoder.num_ws, self.decoder.w_dim)
         if (self.encoder.num_ws, self.encoder.w_dim) != wanted:
-            raise ValueError(
+            raise InputError(
                 "The encoder must give the generator's rows of w: it gives"
                 f" {(self.encoder.num_ws, self.encoder.w_dim)}, not {wanted}."
             )
         if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be positive: got {self.num_steps}.")
+            raise InputError(f"`num_steps` must be positive: got {self.num_steps}.")
 
 
 class EncoderDecoder(nnx.Module):
@@ -116,13 +117,13 @@ class EncoderDecoder(nnx.Module):
         images = style_encoder.check_pictures(images, encoder)
         length = self.config.num_steps if num_steps is None else num_steps
         if length < 1:
-            raise ValueError(f"`num_steps` must be positive: got {num_steps}.")
+            raise InputError(f"`num_steps` must be positive: got {num_steps}.")
         start = jnp.zeros_like(self.latent_avg[...])
         if self.config.is_relative:
             start = self.latent_avg[...]
         if not encoder.is_refining:
             if num_steps not in (None, 1):
-                raise ValueError(
+                raise InputError(
                     f"This encoder encodes in a single step, not in {num_steps}."
                 )
             return (self.encoder(images) + start[None])[None]

@@ -12,6 +12,8 @@ from typing import Any
 
 import jax
 
+from jax_encoder.errors import InputError
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FeatureLayer:
@@ -43,14 +45,14 @@ def find_layer(config: Any, side: int, *, is_limit: bool = False) -> FeatureLaye
     """
     known: Sequence[FeatureLayer] = getattr(config, "feature_layers", ())
     if not known:
-        raise ValueError(
+        raise InputError(
             f"The generator ({type(config).__name__}) has no feature map that can be"
             " changed; search one of the spaces without, such as w+."
         )
     fitting = [x for x in known if x.side == side or (is_limit and x.side < side)]
     if fitting:
         return fitting[-1]
-    raise ValueError(
+    raise InputError(
         f"The generator has feature maps of the sides {[x.side for x in known]}, none"
         f" of {side}."
     )
@@ -75,7 +77,7 @@ def changed_layer(
         if features.shape == (num, *layer.shape):
             return layer
     shapes = [[num, *layer.shape] for layer in config.feature_layers]
-    raise ValueError(
+    raise InputError(
         f"`features` must have the shape of a feature map, one of {shapes}: got"
         f" {list(features.shape)}."
     )

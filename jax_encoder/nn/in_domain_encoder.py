@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
@@ -36,7 +37,7 @@ class InDomainEncoderConfig:
     def __post_init__(self):
         checks.validate(self)
         if len(self.channels) < 2:
-            raise ValueError(f"`channels` needs two widths or more: {self.channels}.")
+            raise InputError(f"`channels` needs two widths or more: {self.channels}.")
 
     @property
     def input_size(self) -> int:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
@@ -295,7 +296,7 @@ class Inception(nnx.Module):
         wanted = default if layers is None else list(layers)
         unknown = sorted(set(wanted) - {*found, "fc"})
         if unknown:
-            raise ValueError(f"Unknown layers {unknown}: there are {[*found, 'fc']}.")
+            raise InputError(f"Unknown layers {unknown}: there are {[*found, 'fc']}.")
         if "fc" in wanted:
             found["fc"] = self.fc(found["pool"])
         return {name: found[name] for name in wanted}

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
@@ -42,7 +43,7 @@ class IRSEConfig:
     def __post_init__(self):
         checks.validate(self)
         if len(self.widths) != len(self.depths) or not self.widths:
-            raise ValueError(
+            raise InputError(
                 f"`widths` and `depths` must be of equal length: {self.widths},"
                 f" {self.depths}."
             )

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, vision_layers
 
 
@@ -25,7 +26,7 @@ class LatentDiscriminatorConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.num_layers < 1:
-            raise ValueError(f"`num_layers` must be positive: {self.num_layers}.")
+            raise InputError(f"`num_layers` must be positive: {self.num_layers}.")
 
 
 class LatentDiscriminator(nnx.Module):
@@ -58,7 +59,7 @@ class LatentDiscriminator(nnx.Module):
           ValueError: `w` has another shape.
         """
         if w.ndim != 2 or w.shape[1] != self.config.w_dim:
-            raise ValueError(f"`w` must be [N, {self.config.w_dim}]: got {w.shape}.")
+            raise InputError(f"`w` must be [N, {self.config.w_dim}]: got {w.shape}.")
         for index in range(self.config.num_layers):
             if index:
                 w = jax.nn.leaky_relu(w, 0.2)

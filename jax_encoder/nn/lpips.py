@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import alexnet, checks, squeezenet, vgg
 from jax_encoder.ops import resize
 
@@ -47,7 +48,7 @@ class LPIPSConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.trunk not in ("vgg", *TAPS):
-            raise ValueError(
+            raise InputError(
                 f'`trunk` must be "vgg", "alex" or "squeeze": got {self.trunk!r}.'
             )
 
@@ -235,7 +236,7 @@ def sum_of_squares(
 
 def _check_same(images_a: jax.Array, images_b: jax.Array) -> None:
     if images_a.shape != images_b.shape:
-        raise ValueError(
+        raise InputError(
             "Both batches must have the same shape: got"
             f" {images_a.shape} and {images_b.shape}. Resize one of them first."
         )

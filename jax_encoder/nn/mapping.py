@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import layers
 from jax_encoder.ops import activation
 
@@ -66,7 +67,7 @@ class StyleGAN2MappingNetwork(nnx.Module):
         if self.c_dim:
             if labels is None or labels.ndim != 2 or labels.shape[1] != self.c_dim:
                 got = None if labels is None else labels.shape
-                raise ValueError(
+                raise InputError(
                     f"This network is conditional: `labels` must be [N, {self.c_dim}],"
                     f" got {got}."
                 )
@@ -79,9 +80,9 @@ class StyleGAN2MappingNetwork(nnx.Module):
     def _check(self, z: jax.Array | None, labels: jax.Array | None) -> jax.Array:
         if z is None or z.ndim != 2 or z.shape[1] != self.z_dim:
             got = None if z is None else z.shape
-            raise ValueError(f"`z` must be [N, {self.z_dim}], got {got}.")
+            raise InputError(f"`z` must be [N, {self.z_dim}], got {got}.")
         if labels is not None and not self.c_dim:
-            raise ValueError(
+            raise InputError(
                 "This network is unconditional and takes no `labels`; got"
                 f" {labels.shape=}."
             )

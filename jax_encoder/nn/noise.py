@@ -5,6 +5,8 @@ from typing import Literal
 
 import jax
 
+from jax_encoder.errors import InputError
+
 Noise = Literal["const", "none"] | Sequence[jax.Array]
 
 
@@ -26,7 +28,7 @@ def select(
     """
     if isinstance(noise, str):
         if noise not in ("const", "none"):
-            raise ValueError(
+            raise InputError(
                 f'`noise` must be "const", "none" or a list of maps: {noise!r}.'
             )
         return [noise] * len(shapes)
@@ -35,7 +37,7 @@ def select(
     if [shape[-2:] for shape in got] != wanted or any(
         len(shape) not in (2, 3) for shape in got
     ):
-        raise ValueError(
+        raise InputError(
             f"`noise` must hold {len(wanted)} maps [H, W] or [N, H, W] of the sides"
             f" {wanted}, got {got}."
         )
@@ -53,7 +55,7 @@ def check_resolution(resolution: int | None, known: Sequence[int]) -> None:
       ValueError: it is none of them.
     """
     if resolution is not None and resolution not in known:
-        raise ValueError(
+        raise InputError(
             f"`resolution` must be one of {tuple(known)} for this network, got"
             f" {resolution}."
         )

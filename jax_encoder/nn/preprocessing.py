@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 # name: (scale, offset, mean, standard deviation); the network sees
 # (scale * images + offset - mean) / deviation, in RGB order.
 PREPROCESSINGS = {
@@ -34,7 +36,7 @@ PREPROCESSINGS = {
 def check(name: str) -> None:
     """Raises a `ValueError` unless `name` is one of `PREPROCESSINGS`."""
     if name not in PREPROCESSINGS:
-        raise ValueError(
+        raise InputError(
             f"`preprocessing` must be one of {sorted(PREPROCESSINGS)}: got {name!r}."
         )
 

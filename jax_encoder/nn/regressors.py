@@ -9,6 +9,7 @@ import dataclasses
 import jax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, resnet, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
@@ -41,7 +42,7 @@ class ImageToLatentConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.input_size % 2 ** (len(self.depths) + 1):
-            raise ValueError(
+            raise InputError(
                 f"`input_size` must be a multiple of {2 ** (len(self.depths) + 1)}:"
                 f" got {self.input_size}."
             )
@@ -296,6 +297,6 @@ class ImageToLandmarks(nnx.Module):
 
 def _check_descriptors(descriptors: jax.Array, num_inputs: int) -> None:
     if descriptors.ndim != 2 or descriptors.shape[1] != num_inputs:
-        raise ValueError(
+        raise InputError(
             f"`descriptors` must be [N, {num_inputs}]: got {descriptors.shape}."
         )

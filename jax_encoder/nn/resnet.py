@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling, resize
@@ -53,7 +54,7 @@ class ResNetConfig:
         checks.validate(self)
         preprocessing.check(self.preprocessing)
         if self.stem_pool not in _STEM_POOLS:
-            raise ValueError(
+            raise InputError(
                 f"`stem_pool` must be one of {_STEM_POOLS}: got {self.stem_pool!r}."
             )
 
@@ -186,7 +187,7 @@ class ResNet(nnx.Module):
             found["fc"] = self.fc(found["pool"])
         unknown = sorted(set(wanted) - set(found))
         if unknown:
-            raise ValueError(f"Unknown layers {unknown}: there are {list(found)}.")
+            raise InputError(f"Unknown layers {unknown}: there are {list(found)}.")
         return {name: found[name] for name in wanted}
 
     def stages(self, x: jax.Array) -> Iterator[tuple[str, jax.Array]]:

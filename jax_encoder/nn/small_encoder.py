@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, vision_layers
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import image_checks as images_lib
@@ -48,17 +49,17 @@ class SmallEncoderConfig:
     def __post_init__(self):
         checks.validate(self)
         if len(self.widths) != len(self.depths) or not self.widths:
-            raise ValueError(
+            raise InputError(
                 "`widths` and `depths` need one entry for every stage: got"
                 f" {self.widths} and {self.depths}."
             )
         if any(side % 2 ** len(self.widths) for side in self.input_size):
-            raise ValueError(
+            raise InputError(
                 f"`input_size` must be a multiple of {2 ** len(self.widths)}, by which"
                 f" {len(self.widths)} stages divide it: got {self.input_size}."
             )
         if self.in_channels not in (3, 6):
-            raise ValueError(f"`in_channels` must be 3 or 6: got {self.in_channels}.")
+            raise InputError(f"`in_channels` must be 3 or 6: got {self.in_channels}.")
 
     @property
     def is_refining(self) -> bool:
@@ -138,7 +139,7 @@ class SmallEncoder(nnx.Module):
             or not wanted.
         """
         if (reconstructions is None) == self.config.is_refining:
-            raise ValueError(
+            raise InputError(
                 f"This encoder takes {self.config.in_channels} channels:"
                 " `reconstructions` are for ReStyle's encoders, which need them."
             )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import pooling
@@ -87,10 +88,10 @@ class SqueezeNet(nnx.Module):
         names = ("relu1", *_FIRES)
         wanted = set(names if layers is None else layers)
         if wanted - set(names):
-            raise ValueError(f"`layers` must be out of {names}: got {layers}.")
+            raise InputError(f"`layers` must be out of {names}: got {layers}.")
         images = images_lib.check_rgb(images)
         if min(images.shape[1:3]) < 17:
-            raise ValueError(f"SqueezeNet needs 17 pixels a side: got {images.shape}.")
+            raise InputError(f"SqueezeNet needs 17 pixels a side: got {images.shape}.")
         x = preprocessing.normalize(images, self.config.preprocessing)
         x = jax.nn.relu(self.conv1(x))
         found = {"relu1": x} if "relu1" in wanted else {}

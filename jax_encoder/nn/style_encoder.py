@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, irse, resnet, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import resize
@@ -56,13 +57,13 @@ class StyleEncoderConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.backbone not in ("irse50", "resnet34"):
-            raise ValueError(
+            raise InputError(
                 f'`backbone` must be "irse50" or "resnet34": got {self.backbone!r}.'
             )
         if self.is_shared and (self.is_pyramid or self.is_progressive):
-            raise ValueError("A shared w has neither a pyramid nor progressive heads.")
+            raise InputError("A shared w has neither a pyramid nor progressive heads.")
         if len(self.widths) != len(self.depths) or len(self.widths) < 3:
-            raise ValueError(
+            raise InputError(
                 "`widths` and `depths` must name three stages or more, one entry each:"
                 f" {self.widths}, {self.depths}."
             )
@@ -170,16 +171,16 @@ class StyleEncoder(nnx.Module):
             or not wanted, or `stage` is given to an encoder without stages.
         """
         if (reconstructions is None) == self.config.is_refining:
-            raise ValueError(
+            raise InputError(
                 f"This encoder takes {self.config.in_channels} channels:"
                 " `reconstructions` are for ReStyle's encoders, which need them."
             )
         if stage is not None and not self.config.is_progressive:
-            raise ValueError("This encoder has no progressive stages.")
+            raise InputError("This encoder has no progressive stages.")
         x = self._resized(check_pictures(images, self.config))
         if reconstructions is not None:
             if reconstructions.shape[0] != images.shape[0]:
-                raise ValueError(
+                raise InputError(
                     "One reconstruction per picture: got"
                     f" {reconstructions.shape=} and {images.shape=}."
                 )

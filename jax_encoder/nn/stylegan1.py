@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, layers
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
@@ -65,21 +66,21 @@ class StyleGAN1Config:
     def __post_init__(self):
         checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(
+            raise InputError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."
             )
         if self.c_dim:
-            raise ValueError(f"StyleGAN1 takes no labels: got {self.c_dim=}.")
+            raise InputError(f"StyleGAN1 takes no labels: got {self.c_dim=}.")
         if self.fused_scale not in (True, False, "auto"):
-            raise ValueError(
+            raise InputError(
                 f'`fused_scale` must be True, False or "auto": {self.fused_scale!r}.'
             )
         if self.num_mapped_ws not in (1, self.num_ws):
-            raise ValueError(
+            raise InputError(
                 f"`num_mapped_ws` must be 1 or {self.num_ws}: {self.num_mapped_ws}."
             )
         if len(self.channels) != len(self.resolutions) + 1:
-            raise ValueError(
+            raise InputError(
                 "`channels` needs one entry for the constant and one for each of"
                 f" {self.resolutions}, got {self.channels}."
             )
@@ -146,9 +147,9 @@ class StyleGAN1MappingNetwork(nnx.Module):
           ValueError: `z` has the wrong shape, or labels were given.
         """
         if z.ndim != 2 or z.shape[1] != self.config.z_dim:
-            raise ValueError(f"`z` must be [N, {self.config.z_dim}], got {z.shape}.")
+            raise InputError(f"`z` must be [N, {self.config.z_dim}], got {z.shape}.")
         if labels is not None and labels.size:
-            raise ValueError(f"StyleGAN1 takes no labels: got {labels.shape=}.")
+            raise InputError(f"StyleGAN1 takes no labels: got {labels.shape=}.")
         x = activation.normalize_second_moment(z)
         for k in range(self.config.num_mapping_layers):
             # The gain of the weights, not of the bias.
@@ -311,7 +312,7 @@ class StyleGAN1SynthesisNetwork(nnx.Module):
         lod = self.config.lod if lod is None else lod
         last = len(self.config.resolutions) - 1
         if not 0 <= lod <= last:
-            raise ValueError(f"`lod` must be in [0, {last}], got {lod}.")
+            raise InputError(f"`lod` must be in [0, {last}], got {lod}.")
         whole = math.floor(lod)
         blend = lod - whole
         images = coarse = None
@@ -345,7 +346,7 @@ class StyleGAN1SynthesisNetwork(nnx.Module):
         """Yields the features `[N, R, R, C]` of every layer, coarse to fine."""
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
-            raise ValueError(
+            raise InputError(
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
         noises = noise_maps.select(noise, config.noise_shapes)

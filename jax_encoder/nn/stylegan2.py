@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, feature_maps, layers, mapping
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
@@ -60,16 +61,16 @@ class StyleGAN2Config:
     def __post_init__(self):
         checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(
+            raise InputError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."
             )
         if len(self.channels) != len(self.resolutions):
-            raise ValueError(
+            raise InputError(
                 f"`channels` needs one entry for each of {self.resolutions}, got"
                 f" {self.channels}."
             )
         if self.architecture not in ("skip", "resnet", "orig"):
-            raise ValueError(
+            raise InputError(
                 '`architecture` must be "skip", "resnet" or "orig", got'
                 f" {self.architecture!r}."
             )
@@ -316,7 +317,7 @@ class StyleGAN2SynthesisNetwork(nnx.Module):
         """
         resolution = resolution or self.config.resolution
         if resolution not in self.config.render_resolutions:
-            raise ValueError(
+            raise InputError(
                 f"`resolution` must be one of {self.config.resolutions} (the last one"
                 f' unless the architecture is "skip"), got {resolution}.'
             )
@@ -354,7 +355,7 @@ class StyleGAN2SynthesisNetwork(nnx.Module):
         """Yields (resolution, features, RGB so far) of ws `[N, num_ws, w_dim]`."""
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
-            raise ValueError(
+            raise InputError(
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
         noises = noise_maps.select(noise, config.noise_shapes)

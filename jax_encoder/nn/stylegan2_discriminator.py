@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, layers, mapping
 from jax_encoder.ops import upfirdn
 
@@ -47,16 +48,16 @@ class StyleGAN2DiscriminatorConfig:
     def __post_init__(self):
         checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(
+            raise InputError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."
             )
         if len(self.channels) != len(self.resolutions):
-            raise ValueError(
+            raise InputError(
                 f"`channels` needs one entry for each of {self.resolutions}, got"
                 f" {self.channels}."
             )
         if self.architecture not in ("skip", "resnet", "orig"):
-            raise ValueError(
+            raise InputError(
                 '`architecture` must be "skip", "resnet" or "orig", got'
                 f" {self.architecture!r}."
             )
@@ -86,7 +87,7 @@ def minibatch_stddev(
     num, height, width, channels = x.shape
     size = num if group_size is None else min(group_size, num)
     if num % size or channels % num_channels:
-        raise ValueError(
+        raise InputError(
             f"The batch must be a multiple of the group size: {num=}, {group_size=}"
             f" (and {channels=} of {num_channels=})."
         )
@@ -242,7 +243,7 @@ class StyleGAN2Discriminator(nnx.Module):
         """
         side = self.config.resolution
         if images.shape[1:] != (side, side, self.config.image_channels):
-            raise ValueError(
+            raise InputError(
                 f"`images` must be [N, {side}, {side}, {self.config.image_channels}],"
                 f" got {images.shape}."
             )

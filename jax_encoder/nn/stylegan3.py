@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import feature_maps, layers, mapping, stylegan3_config
 from jax_encoder.nn import noise as noise_maps
 from jax_encoder.nn import rematerialize as rematerialize
@@ -78,7 +79,7 @@ class StyleGAN3SynthesisInput(nnx.Module):
         """Returns frequencies `[N, C, 2]` and phases `[N, C]` in the image's frame."""
         matrix = self.transform[...] if transform is None else jnp.asarray(transform)
         if matrix.shape[-2:] != (3, 3) or matrix.ndim not in (2, 3):
-            raise ValueError(
+            raise InputError(
                 f"`transform` must be [3, 3] or [N, 3, 3], got {matrix.shape}."
             )
         matrix = matrix[None] if matrix.ndim == 2 else matrix
@@ -293,7 +294,7 @@ class StyleGAN3SynthesisNetwork(nnx.Module):
         """Yields (name, features) of every layer for ws `[N, num_ws, w_dim]`."""
         config = self.config
         if ws.ndim != 3 or ws.shape[1:] != (config.num_ws, config.w_dim):
-            raise ValueError(
+            raise InputError(
                 f"`ws` must be [N, {config.num_ws}, {config.w_dim}], got {ws.shape}."
             )
         changed = feature_maps.changed_layer(config, features, len(ws))

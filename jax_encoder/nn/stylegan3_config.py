@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, feature_maps
 from jax_encoder.ops import filtered_lrelu
 
@@ -109,22 +110,22 @@ class StyleGAN3Config:
     def __post_init__(self):
         checks.validate(self)
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(
+            raise InputError(
                 f"`resolution` must be a power of two from 8 on: {self.resolution}."
             )
         if not 0 < self.num_critical < self.num_layers:
-            raise ValueError(
+            raise InputError(
                 "`num_critical` must be positive and less than `num_layers`: got"
                 f" {self.num_critical=}, {self.num_layers=}."
             )
         if self.first_cutoff >= self.resolution / 2:
-            raise ValueError(
+            raise InputError(
                 f"`first_cutoff` must be below resolution / 2: {self.first_cutoff=},"
                 f" {self.resolution=}."
             )
         widest = max(max(spec.up_taps, spec.down_taps) for spec in self.layers)
         if widest > _MAX_TAPS or not np.all(self._bands.channels > 0):
-            raise ValueError(
+            raise InputError(
                 f"the filters must have at most {_MAX_TAPS} taps and every layer a"
                 f" channel: these frequencies ask for {widest} taps and for"
                 f" {self._bands.channels.min()} channels."

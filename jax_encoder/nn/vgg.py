@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import jax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import checks, preprocessing, vision_layers
 from jax_encoder.ops import image_checks as images_lib
 from jax_encoder.ops import norms, pooling, resize
@@ -54,14 +55,14 @@ class VGGConfig:
         checks.validate(self)
         preprocessing.check(self.preprocessing)
         if not self.channels or not all(self.channels):
-            raise ValueError(
+            raise InputError(
                 f"`channels` needs at least one convolution per block: {self.channels}."
             )
         if self.fc_sizes and not self.num_outputs:
-            raise ValueError("`fc_sizes` without `num_outputs`: the head is headless.")
+            raise InputError("`fc_sizes` without `num_outputs`: the head is headless.")
         size, largest = self.embedding_size, (0, *self.fc_sizes)[-1]
         if size is not None and not 0 < size <= largest:
-            raise ValueError(
+            raise InputError(
                 "`embedding_size` must be positive and at most the width of the last"
                 f" hidden layer, {largest}: got {size}."
             )
@@ -75,7 +76,7 @@ class VGGConfig:
         """The name of the layer that torchvision calls `features[index]`."""
         names = [n for n in self.layer_names if "_" in n or n.startswith("pool")]
         if not 0 <= index < len(names):
-            raise ValueError(
+            raise InputError(
                 f"`index` must be at least 0 and below {len(names)}: got {index}."
             )
         return names[index]
@@ -147,7 +148,7 @@ class VGG(nnx.Module):
         wanted = _default_layers(config) if layers is None else tuple(layers)
         unknown = sorted(set(wanted) - set(config.layer_names))
         if unknown:
-            raise ValueError(
+            raise InputError(
                 f"Unknown layers {unknown}: this network has {config.layer_names}."
             )
         images = images_lib.check_rgb(images)
@@ -188,7 +189,7 @@ class VGG(nnx.Module):
           ValueError: the network has features only.
         """
         if not self.config.num_outputs:
-            raise ValueError("This network has no dense layers; call `features`.")
+            raise InputError("This network has no dense layers; call `features`.")
         return self.feature(images, self.config.layer_names[-1])
 
     def embed(self, images: jax.Array) -> jax.Array:
@@ -204,7 +205,7 @@ class VGG(nnx.Module):
           ValueError: the network has no hidden dense layer.
         """
         if not self.config.fc_sizes:
-            raise ValueError("This network has no hidden dense layer to embed with.")
+            raise InputError("This network has no hidden dense layer to embed with.")
         return self.embedding(self.feature(images, self.config.layer_names[-2]))
 
     def embedding(self, hidden: jax.Array) -> jax.Array:
@@ -216,7 +217,7 @@ class VGG(nnx.Module):
             return jax.nn.relu(x)
         if name.startswith("pool"):
             if min(x.shape[1:3]) < 2:
-                raise ValueError(
+                raise InputError(
                     f"The pictures are too small: {name} gets {x.shape[1:3]} cells."
                 )
             return pooling.max_pool_2x2(x)

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 SLOPE = 0.2
 SQRT2 = 2.0**0.5
 
@@ -37,7 +39,7 @@ def bias_act(
         gain *= SQRT2
         x = x * jnp.where(x >= 0, gain, gain * SLOPE)
     elif activation != "linear":
-        raise ValueError(f'`activation` must be "lrelu" or "linear": {activation!r}.')
+        raise InputError(f'`activation` must be "lrelu" or "linear": {activation!r}.')
     elif gain != 1.0:
         x = x * gain
     return x if limit is None else jnp.clip(x, -limit, limit)

@@ -10,6 +10,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import activation
 
 
@@ -36,7 +37,7 @@ class Resampling:
 
     def __post_init__(self):
         if self.up < 1 or self.down < 1:
-            raise ValueError(
+            raise InputError(
                 f"`up` and `down` must be positive: got {self.up=}, {self.down=}."
             )
 
@@ -48,7 +49,7 @@ class Resampling:
         """
         wide = size * self.up + sum(self.padding) - (up_taps - 1) - (down_taps - 1)
         if wide < 1:
-            raise ValueError(
+            raise InputError(
                 f"A map of {size} pixels is too small for {up_taps} and {down_taps}"
                 f" taps with {self}."
             )

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import filtered_lrelu
 
 Resampling = filtered_lrelu.Resampling
@@ -125,7 +126,7 @@ def filtered_lrelu_phases(
       ValueError: the case is not supported, or the map is too small.
     """
     if not is_supported(up_filter, down_filter, resampling):
-        raise ValueError(
+        raise InputError(
             "Phases need `up` to be a multiple of `down` and a separable upsampling"
             f" filter of at least `up` taps: got {resampling},"
             f" {up_filter.shape=} and {down_filter.shape=}."

@@ -12,6 +12,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def jvp(
     fn: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
@@ -31,7 +33,7 @@ def jvp(
     """
     shapes = [jax.tree.map(jnp.shape, x) for x in (tuple(primals), tuple(tangents))]
     if shapes[0] != shapes[1]:
-        raise ValueError(
+        raise InputError(
             "`tangents` must have the structure and shapes of `primals`: got"
             f" {shapes[1]} for {shapes[0]}."
         )

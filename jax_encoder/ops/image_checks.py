@@ -9,6 +9,8 @@ import jax.core
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 # One step of an 8-bit picture in [-1, 1] is 2 / 255: a value beyond the range by
 # more than that is no rounding.
 TOLERANCE = 1e-2
@@ -36,14 +38,14 @@ def check_images(
         outside [-1, 1] by more than a rounding.
     """
     if images.ndim != 4 or images.shape[-1] != channels:
-        raise ValueError(
+        raise InputError(
             f"`{name}` must be a batch [N, H, W, {channels}], channels last: got shape"
             f" {images.shape}.{_shape_remedy(images.shape, channels)}"
         )
     if 0 in images.shape:
-        raise ValueError(f"`{name}` must not be empty: got shape {images.shape}.")
+        raise InputError(f"`{name}` must not be empty: got shape {images.shape}.")
     if not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(
+        raise InputError(
             f"`{name}` must be floating point in [-1, 1]: got {images.dtype}. For 8-bit"
             " pictures pass `images / 127.5 - 1`."
         )
@@ -101,7 +103,7 @@ def _check_values(images: jax.Array, name: str) -> None:
     with jax.ensure_compile_time_eval():  # values that a traced body closes over
         low, high = float(jnp.min(images)), float(jnp.max(images))
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError(
+        raise InputError(
             f"`{name}` must be finite: the range is [{low}, {high}]. Look at where the"
             " pictures come from; a diverged generator gives NaN."
         )
@@ -111,7 +113,7 @@ def _check_values(images: jax.Array, name: str) -> None:
             if high > 2.5
             else "A generator's raw output is clamped with `jnp.clip(images, -1, 1)`."
         )
-        raise ValueError(
+        raise InputError(
             f"`{name}` must lie in [-1, 1]: the range is [{low:.4g}, {high:.4g}]."
             f" {remedy}"
         )

@@ -5,6 +5,8 @@ Filters are constants of a network, computed once on the host in float64.
 
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 
 def design(
     num_taps: int,
@@ -30,7 +32,7 @@ def design(
       ValueError: no taps, or a cutoff beyond half the sampling rate.
     """
     if num_taps < 1 or not 0 < cutoff <= sampling_rate / 2:
-        raise ValueError(
+        raise InputError(
             "A filter needs a tap and a cutoff in (0, sampling_rate / 2]: got"
             f" {num_taps=}, {cutoff=}, {sampling_rate=}."
         )

@@ -8,6 +8,7 @@ convolutions nor the gradient of the kernel to reach the styles.
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import formulations
 
 
@@ -60,7 +61,7 @@ def modulated_conv2d(
       ValueError: `x`, `kernel` and `styles` differ in their input channels.
     """
     if not x.shape[-1] == kernel.shape[2] == styles.shape[-1]:
-        raise ValueError(
+        raise InputError(
             "`x`, `kernel` and `styles` must agree on the input channels: got"
             f" {x.shape=}, {kernel.shape=} and {styles.shape=}."
         )

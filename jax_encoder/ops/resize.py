@@ -13,6 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 Size = int | tuple[int, int]
 
 
@@ -24,7 +26,7 @@ def box(images: jax.Array, factor: int) -> jax.Array:
     """
     batch, height, width, channels = _shape(images)
     if factor < 1 or height % factor or width % factor:
-        raise ValueError(
+        raise InputError(
             "`factor` must be positive and divide height and width: got"
             f" {factor=} and {images.shape=}."
         )
@@ -84,7 +86,7 @@ def bilinear(
       ValueError: both `align_corners` and `antialias`.
     """
     if align_corners and antialias:
-        raise ValueError("`antialias` is not defined with `align_corners`.")
+        raise InputError("`antialias` is not defined with `align_corners`.")
     if align_corners:
         return _resample(images, size, _corner_matrix)
     return _resample(images, size, _kernel_matrix, "triangle", antialias)
@@ -125,7 +127,7 @@ def bicubic_downsample(images: jax.Array, factor: int) -> jax.Array:
     """
     _, height, width, _ = _shape(images)
     if factor < 1 or height % factor or width % factor:
-        raise ValueError(
+        raise InputError(
             "`factor` must be positive and divide height and width: got"
             f" {factor=} and {images.shape=}."
         )
@@ -136,14 +138,14 @@ def bicubic_downsample(images: jax.Array, factor: int) -> jax.Array:
 
 def _shape(images: jax.Array) -> tuple[int, int, int, int]:
     if images.ndim != 4:
-        raise ValueError(f"`images` must be [N, H, W, C]: got {images.shape=}.")
+        raise InputError(f"`images` must be [N, H, W, C]: got {images.shape=}.")
     return images.shape  # type: ignore[return-value]
 
 
 def _pair(size: Size) -> tuple[int, int]:
     height, width = (size, size) if isinstance(size, int) else size
     if height < 1 or width < 1:
-        raise ValueError(f"`size` must be positive: got {size}.")
+        raise InputError(f"`size` must be positive: got {size}.")
     return height, width
 
 

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
+
 SIDE = 11
 _SIGMA = 1.5
 # Wang et al. 2003, Section 3.2: fine to coarse.
@@ -70,7 +72,7 @@ def ms_ssim(
     fit = min(int(math.log2(side / SIDE)) + 1, 5) if side >= SIDE else 1
     num_scales = fit if num_scales is None else num_scales
     if not 1 <= num_scales <= len(_WEIGHTS):
-        raise ValueError(f"`num_scales` must be 1 to 5: got {num_scales}.")
+        raise InputError(f"`num_scales` must be 1 to 5: got {num_scales}.")
     _check(images, targets, SIDE * 2 ** (num_scales - 1))
     weights = np.asarray(_WEIGHTS[:num_scales])
     weights = weights / weights.sum()
@@ -88,12 +90,12 @@ def ms_ssim(
 
 def _check(images: jax.Array, targets: jax.Array, shortest: int) -> None:
     if images.shape != targets.shape or images.ndim != 4:
-        raise ValueError(
+        raise InputError(
             "`images` and `targets` must be [N, H, W, C] of one shape: got"
             f" {images.shape} and {targets.shape}."
         )
     if min(images.shape[1:3]) < shortest:
-        raise ValueError(
+        raise InputError(
             f"The pictures' sides must be at least {shortest}: got {images.shape}."
             " Enlarge them or ask for fewer scales."
         )

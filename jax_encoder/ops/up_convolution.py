@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import convolution, upfirdn
 
 NUM_TAPS = 4
@@ -38,7 +39,7 @@ def up_conv2d(
     """
     batch, height, width, _ = x.shape
     if kernel.shape[:2] != (3, 3) or len(taps) != NUM_TAPS or height % rows:
-        raise ValueError(
+        raise InputError(
             "Strips need a 3x3 kernel, four taps and a height that is a multiple of"
             f" the strip: got {kernel.shape=}, {taps=}, {height=} and {rows=}."
         )

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 Filter = Sequence[float]
 
 
@@ -40,7 +42,7 @@ def filter_axis(
     padded = jnp.pad(x, widths)
     length = (padded.shape[axis] - len(taps)) // stride + 1
     if length < 1:
-        raise ValueError(
+        raise InputError(
             f"The filter is longer than the padded axis: {len(taps)=}, {axis=},"
             f" {x.shape=}, {padding=}."
         )

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import convolution
 
 TILE = 4
@@ -49,7 +50,7 @@ def _matrices() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def transform(kernel: jax.Array) -> jax.Array:
     """Transforms a kernel `[3, 3, I, O]` to `[6, 6, I, O]`, for `conv2d`."""
     if kernel.shape[:2] != (3, 3):
-        raise ValueError(f"The kernel must be 3x3: got {kernel.shape=}.")
+        raise InputError(f"The kernel must be 3x3: got {kernel.shape=}.")
     matrix = _matrices()[1]
     both = jnp.asarray(np.einsum("ka,lb->klab", matrix, matrix), kernel.dtype)
     return jnp.einsum("klab,abio->klio", both, kernel)
@@ -83,7 +84,7 @@ def _correlate(
 ) -> jax.Array:
     batch, height, width, _ = x.shape
     if height % (TILE * rows) or width % TILE:
-        raise ValueError(
+        raise InputError(
             f"The sides must be multiples of {TILE * rows} and {TILE}: {x.shape=}."
         )
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.ops import upfirdn
 
 # The sym6 wavelet's low-pass filter: resampling around the geometric transformation.
@@ -163,7 +164,7 @@ def warp(images: jax.Array, matrices: jax.Array) -> jax.Array:
     is_identity = jnp.all(matrices == jnp.eye(3)[None], axis=(1, 2))
     side, margin = images.shape[1], len(_SYM6) // 4 + 1
     if images.shape[2] != side or side <= margin:
-        raise ValueError(
+        raise InputError(
             f"Images must be square and larger than {margin} pixels: {images.shape=}."
         )
     wide = ((0, 0), (margin, margin), (margin, margin), (0, 0))

@@ -14,12 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import finite
 
 State = TypeVar("State")
 
 
-class CheckpointError(ValueError):
+class CheckpointError(InputError):
     """A checkpoint does not fit the training that wants to resume from it."""
 
 

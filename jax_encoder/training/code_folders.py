@@ -11,6 +11,7 @@ import pathlib
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import codes, images, loading
 
 _ARRAYS = ("wp.npy", "w.npy")
@@ -36,7 +37,7 @@ class Examples:
         """
         num = len(self.images) - num_held_out
         if num < 1 or num_held_out < 1:
-            raise ValueError(
+            raise InputError(
                 f"Of {len(self.images)} pictures, {num_held_out} cannot be held out."
             )
         first = Examples(images=self.images[:num], targets=self.targets[:num])
@@ -72,7 +73,7 @@ def read_codes(
     else:
         paths = [path for path in paths if path.with_suffix(".npz").exists()]
         if not paths:
-            raise ValueError(
+            raise InputError(
                 f"{root} has neither wp.npy nor w.npy, and no picture has a code"
                 " <name>.npz beside it; `python -m experiments.encode_image` writes"
                 " such, InterFaceGAN's generate_data.py with -s Z the former."
@@ -81,7 +82,7 @@ def read_codes(
         values = np.concatenate([x.values for x in found])
     ws = _rows(values, num_ws)
     if ws.shape != (len(paths), num_ws, w_dim):
-        raise ValueError(
+        raise InputError(
             f"{root} has {len(paths)} pictures and codes of {ws.shape}; wanted are"
             f" {(len(paths), num_ws, w_dim)}."
         )
@@ -108,7 +109,7 @@ def read_labels(
     values = found.astype(np.float32)
     values = values.reshape(len(values), -1)
     if len(values) != len(paths) or not np.isfinite(values).all():
-        raise ValueError(
+        raise InputError(
             f"{labels} has {len(values)} rows, {where} {len(paths)} pictures; give one"
             " row of finite numbers for each picture, in the order of their names."
         )

@@ -5,6 +5,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
+
 
 def decay(
     batch_size: int,
@@ -29,14 +31,14 @@ def decay(
       ValueError: `rampup` without `num_seen`, or a value that is not positive.
     """
     if batch_size < 1 or half_life <= 0:
-        raise ValueError(
+        raise InputError(
             "`batch_size` and `half_life` must be positive: got"
             f" {batch_size=}, {half_life=}."
         )
     length = jnp.asarray(half_life, jnp.float32)
     if rampup is not None:
         if num_seen is None:
-            raise ValueError("`rampup` needs `num_seen`, the pictures seen so far.")
+            raise InputError("`rampup` needs `num_seen`, the pictures seen so far.")
         length = jnp.minimum(length, num_seen * rampup)
     return jnp.exp2(-batch_size / jnp.maximum(length, 1e-8))
 

@@ -9,6 +9,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.training import losses
 
 
@@ -37,7 +38,7 @@ class LossWeights:
     def __post_init__(self):
         wrong = {k: v for k, v in dataclasses.asdict(self).items() if v < 0}
         if wrong:
-            raise ValueError(f"Weights of losses must not be negative: got {wrong}.")
+            raise InputError(f"Weights of losses must not be negative: got {wrong}.")
 
     @property
     def has_pictures(self) -> bool:

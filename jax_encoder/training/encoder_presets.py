@@ -5,6 +5,7 @@ from typing import Any
 
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import irse, small_encoder, style_encoder
 from jax_encoder.training import encoder_losses, encoder_training, weight_optimizers
 
@@ -42,7 +43,7 @@ def preset(name: str, generator: Any, *, backbone: str | None = None) -> Encoder
       ValueError: an unknown name.
     """
     if name not in NAMES:
-        raise ValueError(f"`name` must be one of {NAMES}: got {name!r}.")
+        raise InputError(f"`name` must be one of {NAMES}: got {name!r}.")
     is_demo = name == "avatars"
     is_restyle = name.startswith("restyle")
     backbone = backbone or ("small" if is_demo else "irse50")
@@ -79,10 +80,10 @@ def with_face_backbone(encoder: style_encoder.StyleEncoder, network: irse.IRSE) 
       ValueError: the encoder's backbone is another.
     """
     if getattr(encoder.config, "backbone", None) != "irse50":
-        raise ValueError("Only encoders with the backbone irse50 start from ArcFace.")
+        raise InputError("Only encoders with the backbone irse50 start from ArcFace.")
     theirs, ours = network.config, encoder.config
     if (theirs.widths, theirs.depths) != (ours.widths, ours.depths):
-        raise ValueError(
+        raise InputError(
             f"The recognizer's stages are {theirs.widths}, {theirs.depths}, the"
             f" encoder's {ours.widths}, {ours.depths}."
         )

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, styles
 from jax_encoder.training import sources
 from jax_encoder.training.encoder_objective import Batch
@@ -70,7 +71,7 @@ def mixed(parts: Sequence[tuple[PairSource, float]]) -> PairSource:
     """
     shares = [share for _, share in parts]
     if not parts or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"Shares must be positive and add up to one: got {shares}.")
+        raise InputError(f"Shares must be positive and add up to one: got {shares}.")
 
     def draw(step: int, num: int) -> Batch:
         counts = [round(num * share) for share in shares[1:]]

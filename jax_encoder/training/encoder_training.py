@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import latent_discriminator
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.training import (
@@ -71,19 +72,19 @@ class EncoderConfig:
 
     def __post_init__(self):
         if self.batch_size < 1 or self.batch_size % self.num_accumulated:
-            raise ValueError(
+            raise InputError(
                 "`batch_size` must be a positive multiple of `num_accumulated`: got"
                 f" {self.batch_size} and {self.num_accumulated}."
             )
         if self.num_refinements < 1 or self.progressive_interval < 1:
-            raise ValueError(
+            raise InputError(
                 "`num_refinements` and `progressive_interval` must be positive: got"
                 f" {self.num_refinements} and {self.progressive_interval}."
             )
         if self.norm not in ("frozen", "batch"):
-            raise ValueError(f'`norm` must be "frozen" or "batch": got {self.norm!r}.')
+            raise InputError(f'`norm` must be "frozen" or "batch": got {self.norm!r}.')
         if self.dtype not in ("float32", "bfloat16"):
-            raise ValueError(
+            raise InputError(
                 f'`dtype` must be "float32" or "bfloat16": got {self.dtype!r}.'
             )
 
@@ -138,7 +139,7 @@ def changed(config: EncoderConfig, changes: Mapping[str, Any]) -> EncoderConfig:
                 value = dataclasses.replace(part, **{tail: value})
             config = dataclasses.replace(config, **{head: value})
         except TypeError as error:
-            raise ValueError(f"There is no option {name!r}: {error}.") from error
+            raise InputError(f"There is no option {name!r}: {error}.") from error
     return config
 
 
@@ -213,18 +214,18 @@ def _check(encoder, generator, config: EncoderConfig, networks) -> None:
     got = (encoder.config.num_ws, encoder.config.w_dim)
     wanted = (generator.config.num_ws, generator.config.w_dim)
     if got != wanted:
-        raise ValueError(
+        raise InputError(
             f"The encoder gives codes of {got}, the generator takes {wanted}; make an"
             " encoder for this generator."
         )
     for name in ("lpips", "identity"):
         if getattr(config.weights, name) > 0 and name not in networks:
-            raise ValueError(
+            raise InputError(
                 f"The loss {name!r} counts, but there is no network for it: give one,"
                 " or set its weight to zero."
             )
     if config.num_refinements > 1 and encoder.config.in_channels != 6:
-        raise ValueError(
+        raise InputError(
             "`num_refinements` above 1 need an encoder of six channels, which sees the"
             f" reconstruction: this one takes {encoder.config.in_channels}."
         )

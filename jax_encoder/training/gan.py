@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import augment, ema, fakes, losses
 
@@ -79,17 +80,17 @@ class GANConfig:
 
     def __post_init__(self):
         if self.augmentation not in AUGMENTATIONS:
-            raise ValueError(
+            raise InputError(
                 f"`augmentation` must be one of {AUGMENTATIONS}, got"
                 f" {self.augmentation!r}."
             )
         if self.batch_size < 1 or self.batch_size % self.path_batch_shrink:
-            raise ValueError(
+            raise InputError(
                 "`batch_size` must be a positive multiple of `path_batch_shrink`: got"
                 f" {self.batch_size} and {self.path_batch_shrink}."
             )
         if self.lesson_weight < 0:
-            raise ValueError(
+            raise InputError(
                 f"`lesson_weight` must not be negative: got {self.lesson_weight}."
             )
 
@@ -231,13 +232,13 @@ def train_step(
       the new state, and the losses: scalars by name.
     """
     if images.shape[0] != config.batch_size:
-        raise ValueError(
+        raise InputError(
             f"`images` must hold {config.batch_size} pictures: got {images.shape}."
         )
     step = int(state.step)
     is_taught = config.lesson_weight > 0 and step >= config.head_start
     if is_taught and (lesson is None or lesson.targets.shape != images.shape):
-        raise ValueError(
+        raise InputError(
             f"`lesson_weight` needs a lesson with targets of {images.shape}: got"
             f" {None if lesson is None else lesson.targets.shape}."
         )

@@ -7,6 +7,7 @@ that stand beside them.
 
 import dataclasses
 
+from jax_encoder.errors import InputError
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
 from jax_encoder.training import gan
 
@@ -102,7 +103,7 @@ def preset(name: str, resolution: int, *, num_devices: int = 1) -> GANPreset:
     if name == "avatars":
         return _avatars(resolution)
     if name != "auto" and name not in _TABLE:
-        raise ValueError(f"There is no preset {name!r}. There are: {NAMES}.")
+        raise InputError(f"There is no preset {name!r}. There are: {NAMES}.")
     row = _auto(resolution, num_devices) if name == "auto" else _TABLE[name]
     base = int(row.feature_maps * 32768)
     sides = [2**k for k in range(2, resolution.bit_length())]

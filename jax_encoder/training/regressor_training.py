@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling
 from jax_encoder.ops import activation
 from jax_encoder.training import batch_norms, ema, weight_optimizers
@@ -42,9 +43,9 @@ class RegressorConfig:
 
     def __post_init__(self):
         if self.loss not in LOSSES:
-            raise ValueError(f"`loss` must be one of {LOSSES}: got {self.loss!r}.")
+            raise InputError(f"`loss` must be one of {LOSSES}: got {self.loss!r}.")
         if self.norm not in ("frozen", "batch") or self.batch_size < 1:
-            raise ValueError(
+            raise InputError(
                 '`norm` must be "frozen" or "batch" and `batch_size` positive: got'
                 f" {self.norm!r} and {self.batch_size}."
             )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import images, loading
 
 _NUM_KEPT = 8
@@ -44,7 +45,7 @@ class Shards:
         """
         paths = tuple(sorted((root / "shards").glob("shard_*.npz")))
         if not paths:
-            raise ValueError(f"{root} has no shards of `experiments.generate_data`.")
+            raise InputError(f"{root} has no shards of `experiments.generate_data`.")
         starts = [0]
         for path in paths:
             starts.append(starts[-1] + len(_read(path)))
@@ -75,7 +76,7 @@ def _read(path: pathlib.Path) -> np.ndarray:
     try:
         return np.asarray(loading.read_arrays(path)["ws"], np.float32)
     except (loading.LoadError, KeyError) as error:
-        raise ValueError(f"{path}: a damaged shard ({error}); draw it again.") from None
+        raise InputError(f"{path}: a damaged shard ({error}); draw it again.") from None
 
 
 @functools.lru_cache(maxsize=_NUM_KEPT)
@@ -101,7 +102,7 @@ class Stream:
 
     def __post_init__(self):
         if not 0 < self.batch_size <= self.num:
-            raise ValueError(
+            raise InputError(
                 f"Of {len(self.source)} examples {self.num} are left to train on: too"
                 f" few for batches of {self.batch_size}."
             )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
+from jax_encoder.errors import InputError
 from jax_encoder.io import folders, images
 
 Source = Callable[[int, int], jax.Array]
@@ -47,7 +48,7 @@ def folder(
             kept.append(images.to_uint8(image))
     say(listing.account())
     if not kept:
-        raise ValueError(
+        raise InputError(
             f"None of the {len(listing.paths)} pictures in {where} can be read."
         )
     kept = np.stack(kept)

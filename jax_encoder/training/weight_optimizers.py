@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jax_encoder.errors import InputError
+
 NAMES = ("adam", "radam", "ranger")
 SCHEDULES = ("constant", "one_cycle", "exponential", "cosine")
 
@@ -32,12 +34,12 @@ class OptimizerConfig:
 
     def __post_init__(self):
         if self.name not in NAMES or self.schedule not in SCHEDULES:
-            raise ValueError(
+            raise InputError(
                 f"`name` must be one of {NAMES} and `schedule` one of {SCHEDULES}: got"
                 f" {self.name!r} and {self.schedule!r}."
             )
         if self.learning_rate <= 0 or self.num_steps < 1:
-            raise ValueError(
+            raise InputError(
                 "`learning_rate` and `num_steps` must be positive: got"
                 f" {self.learning_rate} and {self.num_steps}."
             )

@@ -7,12 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.launch import command_line
+import converters
+from experiments.launch import command_line, signals
+from jax_encoder.alignment import landmarks
+from jax_encoder.errors import InputError
 
 _PROGRAM = '''
 """Says what it was given."""
 from absl import flags
-from experiments.launch import command_line
+import converters
+from experiments.launch import command_line, signals
+from jax_encoder.alignment import landmarks
+from jax_encoder.errors import InputError
 _VIDEO = flags.DEFINE_boolean("video", False, "Write a film.")
 _STEPS = flags.DEFINE_integer("num_steps", 3, "Steps.", lower_bound=1)
 
@@ -117,29 +123,38 @@ def test_reads_stages():
     assert command_line.parse_stages("0.3:64,0.5:128") == ((0.3, 64), (0.5, 128))
 
 
-def test_defects_are_not_taken_for_usage():
-    def reason(work):
-        try:
-            work()
-        except ValueError as error:
-            return error
-        raise AssertionError
-
-    def refuse():
-        raise ValueError("ours")
-
-    assert not command_line.is_defect(reason(refuse))
-    assert not command_line.is_defect(None)
-    assert command_line.is_defect(reason(lambda: jnp.broadcast_to(jnp.ones(3), (2,))))
-    assert command_line.is_defect(reason(lambda: np.stack([np.ones(2), np.ones(3)])))
+def _raise(error):
+    raise error
 
 
-def test_a_defect_behind_a_usage_error_is_shown_as_itself():
-    def main(argv):
-        try:
-            np.stack([np.ones(2), np.ones(3)])
-        except ValueError as error:
-            raise command_line.UsageError(str(error)) from error
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("it is wrong"), 2),
+        (landmarks.FaceError("it is wrong"), 2),
+        (converters.ConversionError("it is wrong"), 2),
+        (command_line.UsageError("it is wrong"), 2),
+        (command_line.Failure("it is wrong"), 1),
+        (signals.Stopped(15), 143),
+    ],
+)
+def test_what_a_person_did_is_a_sentence(error, code, capfd):
+    assert command_line._exit_code(lambda argv: _raise(error), ["a/name.py"]) == code
+    said = capfd.readouterr().err
+    assert "Traceback" not in said
+    assert ("it is wrong" if code < 3 else "interrupted") in said
 
-    with pytest.raises(ValueError, match="same shape"):
-        command_line._undisguised(main, [])
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: np.stack([np.ones(2), np.ones(3)]),
+        lambda: jnp.broadcast_to(jnp.ones(3), (2,)),
+        lambda: int("x"),
+        lambda: _raise(ValueError("nobody's refusal")),
+    ],
+)
+def test_a_defect_shows_itself(work):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        command_line._exit_code(lambda argv: work(), ["name"])
+    assert not isinstance(caught.value, InputError)
