@@ -36,7 +36,7 @@ _SIDE = flag_types.define_integer(
 _DIFFERENCE = flag_types.define_number(
     "difference", 0.18, "Near-duplicates differ by at most this.", 0.0, 1.0
 )
-_ODDITY = flag_types.define_number("oddity", 4.5, "Deviations of outliers.", 0.0)
+_ODDITY = flag_types.define_number("oddity", 3.5, "Deviations of outliers.", 0.0)
 _EVIDENCE = flag_types.define_number("evidence", 0.0, "For a move; misaligned: above.")
 _BLUR = flag_types.define_number("blur", 5.0, "Deviations of blurred pictures.", 0.0)
 _MIN_SIDE = flag_types.define_integer(

@@ -28,7 +28,7 @@ class CurationLimits:
     """
 
     difference: float = 0.18
-    oddity: float = 4.5
+    oddity: float = 3.5
     evidence: float = 0.0
     blur: float = 5.0
     min_side: int | None = None
