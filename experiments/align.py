@@ -29,7 +29,7 @@ from jax_encoder.alignment import detectors, landmarks
 from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
-_IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of photographs.")
+_IMAGES = flags.DEFINE_string("images", None, "A directory or pattern of photographs.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.")
 _OUTPUT_SIZE = flag_types.define_integer(
     "output_size",

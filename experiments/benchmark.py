@@ -21,8 +21,12 @@ from experiments.benchmarking import benchmark_flags, benchmark_reports, peaks, 
 from experiments.launch import command_line
 from jax_encoder.io import files
 
-_COMPARE = flags.DEFINE_string("compare", None, "benchmark.json of another run.")
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "For benchmark.json and plots.")
+_COMPARE = flags.DEFINE_string(
+    "compare", None, "The benchmark.json of another run to compare with."
+)
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Where benchmark.json and the plots go."
+)
 
 flags.adopt_module_key_flags(benchmark_flags)
 

@@ -20,8 +20,10 @@ from absl import flags
 from experiments.demo_set import building
 from experiments.launch import command_line
 
-_WORK = flags.DEFINE_string("work_dir", None, "Checkpoints and sheets.", required=True)
-_ASSETS = flags.DEFINE_string("assets", None, "The demo set.", required=True)
+_WORK = flags.DEFINE_string(
+    "work_dir", None, "Where checkpoints and sheets are kept.", required=True
+)
+_ASSETS = flags.DEFINE_string("assets", None, "Where the demo set goes.", required=True)
 
 flags.adopt_module_key_flags(building)
 

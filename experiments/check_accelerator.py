@@ -19,14 +19,14 @@ import experiments
 from experiments.launch import command_line, flag_types
 
 _OUTPUT_DIR = flags.DEFINE_string(
-    "output_dir", "accelerator", "For accelerator.json and accelerator.md."
+    "output_dir", "accelerator", "Where accelerator.json and accelerator.md go."
 )
-_MINUTES = flag_types.define_number("minutes", 9, "After which the process ends.", 0)
+_MINUTES = flag_types.define_number("minutes", 9, "How many minutes it may take.", 0)
 _SIZE = flags.DEFINE_enum(
-    "size", "full", ["full", "small"], "Of the networks; small ones try the machinery."
+    "size", "full", ["full", "small"], "Size of networks; small ones try the machinery."
 )
 _GOLDEN = flags.DEFINE_string(
-    "golden", None, "Folder of fixtures. Default: tests/golden of the checkout."
+    "golden", None, "The folder of fixtures; default: tests/golden of the checkout."
 )
 _NVIDIA = flags.DEFINE_string(
     "nvidia", None, "A checkout of NVIDIA's stylegan2-ada-pytorch or stylegan3."

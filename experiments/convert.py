@@ -24,10 +24,14 @@ _SOURCE = flags.DEFINE_string(
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where the bundle goes.")
 _KIND = flags.DEFINE_string("kind", None, "The format, where content cannot tell it.")
 _PART = flags.DEFINE_string(
-    "part", None, 'Another network of the file, such as "D"; default: the generator.'
+    "part",
+    None,
+    'Which network of the file to take, such as "D"; default: the generator.',
 )
 _HEADS = flags.DEFINE_string(
-    "heads", None, "Heads of LPIPS, a file or a name of the zoo; --source is the trunk."
+    "heads",
+    None,
+    "The heads of LPIPS, a file or a name of the zoo, for the trunk --source.",
 )
 _ASSUME = flags.DEFINE_multi_string(
     "assume",
@@ -36,9 +40,14 @@ _ASSUME = flags.DEFINE_multi_string(
     " conv_clamp=256, group_size=4, noise_seed=1; the summary names what was assumed.",
 )
 _DTYPE = flags.DEFINE_enum(
-    "dtype", None, ["float32", "float16", "bfloat16"], "Store the weights like this."
+    "dtype",
+    None,
+    ["float32", "float16", "bfloat16"],
+    "The type in which the weights are stored.",
 )
-_LICENSE = flags.DEFINE_string("license", None, "Of the weights, for the bundle.")
+_LICENSE = flags.DEFINE_string(
+    "license", None, "The license of the weights, which the bundle notes."
+)
 _SHA256 = flags.DEFINE_string(
     "sha256", None, "The digest that the file must have; 64 hexadecimal digits."
 )

@@ -17,10 +17,18 @@ from experiments.launch import command_line
 from experiments.stores import stores
 from jax_encoder.io import loading
 
-_CORPUS = flags.DEFINE_string("corpus", None, "The folder.", required=True)
-_OUTPUT = flags.DEFINE_string("output", None, "File or folder to write.", required=True)
-_STORE = flags.DEFINE_enum("store", "parquet", ["parquet", "zarr3"], "What to write.")
-_PARTIAL = flags.DEFINE_boolean("partial", False, "Join what is there.")
+_CORPUS = flags.DEFINE_string(
+    "corpus", None, "The folder of the corpus.", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The file or folder to write.", required=True
+)
+_STORE = flags.DEFINE_enum(
+    "store", "parquet", ["parquet", "zarr3"], "The kind of store to write."
+)
+_PARTIAL = flags.DEFINE_boolean(
+    "partial", False, "Join the shards that are there, though some are missing."
+)
 
 
 def main(argv):

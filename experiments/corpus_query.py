@@ -19,16 +19,22 @@ from experiments.launch import command_line, flag_types
 from experiments.stores import code_loading, stores
 from jax_encoder.io import codes, loading
 
-_STORE = flags.DEFINE_string("store", None, "Folder or file.", required=True)
+_STORE = flags.DEFINE_string(
+    "store", None, "The store: a folder or a file.", required=True
+)
 _NEAR = flags.DEFINE_string(
     "near", None, "A picture's id in the store, or a code's file."
 )
 _WHERE = flags.DEFINE_multi_string(
     "where", [], 'What must hold: "verdict=good", "psnr>25"; may be repeated.'
 )
-_SORT = flags.DEFINE_string("sort", None, "A column; with a minus the largest first.")
-_NUM = flag_types.define_integer("num", 10, "Rows at most.", 1)
-_FORMAT = flags.DEFINE_enum("format", "table", ["table", "json", "csv"], "Of the rows.")
+_SORT = flags.DEFINE_string(
+    "sort", None, "The column to sort by; with a minus the largest comes first."
+)
+_NUM = flag_types.define_integer("num", 10, "How many rows to show at most.", 1)
+_FORMAT = flags.DEFINE_enum(
+    "format", "table", ["table", "json", "csv"], "How the rows are written."
+)
 
 
 def main(argv):

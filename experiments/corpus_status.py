@@ -17,10 +17,14 @@ from experiments.corpus import corpus_reports, layout
 from experiments.launch import command_line, flag_types
 from jax_encoder.io import loading
 
-_CORPUS = flags.DEFINE_string("corpus", None, "The folder.", required=True)
+_CORPUS = flags.DEFINE_string(
+    "corpus", None, "The folder of the corpus.", required=True
+)
 _WATCH = flags.DEFINE_boolean("watch", False, "Look again until all is done.")
-_SECONDS = flag_types.define_number("seconds", 5.0, "Between two looks.", 0.1, 86400)
-_JSON = flags.DEFINE_boolean("json", False, "A line of JSON per look.")
+_SECONDS = flag_types.define_number(
+    "seconds", 5.0, "How many seconds pass between two looks.", 0.1, 86400
+)
+_JSON = flags.DEFINE_boolean("json", False, "Print a line of JSON per look.")
 _PROMETHEUS = flags.DEFINE_string(
     "prometheus", None, "Write the state to this file too, for Prometheus."
 )

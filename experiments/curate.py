@@ -25,24 +25,38 @@ from jax_encoder.errors import InputError
 from jax_encoder.io import files, folders
 from jax_encoder.latents import maps
 
-_IMAGES = flags.DEFINE_string("images", None, "Folder or pattern.", required=True)
+_IMAGES = flags.DEFINE_string(
+    "images", None, "A folder or pattern of pictures.", required=True
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "curated", "Where to write.")
 _NETWORK = flags.DEFINE_string(
-    "network", None, "Whose features are compared; default: the demo's distance."
+    "network",
+    None,
+    "The network whose features are compared; default: the demo's distance.",
 )
 _SIDE = flag_types.define_integer(
-    "side", None, "Pixels given to the network; default: as most, up to 256.", 16, 2048
+    "side",
+    None,
+    "The side of what the network sees; default: as most pictures, up to 256.",
+    16,
+    2048,
 )
 _DIFFERENCE = flag_types.define_number(
     "difference", 0.18, "Near-duplicates differ by at most this.", 0.0, 1.0
 )
-_ODDITY = flag_types.define_number("oddity", 3.5, "Deviations of outliers.", 0.0)
+_ODDITY = flag_types.define_number(
+    "oddity", 3.5, "From how many deviations on a picture is an outlier.", 0.0
+)
 _EVIDENCE = flag_types.define_number("evidence", 0.0, "For a move; misaligned: above.")
-_BLUR = flag_types.define_number("blur", 5.0, "Deviations of blurred pictures.", 0.0)
+_BLUR = flag_types.define_number(
+    "blur", 5.0, "From how many deviations on a picture is blurred.", 0.0
+)
 _MIN_SIDE = flag_types.define_integer(
     "min_side", None, "Smaller ones are tiny; default: half of what most have.", 1
 )
-_BATCH_SIZE = flag_types.define_integer("batch_size", 16, "At a time.", 1, 65_536)
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 16, "How many pictures are computed at a time.", 1, 65_536
+)
 
 
 def main(argv):

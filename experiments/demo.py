@@ -26,7 +26,7 @@ _EXAMPLES = flags.DEFINE_string(
 _NUM_RENDERINGS = flag_types.define_integer(
     "num_renderings", 0, "Invert so many held-out renderings instead.", 0
 )
-_NUM_STEPS = flag_types.define_integer("num_steps", None, "Default: the preset's.", 1)
+_NUM_STEPS = flag_types.define_integer("num_steps", None, "Steps of inversion.", 1)
 _BATCH_SIZE = 16
 
 

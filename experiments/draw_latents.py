@@ -20,33 +20,39 @@ from experiments.launch import command_line, flag_types
 from jax_encoder.errors import InputError
 from jax_encoder.latents import maps
 
-_GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint file.")
+_GENERATOR = flags.DEFINE_string("generator", None, "A bundle or a checkpoint.")
 _KNOWN = (*maps.names(), "pair")
 _METHODS = flag_types.define_choices(
     "methods", [*_KNOWN], f"Of {', '.join(_KNOWN)}.", _KNOWN
 )
-_NUM = flag_types.define_integer("num_samples", 2000, "Samples drawn.", 16, 100_000)
-_SEED = flag_types.define_seed("seed", 0, "Of the samples and the maps.")
+_NUM = flag_types.define_integer("num_samples", 2000, "Samples to draw.", 16, 100_000)
+_SEED = flag_types.define_seed("seed", 0, "The seed of the samples and the maps.")
 _COLOR = flags.DEFINE_string(
     "color", "norm", f"{', '.join(coloring.KINDS)}, or an attribute that is read."
 )
-_SCORER = flags.DEFINE_string("scorer", None, "What reads attributes; default: demo's.")
-_CLUSTERS = flag_types.define_integer("num_clusters", 6, "Of --color=cluster.", 2, 64)
+_SCORER = flags.DEFINE_string("scorer", None, "Reads attributes; default: the demo's.")
+_CLUSTERS = flag_types.define_integer("num_clusters", 6, "Clusters to find.", 2, 64)
 _AXES = flags.DEFINE_string("axes", None, 'Two axes for pair, such as "0,1".')
-_CLASS = flag_types.define_integer("class_index", None, "Draw this class only.", 0)
+_CLASS = flag_types.define_integer("class_index", None, "The class to draw.", 0)
 _FITTED = flag_types.define_integer(
     "num_fitted", 0, "Samples to fit components to; 0: the generator's statistics.", 0
 )
-_THUMBNAILS = flag_types.define_integer("num_thumbnails", 120, "On a map.", 0, 2000)
+_THUMBNAILS = flag_types.define_integer(
+    "num_thumbnails", 120, "Pictures on a map.", 0, 2000
+)
 _CODES = flags.DEFINE_string("codes", None, "Codes to mark: files and directories.")
-_IMAGES = flags.DEFINE_string("images", None, "Pictures to invert and follow.")
-_SEARCHES = flags.DEFINE_string("searches", inversion_paths.DEFAULT, "Space:LAMBDA.")
-_STEPS = flag_types.define_integer("num_steps", 200, "Of each inversion.", 1)
+_IMAGES = flags.DEFINE_string("images", None, "Pictures whose inversions to follow.")
+_SEARCHES = flags.DEFINE_string(
+    "searches", inversion_paths.DEFAULT, "Where the inversions search: SPACE:LAMBDA."
+)
+_STEPS = flag_types.define_integer("num_steps", 200, "Steps of an inversion.", 1)
 _EVERY = flag_types.define_integer("every", 5, "Steps between two frames.", 1)
-_LPIPS = flags.DEFINE_string("lpips", None, "For --images; default: the demo's.")
-_FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Their kind.")
+_LPIPS = flags.DEFINE_string("lpips", None, "The distance; default: the demo's.")
+_FILM = flags.DEFINE_enum(
+    "film", "mp4", ["mp4", "gif", "webp", "none"], "The kind of the films."
+)
 _FORMATS = flag_types.define_choices(
-    "formats", ["png", "svg"], "Of the figures: png, svg, pdf.", ["png", "svg", "pdf"]
+    "formats", ["png", "svg"], "Figures as png, svg, pdf.", ["png", "svg", "pdf"]
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "latents", "Where to write.")
 

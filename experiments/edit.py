@@ -31,17 +31,24 @@ _DIRECTIONS = flags.DEFINE_multi_string("directions", [], "Edits; may be repeate
 _BOUNDARY = flags.DEFINE_string("boundary", None, "A boundary's file.", short_name="b")
 _STEPS = flag_types.define_integer("steps", None, "Pictures per edit; default: 7.", 1)
 _START = flag_types.define_number(
-    "start_distance", None, "First position; default: -3."
+    "start_distance", None, "Where an edit begins; default: -3."
 )
-_END = flag_types.define_number("end_distance", None, "Last position; default: 3.")
+_END = flag_types.define_number("end_distance", None, "Where an edit ends; default: 3.")
 _MEANING = flags.DEFINE_enum(
-    "meaning", None, ["offset", "distance", "published"], "Of the positions; see above."
+    "meaning",
+    None,
+    ["offset", "distance", "published"],
+    "What positions mean; see above.",
 )
 _ROWS = flags.DEFINE_string("rows", None, 'The rows of w that move, such as "0-3".')
 _CONDITIONAL = flags.DEFINE_list("conditional", [], "Directions to leave unchanged.")
-_FILM = flags.DEFINE_enum("film", None, ["mp4", "gif", "webp"], "There and back.")
-_FRAMES = flag_types.define_integer("num_frames", 50, "Of a film.", 2)
-_EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "Of a film.")
+_FILM = flags.DEFINE_enum(
+    "film", None, ["mp4", "gif", "webp"], "Film it there and back."
+)
+_FRAMES = flag_types.define_integer("num_frames", 50, "How many frames a film has.", 2)
+_EASING = flags.DEFINE_enum(
+    "easing", "cosine", [*interpolation.EASINGS], "How a film speeds up and slows down."
+)
 _FPS = flag_types.define_number("fps", 25.0, "Frames per second.", 0.1)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "edited", "Where to write.")
 

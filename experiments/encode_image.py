@@ -11,8 +11,7 @@ summary, a contact sheet and loss curves:
       --generator=ffhq --lpips=lpips_vgg --film=mp4 --resume
 
 Several processes, on one machine or many that see the same directories, share a run:
-start each with the same flags and --coordinator, --num_processes and its --process_id.
-
+start the same command with --resume as often as you like. Each takes what is free.
 With --preset=pti the generator is then tuned around each code, and its difference to
 the original written as well. Without --generator the demo set of the package is used.
 Pictures must be aligned as the generator's training pictures were; they are cropped to
@@ -27,7 +26,6 @@ Exit code: 0 all done, 1 some pictures failed (the summary says why), 2 bad usag
 
 import pathlib
 
-import jax
 from absl import flags
 
 from experiments.aligning import flags as aligning_flags
@@ -43,7 +41,7 @@ from experiments.runs import (
     single_flags,
 )
 
-_IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
+_IMAGES = flags.DEFINE_string("images", None, "A directory or pattern of pictures.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write, with --images.")
 _FILM = flags.DEFINE_enum(
     "film", None, ["mp4", "gif", "webp"], "Many pictures: write a film of each."
@@ -71,7 +69,6 @@ def main(argv):
     if _LIST_PRESETS.value:
         print(preset_list.table())
         return 0
-    process_flags.join()
     pasting = aligning_flags.paste_options() if _PASTE_BACK.value else None
     if len(argv) == 3 and not (_IMAGES.value or _OUTPUT_DIR.value):
         command_line.refuse([_FILM], "it is for many pictures; see --video for one")
@@ -86,12 +83,15 @@ def main(argv):
     film = f".{_FILM.value}" if _FILM.value else ""
     output = pathlib.Path(_OUTPUT_DIR.value)
     listing = pictures.find(_IMAGES.value)
-    rows = encoding.run(encoding_flags.job(listing, output, film))
-    num_failed = sum(row["status"] != "ok" for row in rows)
-    if jax.process_index() == 0:
-        if pasting:
-            num_failed += paste_back.paste_rows(rows, output, pasting)
-        print(reports.sentence(rows, _OUTPUT_DIR.value))
+    job = process_flags.fit(encoding_flags.job(listing, output, film))
+    outcome = encoding.share(job)
+    num_failed = sum(row["status"] != "ok" for row in outcome.rows)
+    if not outcome.is_last:
+        print("Done; another process of this run writes the summary.")
+        return int(num_failed > 0)
+    if pasting:
+        num_failed += paste_back.paste_rows(outcome.rows, output, pasting)
+    print(reports.sentence(outcome.rows, _OUTPUT_DIR.value))
     return int(num_failed > 0)
 
 

@@ -36,9 +36,13 @@ from experiments.networks import resources
 from jax_encoder.errors import InputError
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_LPIPS = flags.DEFINE_string("lpips", None, "Distance; default: demo's; empty: none.")
-_INCEPTION = flags.DEFINE_string("inception", "", "Inception, for FID.")
-_IDENTITY = flags.DEFINE_string("identity", "", "Such as ArcFace.")
+_LPIPS = flags.DEFINE_string(
+    "lpips", None, "The distance; default: the demo's; empty: none."
+)
+_INCEPTION = flags.DEFINE_string("inception", "", "The Inception network, for FID.")
+_IDENTITY = flags.DEFINE_string(
+    "identity", "", "The network that compares faces, such as ArcFace."
+)
 
 flags.adopt_module_key_flags(evaluation_flags)
 

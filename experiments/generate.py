@@ -18,9 +18,11 @@ from experiments.launch import command_line
 from experiments.networks import seed_pictures
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "generated", "Where to write.")
-_SEEDS = flags.DEFINE_string("seeds", "0-8", 'Such as "0-3,7".')
-_ROWS = flags.DEFINE_string("row_seeds", None, "Style mixing: seeds of the rows.")
-_COLUMNS = flags.DEFINE_string("column_seeds", None, "Style mixing: of the columns.")
+_SEEDS = flags.DEFINE_string("seeds", "0-8", 'The seeds to draw, such as "0-3,7".')
+_ROWS = flags.DEFINE_string(
+    "row_seeds", None, "The seeds of the rows of a grid that mixes styles."
+)
+_COLUMNS = flags.DEFINE_string("column_seeds", None, "The seeds of its columns.")
 
 flags.adopt_module_key_flags(render_flags)
 

@@ -18,12 +18,20 @@ from experiments.editing import data_sets, render_flags
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 
-_NUM = flag_types.define_integer("num", 1000, "Pictures.", 1)
-_SHARD_SIZE = flag_types.define_integer("shard_size", 256, "Pictures per shard.", 1)
-_SEED = flag_types.define_seed("seed", 0, "Of the codes.")
-_LAYOUT = flags.DEFINE_enum("layout", "own", data_sets.LAYOUTS, "Of the files.")
-_SCORER = flags.DEFINE_string("scorer", None, 'Bundle or checkpoint; "none" for none.')
-_BUG = flags.DEFINE_boolean("reference_bug", False, "Draw w instead of mapping z.")
+_NUM = flag_types.define_integer("num", 1000, "How many pictures to draw.", 1)
+_SHARD_SIZE = flag_types.define_integer(
+    "shard_size", 256, "How many pictures a shard holds.", 1
+)
+_SEED = flag_types.define_seed("seed", 0, "The seed of the codes.")
+_LAYOUT = flags.DEFINE_enum(
+    "layout", "own", data_sets.LAYOUTS, "How the files are laid out."
+)
+_SCORER = flags.DEFINE_string(
+    "scorer", None, 'The network that scores: a bundle or checkpoint; "none" for none.'
+)
+_BUG = flags.DEFINE_boolean(
+    "reference_bug", False, "Draw w itself instead of mapping z, as the original did."
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "data", "Where to write.")
 
 flags.adopt_module_key_flags(render_flags)

@@ -22,19 +22,21 @@ from jax_encoder.errors import InputError
 from jax_encoder.io import bundles
 from jax_encoder.latents import statistics
 
-_GENERATOR = flags.DEFINE_string("generator", None, "Bundle or checkpoint.")
-_NUM_SAMPLES = flag_types.define_integer(
-    "num_samples", 1_000_000, "Mapped latents.", lower_bound=2
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "The generator: a bundle or a checkpoint."
 )
-_SEED = flag_types.define_seed("seed", 123, "Of the latents.")
+_NUM_SAMPLES = flag_types.define_integer(
+    "num_samples", 1_000_000, "How many latents to map.", lower_bound=2
+)
+_SEED = flag_types.define_seed("seed", 123, "The seed of the latents.")
 _PRESET = flags.DEFINE_string(
     "preset", None, "Measure reconstructions by this preset instead."
 )
 _LPIPS = flags.DEFINE_string(
-    "lpips", None, "Perceptual network of the preset; default: the demo's."
+    "lpips", None, "The perceptual network of the preset; default: the demo's."
 )
 _OUTPUT = flags.DEFINE_string(
-    "output", None, "An .npz file; default: statistics.npz in the bundle."
+    "output", None, "The .npz file to write; default: statistics.npz in the bundle."
 )
 
 

@@ -24,19 +24,19 @@ from jax_encoder.editing import interpolation
 from jax_encoder.io import films
 
 _SPACES = {"Z": "z", "W": "w", "WP": "w+", "P": "p", "PP": "p+"}
-_PATH = flags.DEFINE_enum("path", None, [*_SPACES], "Its space; default: -s.")
-_FRAMES = flag_types.define_integer("num_frames", 100, "Of the whole path.", 2)
-_EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "At codes.")
+_PATH = flags.DEFINE_enum("path", None, [*_SPACES], "Space of the path; default: -s.")
+_FRAMES = flag_types.define_integer("num_frames", 100, "Frames of the path.", 2)
+_EASING = flags.DEFINE_enum("easing", "cosine", [*interpolation.EASINGS], "Pace.")
 _LOOP = flags.DEFINE_boolean("loop", False, "Return to the first code.")
 _SCHEDULE = flags.DEFINE_enum(
-    "schedule", "together", ["together", "coarse-first", "fine-first"], "Of the rows."
+    "schedule", "together", ["together", "coarse-first", "fine-first"], "Order of rows."
 )
 _OVERLAP = flag_types.define_number(
-    "overlap", 0.5, "Of a row's time with the others'.", 1e-6, 1.0
+    "overlap", 0.5, "How much the times of the rows overlap.", 1e-6, 1.0
 )
-_FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Its kind.")
+_FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "The film.")
 _FPS = flag_types.define_number("fps", 25.0, "Frames per second.", 0.1)
-_SIDE = flag_types.define_integer("side", None, "Of frames; default: as rendered.", 8)
+_SIDE = flag_types.define_integer("side", None, "Frame side; default: as rendered.", 8)
 _SAVE = flags.DEFINE_boolean("save_frames", False, "Write each frame as a PNG.")
 _AT = flags.DEFINE_string("at", None, "Draw places of the path: SHAPE:COLOR,...")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "morph", "Where to write.")

@@ -29,17 +29,19 @@ from experiments.racing import (
 from jax_encoder.errors import InputError
 from jax_encoder.io import files
 
-_CONTESTANTS = flags.DEFINE_list("contestants", ["adam", "default"], "Who races.")
+_CONTESTANTS = flags.DEFINE_list(
+    "contestants", ["adam", "default"], "Presets that race."
+)
 _OWN = flag_types.define_integer("own", 4, "Samples of the generator.", 0)
 _HELD_OUT = flag_types.define_integer("held_out", 6, "Renderings; demo only.", 0)
-_PHOTOGRAPHS = flags.DEFINE_string("photographs", "", "Aligned pictures: a folder.")
+_PHOTOGRAPHS = flags.DEFINE_string("photographs", "", "A folder of aligned pictures.")
 _EVALUATIONS = flag_types.define_integer(
-    "evaluations", None, "Of the gradient; default: each preset's own.", 1
+    "evaluations", None, "Gradients each may compute; default: as its preset.", 1
 )
 _SECONDS = flag_types.define_number(
-    "seconds", None, "Of the processor, for each contestant; default: no limit.", 0.1
+    "seconds", None, "Processor seconds each may take; default: any.", 0.1
 )
-_SEED = flag_types.define_seed("seed", 1000, "Of the targets.")
+_SEED = flag_types.define_seed("seed", 1000, "The seed of the targets.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "race", "Where to write.")
 
 flags.adopt_module_key_flags(race_models)

@@ -19,12 +19,18 @@ from jax_encoder.avatars import face_attributes, face_rendering
 from jax_encoder.io import contact_sheet, files, images
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "faces", "Where to write.")
-_NUM = flag_types.define_integer("num", 16, "Faces.", lower_bound=1)
-_RESOLUTION = flag_types.define_integer("resolution", 64, "Pixels a side.", 4, 4096)
-_SEED = flag_types.define_seed("seed", 0, "Of the people.")
-_SHEET = flags.DEFINE_boolean("sheet", False, "One sheet instead of a file per face.")
-_COLUMNS = flag_types.define_integer("columns", 8, "Of the sheet.", lower_bound=1)
-_PREFIX = flags.DEFINE_string("prefix", "", "Begins the files' names.")
+_NUM = flag_types.define_integer("num", 16, "How many faces to render.", lower_bound=1)
+_RESOLUTION = flag_types.define_integer(
+    "resolution", 64, "The side of the pictures in pixels.", 4, 4096
+)
+_SEED = flag_types.define_seed("seed", 0, "The seed of the people.")
+_SHEET = flags.DEFINE_boolean(
+    "sheet", False, "Write one sheet instead of a file per face."
+)
+_COLUMNS = flag_types.define_integer(
+    "columns", 8, "How many columns the sheet has.", lower_bound=1
+)
+_PREFIX = flags.DEFINE_string("prefix", "", "What the files' names begin with.")
 _CHUNK = 64
 
 

@@ -19,13 +19,17 @@ from absl import flags
 from experiments.launch import command_line, flag_types
 from experiments.reproducing import reproduction
 
-_DATA = flags.DEFINE_string("data", "reproduce_data", "Where published files lie.")
+_DATA = flags.DEFINE_string("data", "reproduce_data", "Where the published files lie.")
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "reproduced", "Where to write.")
 _PUBLISHED = flags.DEFINE_boolean("published", True, "Look at the published rows.")
 _DEMO = flags.DEFINE_boolean("demo", True, "Measure the presets on the demo.")
-_ONLY = flags.DEFINE_list("only", [], "Presets to measure; default: all.")
-_NUM = flag_types.define_integer("num_pictures", 4, "Of each of two kinds.", 2, 1000)
-_STEPS = flag_types.define_integer("max_steps", 1000, "Of any preset.", 1)
+_ONLY = flags.DEFINE_list("only", [], "The presets to measure; default: all.")
+_NUM = flag_types.define_integer(
+    "num_pictures", 4, "How many pictures of each of two kinds to invert.", 2, 1000
+)
+_STEPS = flag_types.define_integer(
+    "max_steps", 1000, "The most steps that a preset may take.", 1
+)
 
 
 def main(argv):

@@ -27,19 +27,27 @@ _GENERATOR = flags.DEFINE_multi_string(
 )
 _LPIPS = flags.DEFINE_string("lpips", None, "Perceptual network; default: the demo's.")
 _VGG = flags.DEFINE_string("vgg", None, "Feature network; default: the demo's.")
-_IDENTITY = flags.DEFINE_string("identity", None, "Identity network; likewise.")
-_ENCODER = flags.DEFINE_string("encoder", None, "Of the presets encoder and fast.")
+_IDENTITY = flags.DEFINE_string(
+    "identity", None, "Identity network; default: the demo's."
+)
+_ENCODER = flags.DEFINE_string(
+    "encoder", None, "The encoder of the presets encoder and fast."
+)
 _HOST = flags.DEFINE_string(
     "host", None, "Address to listen on, such as 0.0.0.0; default: this machine only."
 )
 _TOKEN = flags.DEFINE_string(
     "token", None, "What visitors must know, with --host; default: a random one."
 )
-_PORT = flag_types.define_integer("port", 7860, "0 for any that is free.", 0, 65_535)
+_PORT = flag_types.define_integer(
+    "port", 7860, "The port to listen on; 0 for any that is free.", 0, 65_535
+)
 _OPEN = flags.DEFINE_boolean("open", False, "Open the page in the browser.")
-_MAX_MB = flag_types.define_integer("max_upload_mb", 32, "Of one file.", 1, 1024)
+_MAX_MB = flag_types.define_integer(
+    "max_upload_mb", 32, "The most megabytes that an uploaded file may have.", 1, 1024
+)
 _IDLE = flag_types.define_number(
-    "idle_minutes", 30.0, "After which a silent visit ends.", 0.1, 1e4
+    "idle_minutes", 30.0, "After how many silent minutes a visit ends.", 0.1, 1e4
 )
 
 

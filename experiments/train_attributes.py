@@ -23,19 +23,28 @@ from jax_encoder.nn import vgg
 from jax_encoder.training import checkpoints
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_NUM_STEPS = flag_types.define_integer("num_steps", 8000, "Steps.", lower_bound=2)
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 8000, "How many steps to take.", lower_bound=2
+)
 _STOP_AFTER = flag_types.define_integer(
     "stop_after", None, "Make the bundles at this step of the schedule.", lower_bound=1
 )
-_NUM_WARMUP = flag_types.define_integer("num_warmup", 100, "Of these with rising rate.")
+_NUM_WARMUP = flag_types.define_integer(
+    "num_warmup", 100, "During how many of these the learning rate rises."
+)
 _NUM_PEOPLE = flag_types.define_integer(
     "num_people", 16, "People per step; two pictures of each.", lower_bound=2
 )
 _NUM_PAIRS = flag_types.define_integer(
     "num_pairs", 4096, "Pairs of faces to calibrate on; a multiple of 64.", 64
 )
-_SEED = flag_types.define_seed("seed", 0, "Of the weights and the pictures.")
-_EVERY = flag_types.define_integer("checkpoint_every", 200, "Steps.", lower_bound=1)
+_SEED = flag_types.define_seed("seed", 0, "The seed of the weights and the pictures.")
+_EVERY = flag_types.define_integer(
+    "checkpoint_every",
+    200,
+    "How many steps lie between two checkpoints.",
+    lower_bound=1,
+)
 
 
 def main(argv):

@@ -19,11 +19,13 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import tuner
 from jax_encoder.inversion.state import Models
 
-_IMAGES = flags.DEFINE_string("images", None, "Directory or pattern of pictures.")
-_CODES = flags.DEFINE_string("codes", None, "What encode_image wrote: <name>.npz.")
+_IMAGES = flags.DEFINE_string("images", None, "A directory or pattern of pictures.")
+_CODES = flags.DEFINE_string(
+    "codes", None, "What encode_image wrote: files <name>.npz."
+)
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.")
 _GENERATOR = flags.DEFINE_string(
-    "generator", None, "Bundle or checkpoint; default: the demo's."
+    "generator", None, "The generator, a bundle or checkpoint; default: the demo's."
 )
 _LPIPS = flags.DEFINE_string("lpips", None, "Perceptual network; default: the demo's.")
 

@@ -23,16 +23,27 @@ from experiments.networks import seed_pictures
 _SHOW = flag_types.define_choices(
     "show", ["interpolate"], f"Of {', '.join(walking.KINDS)}.", walking.KINDS
 )
-_SEEDS = flags.DEFINE_string("seeds", "1-4", 'Such as "0-3,7".')
-_FRAMES = flag_types.define_integer("num_frames", 90, "Of a walk.", 2, 100_000)
+_SEEDS = flags.DEFINE_string(
+    "seeds", "1-4", 'The seeds to walk through, such as "0-3,7".'
+)
+_FRAMES = flag_types.define_integer(
+    "num_frames", 90, "How many frames a walk has.", 2, 100_000
+)
 _LOOP = flags.DEFINE_boolean("loop", False, "Return to the first seed.")
 _PSIS = flags.DEFINE_string("psis", "-0.5,0,0.25,0.5,0.7,1,1.3", "Of truncation.")
 _DATA = flags.DEFINE_string("data", None, "Pictures among which neighbors are found.")
-_NEIGHBORS = flag_types.define_integer("num_neighbors", 8, "Of each code.", 1, 64)
-_LPIPS = flags.DEFINE_string("lpips", None, "Distance; default: the demo's.")
-_FILM = flags.DEFINE_enum("film", "mp4", ["mp4", "gif", "webp", "none"], "Its kind.")
+_NEIGHBORS = flag_types.define_integer(
+    "num_neighbors", 8, "How many neighbors to show of each code.", 1, 64
+)
+_LPIPS = flags.DEFINE_string("lpips", None, "The distance; default: the demo's.")
+_FILM = flags.DEFINE_enum(
+    "film", "mp4", ["mp4", "gif", "webp", "none"], "The kind of the film."
+)
 _FORMATS = flag_types.define_choices(
-    "formats", ["png", "svg"], "Of the figures: png, svg, pdf.", ["png", "svg", "pdf"]
+    "formats",
+    ["png", "svg"],
+    "The kinds of the figures: png, svg, pdf.",
+    ["png", "svg", "pdf"],
 )
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", "walk", "Where to write.")
 

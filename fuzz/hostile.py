@@ -23,7 +23,6 @@ import numpy as np
 from fuzz import own_files, siblings
 from tests.converters import streams
 
-Files = Iterator[tuple[str, bytes]]
 _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
 
 

@@ -1,19 +1,17 @@
 """The shortest way from pictures to codes."""
 
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
 from jax_encoder import demo
-from jax_encoder.inversion import first_values, inverter, presets, results
+from jax_encoder.inversion import arguments, first_values, inverter, presets, results
 from jax_encoder.nn import base
 
 
 def invert(
-    images: np.ndarray | jax.Array | Sequence[np.ndarray],
+    images: arguments.Pictures,
     generator: base.Generator,
     preset: presets.Preset | str = "default",
     *,
@@ -26,8 +24,9 @@ def invert(
     """Inverts pictures; an `Inverter` serves better for many calls.
 
     Args:
-      images: `[N, H, W, 3]` in [-1, 1] or uint8, or a list of pictures of different
-        sizes; each is cropped to its centered square and resized.
+      images: `[N, H, W, 3]` in [-1, 1] or uint8, a list of pictures of different sizes
+        (arrays, or Pillow's), or a single picture; each is cropped to its centered
+        square and resized.
       generator: StyleGAN 1, 2 or 3.
       preset: the method: a name of `presets.names()`, or a `Preset`.
       networks: perceptual networks by name; default: those of the demo set, which know
@@ -41,10 +40,11 @@ def invert(
       Codes, reconstructions and measures.
 
     Raises:
-      ValueError: something does not fit; says what to do.
+      InputError: something is of another kind than it must be, or does not fit; says
+        what to do.
     """
-    found = presets.get(preset) if isinstance(preset, str) else preset
-    found = found.changed(**changes)
+    arguments.check_generator(generator)
+    method = presets.resolve(preset).changed(**changes)
     is_demo = demo.is_own(generator)
     if networks is None:
         if not is_demo:
@@ -54,10 +54,10 @@ def invert(
                 " checkpoint.",
                 stacklevel=2,
             )
-        names = found.network_names | {"lpips"}
-        if is_demo and found.prefers_encoder and not start:
+        names = method.network_names | {"lpips"}
+        if is_demo and method.prefers_encoder and not start:
             names |= {"encoder"}
         networks = {name: demo.network(name) for name in sorted(names)}
     statistics = demo.statistics() if is_demo else None
-    made = inverter.Inverter(generator, found, networks, statistics=statistics)
+    made = inverter.Inverter(generator, method, networks, statistics=statistics)
     return made.invert(images, start=start, labels=labels, key=key)

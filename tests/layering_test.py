@@ -30,6 +30,7 @@ ORDER = (
     "experiments.launch",
     "experiments.networks",
     "experiments.stores",
+    "experiments.sharing",
     "experiments.comparing",
     "experiments.aligning",
     "experiments.runs",

@@ -29,7 +29,10 @@ _FACE = flags.DEFINE_string(
     "face", "largest", "Which face of a photograph: largest, all, or 0, 1, 2..."
 )
 _MASK = flags.DEFINE_enum(
-    "paste_mask", "ellipse", list(masks.SHAPES), "What --paste_back replaces."
+    "paste_mask",
+    "ellipse",
+    list(masks.SHAPES),
+    "Which part of the photograph --paste_back replaces.",
 )
 _COLOR = flags.DEFINE_enum(
     "paste_color", "smooth", list(pasting.COLORS), "How --paste_back matches colors."

@@ -20,18 +20,28 @@ _WORKLOADS = flags.DEFINE_list(
 _FAMILIES = flags.DEFINE_list(
     "families", ["stylegan2"], f"Generators, of {', '.join(cases.FAMILIES)}."
 )
-_RESOLUTIONS = flags.DEFINE_list("resolutions", ["256"], "Sides of the pictures.")
-_BATCHES = flags.DEFINE_list("batches", ["1"], "Pictures at once.")
-_DTYPES = flags.DEFINE_list("dtypes", ["float32"], "Of the convolutions; or bfloat16.")
+_RESOLUTIONS = flags.DEFINE_list(
+    "resolutions", ["256"], "The sides of the pictures in pixels."
+)
+_BATCHES = flags.DEFINE_list(
+    "batches", ["1"], "How many pictures are computed at once."
+)
+_DTYPES = flags.DEFINE_list(
+    "dtypes", ["float32"], "The type of the convolutions: float32 or bfloat16."
+)
 _STAGES = flags.DEFINE_string(
     "stages", "", "Also time inversions from coarse to fine: SHARE:RESOLUTION,..."
 )
 _LAYERS = flags.DEFINE_list(
-    "layers", [], "Of filtered_lrelu, by number; default: the busiest."
+    "layers",
+    [],
+    "Which layers of filtered_lrelu to time, by number; default: the busiest.",
 )
-_SIZE = flags.DEFINE_enum("size", "full", ["full", "small"], "Of the networks.")
+_SIZE = flags.DEFINE_enum(
+    "size", "full", ["full", "small"], "How large the networks are."
+)
 _FORMULATIONS = flags.DEFINE_enum(
-    "formulations", "fast", ["fast", "plain"], "Of the convolutions."
+    "formulations", "fast", ["fast", "plain"], "How the convolutions are computed."
 )
 _WITHOUT = flags.DEFINE_list(
     "without",
@@ -39,15 +49,27 @@ _WITHOUT = flags.DEFINE_list(
     "Time the same in turn, as the reference, without these formulations:"
     f" {', '.join(plain.SPECIAL)}.",
 )
-_REPEATS = flag_types.define_integer("repeats", 5, "Timed calls per program.", 1)
-_STEPS = flag_types.define_integer("steps", 5, "Steps of an inversion per call.", 1)
-_MAX_SECONDS = flag_types.define_number(
-    "max_seconds", 120, "For one program's calls.", 0
+_REPEATS = flag_types.define_integer(
+    "repeats", 5, "How often each program is timed.", 1
 )
-_CACHE = flags.DEFINE_boolean("cached", True, "Time the start from the cache too.")
-_PEAK = flags.DEFINE_boolean("peak", True, "Measure what utilization refers to.")
-_THREADS = flag_types.define_integer("threads", None, "Pin to so many processors.", 1)
-_REFERENCE = flags.DEFINE_string("reference", None, "MODULE:FUNCTION to time in turn.")
+_STEPS = flag_types.define_integer(
+    "steps", 5, "How many steps of an inversion a call takes.", 1
+)
+_MAX_SECONDS = flag_types.define_number(
+    "max_seconds", 120, "The most seconds that the calls of one program may take.", 0
+)
+_CACHE = flags.DEFINE_boolean(
+    "cached", True, "Also time the start of a program from the cache."
+)
+_PEAK = flags.DEFINE_boolean(
+    "peak", True, "Measure the peak that utilization refers to."
+)
+_THREADS = flag_types.define_integer(
+    "threads", None, "How many processors to pin the process to.", 1
+)
+_REFERENCE = flags.DEFINE_string(
+    "reference", None, "MODULE:FUNCTION that is timed in turn."
+)
 
 
 def pin() -> None:

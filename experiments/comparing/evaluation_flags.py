@@ -7,34 +7,46 @@ from experiments.launch import command_line, flag_types
 from jax_encoder.metrics import path_length
 
 _IMAGES = flags.DEFINE_string(
-    "images", "", "Folder, pattern, or store of codes (encode_corpus) to judge."
+    "images",
+    "",
+    "The pictures to judge: a folder, a pattern, or a store of encode_corpus.",
 )
-_REFERENCES = flags.DEFINE_string("references", "", "Folder or pattern to judge by.")
-_GENERATOR = flags.DEFINE_string("generator", "", "A generator to judge, not --images.")
+_REFERENCES = flags.DEFINE_string(
+    "references", "", "The pictures to judge by: a folder or a pattern."
+)
+_GENERATOR = flags.DEFINE_string(
+    "generator", "", "A generator to judge instead of --images."
+)
 _TRAINING = flags.DEFINE_string(
-    "training", "", "Instead: the folder of a training, whose checkpoints are judged."
+    "training", "", "The folder of a training whose checkpoints are judged instead."
 )
 _RESOLUTION = flag_types.define_integer(
     "resolution",
     None,
-    "Sides of the pictures; default: the size most references have.",
+    "The side of the pictures; default: what most references have.",
     1,
     8192,
 )
-_SETS = flags.DEFINE_boolean("sets", True, "Compare the folders as a whole.")
-_NUM_SAMPLES = flag_types.define_integer("num_samples", 1000, "Of the generator.", 2)
+_SETS = flags.DEFINE_boolean("sets", True, "Also compare the folders as a whole.")
+_NUM_SAMPLES = flag_types.define_integer(
+    "num_samples", 1000, "How many samples to draw from the generator.", 2
+)
 _PSI = flag_types.define_number(
-    "truncation_psi", 1.0, "Of the generator's samples.", -10.0, 10.0
+    "truncation_psi", 1.0, "The truncation of the generator's samples.", -10.0, 10.0
 )
 _NUM_PATHS = flag_types.define_integer(
-    "num_paths", 0, "For the path length; 0: none.", 0
+    "num_paths", 0, "How many paths to measure for the path length; 0: none.", 0
 )
-_SPACE = flags.DEFINE_enum("path_space", "w", ["w", "z"], "Where the paths lie.")
-_SAMPLING = flags.DEFINE_enum("path_sampling", "end", ["end", "full"], "On the paths.")
-_CROP = flags.DEFINE_boolean("path_crop", False, "Measure the face's center only.")
-_SEED = flag_types.define_seed("seed", 0, "Of samples and paths.")
+_SPACE = flags.DEFINE_enum(
+    "path_space", "w", ["w", "z"], "The space in which the paths lie."
+)
+_SAMPLING = flags.DEFINE_enum(
+    "path_sampling", "end", ["end", "full"], "Where on the paths to measure."
+)
+_CROP = flags.DEFINE_boolean("path_crop", False, "Measure only the center of the face.")
+_SEED = flag_types.define_seed("seed", 0, "The seed of samples and paths.")
 _BATCH_SIZE = flag_types.define_integer(
-    "batch_size", 8, "Pictures at a time.", 1, 65_536
+    "batch_size", 8, "How many pictures are computed at a time.", 1, 65_536
 )
 
 

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from experiments.corpus import layout, leases
+from experiments.corpus import layout
 from experiments.launch import signals
+from experiments.sharing import leases
 
 _POLL = 0.5
 

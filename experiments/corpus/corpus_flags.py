@@ -10,10 +10,10 @@ from typing import Any
 from absl import flags
 
 from experiments.aligning import flags as aligning_flags
-from experiments.corpus import leases
 from experiments.launch import command_line, flag_types
 from experiments.networks import resources
 from experiments.runs import encoding_flags, jobs, projector_engine
+from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
@@ -27,17 +27,21 @@ _IMAGES = flags.DEFINE_multi_string(
     [],
     "Folder tree, list (.txt), .parquet, .tar, or a quoted pattern; may be repeated.",
 )
-_OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Of the corpus.", required=True)
-_ENGINE = flags.DEFINE_enum("engine", None, ENGINES, "Who works; default: local.")
+_OUTPUT_DIR = flags.DEFINE_string(
+    "output_dir", None, "Where the corpus goes.", required=True
+)
+_ENGINE = flags.DEFINE_enum(
+    "engine", None, ENGINES, "What runs the workers; default: local."
+)
 _SHARD = flags.DEFINE_string(
     "shard", None, "static: which share this worker does, from 0, such as 3/64."
 )
 _WORKERS = flag_types.define_integer(
     "workers", None, "local, ray: processes; default: one per accelerator.", 1, 4096
 )
-_STORE = flags.DEFINE_enum("store", "parquet", STORES, "Where the codes go.")
+_STORE = flags.DEFINE_enum("store", "parquet", STORES, "What the codes are written to.")
 _CODES_DTYPE = flags.DEFINE_enum(
-    "codes_dtype", "float16", tables.DTYPES, "Of the stored codes."
+    "codes_dtype", "float16", tables.DTYPES, "The type of the stored codes."
 )
 _SHARD_SIZE = flag_types.define_integer(
     "shard_size", 256, "Pictures per shard: what a death loses at most.", 1, 1 << 20
@@ -52,7 +56,7 @@ _HASH = flags.DEFINE_boolean(
     "hash_sources", False, "Hash every picture while listing, not when it is encoded."
 )
 _RETRY = flags.DEFINE_boolean(
-    "retry_failed", False, "Do the failed pictures of finished shards once more."
+    "retry_failed", False, "Try the failed pictures of finished shards once more."
 )
 _VERIFY = flags.DEFINE_enum(
     "verify",
@@ -61,13 +65,15 @@ _VERIFY = flags.DEFINE_enum(
     "How finished shards are looked at first; auto: full up to a GiB.",
 )
 _DRY_RUN = flags.DEFINE_boolean(
-    "dry_run", False, "Tell pictures, bytes, memory and hours, and stop."
+    "dry_run", False, "Tell how many pictures, bytes and hours it takes, and stop."
 )
 _LEASE_SECONDS = flag_types.define_number(
     "lease_seconds", leases.SECONDS, "Silence after which a worker is dead.", 1.0, 86400
 )
 _RAY_ADDRESS = flags.DEFINE_string(
-    "ray_address", None, "Of the cluster; default: ours."
+    "ray_address",
+    None,
+    "The address of the Ray cluster; default: one that is started here.",
 )
 
 flags.adopt_module_key_flags(encoding_flags)

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.corpus import layout, leases
+from experiments.corpus import layout
+from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.io import files, loading, progress
 
@@ -130,7 +131,8 @@ class CorpusStatus:
         if self.num_failed:
             text += f", {self.num_failed} of them failed"
         if self.is_complete:
-            return f"{text}."
+            remedy = "; --retry_failed does those once more"
+            return f"{text}{remedy * bool(self.num_failed)}."
         left = self.num_shards - self.num_shards_done
         return f"{text}; {left} of {self.num_shards} shards are missing."
 
@@ -144,9 +146,10 @@ class CorpusStatus:
                 "%F %H:%M", time.localtime(time.time() + self.seconds_left)
             )
             lines[-1] += f", {progress.duration(self.seconds_left)} left: until {end}"
-        owners = collections.Counter(
-            str(h.get("owner", "?")) for h in self.holders.values()
-        )
+        owners = {
+            f"{holder.get('owner', '?')}{' (dead)' * leases.is_gone(holder)}"
+            for holder in self.holders.values()
+        }
         if owners:
             lines.append(
                 f"{len(owners)} workers hold shards: {', '.join(sorted(owners))}"

@@ -12,16 +12,10 @@ from collections.abc import Callable, Sequence
 
 from absl import flags
 
-from experiments.corpus import (
-    claims,
-    corpus_flags,
-    layout,
-    leases,
-    network_session,
-    workers,
-)
+from experiments.corpus import claims, corpus_flags, layout, network_session, workers
 from experiments.launch import command_line, signals
 from experiments.runs import settings as settings_lib
+from experiments.sharing import leases
 
 
 def prepare(plan: corpus_flags.CorpusPlan) -> layout.Corpus:

@@ -24,9 +24,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.corpus import leases
 from experiments.corpus import manifest as manifests
 from experiments.runs import settings as settings_lib
+from experiments.sharing import leases
 from experiments.stores import stores, tables, zarr_codes
 from jax_encoder.io import files, loading, locks
 

@@ -4,6 +4,7 @@ The leader computes nothing and holds nothing: when it dies its workers finish t
 shards in work and leave, and the same command goes on from there.
 """
 
+import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
@@ -44,7 +45,11 @@ def run(
     with signals.saving():
         while len(finished) < num:
             for slot in set(range(num)) - finished - running.keys():
-                running[slot] = _start(context, slot, arguments, repeated)
+                started = _start(context, slot, arguments, repeated)
+                if started is None:
+                    deaths, before = _count(corpus, deaths, before, num)
+                else:
+                    running[slot] = started
             for slot in [k for k, one in running.items() if one.exitcode is not None]:
                 code = running.pop(slot).exitcode
                 if signals.is_stopping() or code == 0:
@@ -80,13 +85,16 @@ def _count(
 
 
 def _start(context, slot: int, arguments: Sequence[str], repeated) -> Any:
+    """A worker, or None where the process that forks it has just died."""
     from experiments.corpus import entry
 
     process = context.Process(
         target=entry.child, args=(list(arguments), slot, repeated)
     )
-    process.start()
-    return process
+    with contextlib.suppress(EOFError, ConnectionError):
+        process.start()
+        return process
+    return None
 
 
 def _stop(running: dict[int, Any]) -> None:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from experiments.corpus import corpus_sources, picture_bytes
 from experiments.launch import command_line
+from experiments.sharing import corpus_sources, picture_bytes
 from experiments.stores import tables
 from jax_encoder.io import files, loading
 

@@ -1,7 +1,7 @@
 """What a corpus would take, told before it is begun: `--dry_run`."""
 
 import concurrent.futures
-import functools
+import dataclasses
 import pathlib
 import resource
 import sys
@@ -9,15 +9,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from experiments.corpus import (
-    corpus_flags,
-    layout,
-    manifest,
-    network_session,
-    picture_bytes,
-    sessions,
-)
+from experiments.corpus import corpus_flags, layout, manifest, network_session, sessions
 from experiments.corpus import shards as shards_lib
+from experiments.sharing import picture_loop
 from jax_encoder.io import progress
 
 _SECONDS = 30.0
@@ -42,7 +36,9 @@ def describe(plan: corpus_flags.CorpusPlan) -> str:
         corpus = layout.Corpus(root=root, settings={}, about={}, manifest=found)
         sizes = [e.size for k in range(found.num_shards) for e in found.shard(k)]
         known = [size for size in sizes if size >= 0]
-        session = network_session.make(plan, corpus)
+        # A table to judge by takes its time once, whatever the corpus.
+        job = dataclasses.replace(plan.job, verdicts="none")
+        session = network_session.make(dataclasses.replace(plan, job=job), corpus)
         num, seconds = _measure(corpus, session)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     kind = session.layout
@@ -80,18 +76,18 @@ def _measure(corpus: layout.Corpus, session: sessions.Session) -> tuple[int, flo
 
     The first batch, which compiles, does not count where there is a second one.
     """
-    load = functools.partial(picture_bytes.load, **session.target)
     shard = shards_lib.Shard(number=0, entries=corpus.manifest.shard(0))
     marks: list[tuple[int, float]] = []
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         ahead = 2 * session.batch_size
-        pictures = shards_lib.read_ahead(shard, load, pool, ahead)
+        load = picture_loop.loader(session)
+        pictures = picture_loop.read_ahead(shard.missing(), load, pool, ahead)
         begin = time.monotonic()
         for part in _batches(pictures, session.batch_size):
             one = shards_lib.Shard(number=0, entries=shard.entries)
             places = {place for place, _ in part}
             one.rows = {k: {} for k in range(len(shard.entries)) if k not in places}
-            shards_lib.encode(one, part, session, "")
+            shards_lib.encode(one, iter(part), session, "")
             marks.append((len(part), time.monotonic()))
             if time.monotonic() - marks[0][1] > _SECONDS:
                 break

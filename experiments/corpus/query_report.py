@@ -27,8 +27,11 @@ def show(rows: Sequence[Mapping[str, Any]], form: str) -> None:
         writer.writeheader()
         writer.writerows(rows)
         return
-    for row in rows:
-        print("  ".join(_text(row.get(name)) for name in used))
+    lines = [used, *([_text(row.get(name)) for name in used] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines if rows else ():
+        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())
 
 
 def _text(value) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from experiments.sharing import picture_loop
 from experiments.stores import tables
 
 
@@ -33,7 +34,7 @@ class Encoded:
     attributes: np.ndarray | None = None
 
 
-class Session(Protocol):
+class Session(picture_loop.BatchSession, Protocol):
     """What `shards.encode` needs of whoever computes."""
 
     @property
@@ -44,16 +45,6 @@ class Session(Protocol):
     @property
     def about(self) -> Mapping[str, Any]:
         """JSON values for the table: generator_sha256, preset..."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """Pictures of a batch; the last one is filled up."""
-        ...
-
-    @property
-    def target(self) -> Mapping[str, Any]:
-        """How pictures become targets: resolution, channels, crop."""
         ...
 
     @property

@@ -1,29 +1,26 @@
 """The one function that all engines share: a shard's pictures become a shard's rows.
 
-`read_ahead` decodes in threads while the device computes; `encode` computes, padded
-batch by padded batch; `write` writes. The table comes last: it says that the rest is
+`begin` finds the rows that are known already, `encode` makes the others in the loop of
+`sharing.picture_loop`, `write` writes. The table comes last: it says that the rest is
 there.
 """
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import errno
 import io
-import itertools
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from experiments.corpus import layout, picture_bytes, sessions
+from experiments.corpus import layout, sessions
 from experiments.launch import signals
+from experiments.sharing import picture_bytes, picture_loop
 from experiments.stores import stores, tables, zarr_codes
 from jax_encoder import __version__
 from jax_encoder.io import files, images, loading
-
-Load = Callable[[picture_bytes.Entry], picture_bytes.Loaded]
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -54,45 +51,14 @@ class Shard:
         """Pictures that have no code."""
         return sum(row["status"] == "failed" for row in self.rows.values())
 
-    def missing(self) -> list[int]:
-        """The places of the pictures that have no row yet."""
-        return [k for k in range(len(self.entries)) if k not in self.rows]
-
-
-def read_ahead(
-    shard: Shard, load: Load, pool: concurrent.futures.Executor, num: int
-) -> Iterator[tuple[int, picture_bytes.Loaded]]:
-    """Reads the pictures of a shard in threads; begins at once.
-
-    Args:
-      shard: those of its pictures that have no row are read.
-      load: reads one.
-      pool: of threads.
-      num: pictures to be ahead.
-
-    Returns:
-      An iterator over places in the shard and what was read.
-    """
-    left = iter(shard.missing())
-    ahead: list[tuple[int, concurrent.futures.Future]] = []
-
-    def more(count: int) -> None:
-        for place in itertools.islice(left, count):
-            ahead.append((place, pool.submit(load, shard.entries[place])))
-
-    def drain() -> Iterator[tuple[int, picture_bytes.Loaded]]:
-        while ahead:
-            place, future = ahead.pop(0)
-            yield place, future.result()
-            more(1)
-
-    more(num)
-    return drain()
+    def missing(self) -> dict[int, picture_bytes.Entry]:
+        """The pictures that have no row yet, by their places."""
+        return {k: x for k, x in enumerate(self.entries) if k not in self.rows}
 
 
 def encode(
     shard: Shard,
-    loaded: Iterable[tuple[int, picture_bytes.Loaded]],
+    loaded: Iterator[picture_loop.Placed],
     session: sessions.Session,
     config: str,
     *,
@@ -102,28 +68,26 @@ def encode(
 
     Args:
       shard: gets the rows; a worker that is asked to stop leaves it incomplete.
-      loaded: places and pictures, of `read_ahead`.
+      loaded: places and pictures, of `picture_loop.read_ahead`.
       session: computes.
       config: hash of the settings, for the rows.
       before_last: called once all pictures are read and the last batch is at hand.
     """
-    batch: list[tuple[int, picture_bytes.Loaded]] = []
-    left = len(shard.missing())
-    try:
-        for place, picture in loaded:
-            left -= 1
-            if picture.target is None:
-                shard.rows[place] = _row(picture, session, config)
-            else:
-                batch.append((place, picture))
-            if left == 0:
-                before_last()
-            if len(batch) == session.batch_size or (batch and left == 0):
-                _encode_batch(shard, batch, session, config)
-                batch = []
-                signals.check()
-    except signals.Stopped:
-        return
+
+    def keep(place: int, picture: picture_bytes.Loaded, found: Any, index: int) -> None:
+        row = _row(picture, session, config)
+        if found is not None:
+            row |= _outcome(found, index, session)
+        shard.rows[place] = row
+        if row["status"] == "failed":
+            return
+        shard.ws[place] = found.ws[index]
+        if found.images is not None:
+            shard.images[place] = _png(found.images[index])
+
+    num = len(shard.missing())
+    with contextlib.suppress(signals.Stopped):
+        picture_loop.encode(loaded, num, session, keep, before_last=before_last)
 
 
 def _row(picture: picture_bytes.Loaded, session: sessions.Session, config: str) -> dict:
@@ -143,27 +107,6 @@ def _row(picture: picture_bytes.Loaded, session: sessions.Session, config: str) 
         "config": config,
         "version": __version__,
     }
-
-
-def _encode_batch(
-    shard: Shard,
-    batch: Sequence[tuple[int, picture_bytes.Loaded]],
-    session: sessions.Session,
-    config: str,
-) -> None:
-    targets = np.stack([np.asarray(picture.target) for _, picture in batch])
-    padding = np.repeat(targets[-1:], session.batch_size - len(batch), axis=0)
-    ids = [picture.entry.id for _, picture in batch]
-    ids += ids[-1:] * len(padding)
-    found = session.encode(np.concatenate([targets, padding]), ids)
-    for index, (place, picture) in enumerate(batch):
-        row = _row(picture, session, config)
-        shard.rows[place] = row | _outcome(found, index, session)
-        if shard.rows[place]["status"] == "failed":
-            continue
-        shard.ws[place] = found.ws[index]
-        if found.images is not None:
-            shard.images[place] = _png(found.images[index])
 
 
 def _outcome(
@@ -284,7 +227,15 @@ def begin(
     Raises:
       LoadError: the manifest is damaged.
     """
-    shard = Shard(number=number, entries=corpus.manifest.shard(number))
+    entries = corpus.manifest.shard(number)
+    if is_retry:  # Another copy of a file that was damaged is welcome.
+        entries = [
+            entry
+            if entry.place >= 0
+            else dataclasses.replace(entry, size=-1, sha256="")
+            for entry in entries
+        ]
+    shard = Shard(number=number, entries=entries)
     folder = stores.SHARDS if is_retry else layout.PARTIAL
     path = corpus.path(number, folder)
     if path.is_file():

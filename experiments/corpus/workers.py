@@ -16,10 +16,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.corpus import claims as claims_lib
-from experiments.corpus import layout, picture_bytes, sessions, shards, stores_setup
+from experiments.corpus import layout, sessions, shards, stores_setup
 from experiments.launch import signals
-
-NUM_READERS = 4
+from experiments.sharing import picture_loop
 
 
 @dataclasses.dataclass
@@ -56,7 +55,7 @@ class Worker:
     corpus: layout.Corpus
     session: sessions.Session
     log: Log
-    load: shards.Load | None = None
+    load: picture_loop.Load | None = None
     is_retry: bool = False
     num_done: int = 0
 
@@ -75,7 +74,7 @@ class Worker:
         stores_setup.make(self.corpus, self.session.layout)
         self.log.write("start", process=os.getpid())
         with (
-            concurrent.futures.ThreadPoolExecutor(NUM_READERS) as readers,
+            concurrent.futures.ThreadPoolExecutor(picture_loop.NUM_READERS) as readers,
             concurrent.futures.ThreadPoolExecutor(1) as writer,
             signals.saving(),
         ):
@@ -120,9 +119,10 @@ class Worker:
         shard = shards.begin(
             self.corpus, number, self.session.layout, is_retry=self.is_retry
         )
-        load = self.load or functools.partial(picture_bytes.load, **self.session.target)
-        ahead = 2 * self.session.batch_size + NUM_READERS
-        return shard, shards.read_ahead(shard, load, readers, ahead)
+        load = self.load or picture_loop.loader(self.session)
+        ahead = 2 * self.session.batch_size + picture_loop.NUM_READERS
+        loaded = picture_loop.read_ahead(shard.missing(), load, readers, ahead)
+        return shard, loaded
 
     def _write(self, shard: shards.Shard, seconds: float, claims) -> None:
         """Writes a shard and gives it back, whatever happens."""

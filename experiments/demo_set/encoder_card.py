@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import time
 from typing import Any
 
 import jax
@@ -165,16 +164,6 @@ def refine(encoder: Any, models: Models, targets: jax.Array) -> dict[str, Any]:
         "mean": _project(models, targets, mean, slow),
     }
     return {name: _medians(models, ws, targets) for name, ws in found.items()}
-
-
-def throughput(encoder: Any, pictures: np.ndarray, batch_size: int = 32) -> float:
-    """Returns how many pictures a second are encoded, once compiled."""
-    run = jax.jit(lambda network, x: network(x))
-    batches = np.array_split(pictures, max(len(pictures) // batch_size, 1))
-    jax.block_until_ready([run(encoder, batch) for batch in batches[:1]])
-    start = time.monotonic()
-    jax.block_until_ready([run(encoder, batch) for batch in batches])
-    return len(pictures) / (time.monotonic() - start)
 
 
 def _models(assets: pathlib.Path) -> Models:

@@ -24,17 +24,26 @@ SPACE = flags.DEFINE_enum(
     short_name="s",
 )
 PSI = flag_types.define_number(
-    "truncation_psi", 1.0, "1: none; 0: the mean picture.", -10.0, 10.0
+    "truncation_psi",
+    1.0,
+    "The truncation: 1 for none, 0 for the mean picture.",
+    -10.0,
+    10.0,
 )
 CUTOFF = flag_types.define_integer(
-    "truncation_cutoff", None, "Rows of w to truncate.", 0
+    "truncation_cutoff", None, "How many rows of w to truncate.", 0
 )
-LABEL = flag_types.define_integer("label", None, "The class, for codes of Z.", 0)
+LABEL = flag_types.define_integer(
+    "label", None, "The class to draw, for codes of Z.", 0
+)
 NOISE = flags.DEFINE_enum(
-    "noise", "code", ["code", "const", "none"], "Whose noise maps; code: its own."
+    "noise",
+    "code",
+    ["code", "const", "none"],
+    "Which noise maps to use; code: those of the code.",
 )
 BATCH_SIZE = flag_types.define_integer(
-    "batch_size", 4, "Pictures at a time.", 1, 65_536
+    "batch_size", 4, "How many pictures are computed at a time.", 1, 65_536
 )
 _MIX = flags.DEFINE_string("mix", None, "A code whose rows replace some of each code.")
 MIXED = flags.DEFINE_string(

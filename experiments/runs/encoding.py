@@ -7,8 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
-
 import jax_encoder
 from experiments.aligning import photographs
 from experiments.launch import command_line, reporting
@@ -19,7 +17,6 @@ from experiments.runs import (
     engines,
     jobs,
     judging,
-    processes,
     projector_engine,
     reports,
     starting,
@@ -29,20 +26,41 @@ from experiments.runs import (
 from jax_encoder.alignment import detectors, frames, landmarks
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import inverter, presets
-from jax_encoder.io import images, names
+from jax_encoder.io import files, images, locks, names
 
 ALIGNED = "aligned"
 """The folder, in a run's own, of the pictures that were aligned for it."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Attributes:
+      rows: of the summary.
+      is_last: whether this process is the last one of those that share the run, and
+        writes its reports.
+    """
+
+    rows: list[dict[str, Any]]
+    is_last: bool
+
+
 def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
+    """As `share`, where it does not matter who writes the reports: the rows."""
+    return share(job).rows
+
+
+def share(job: jobs.InversionJob) -> Outcome:
     """Inverts the pictures and writes codes, reconstructions, films and reports.
+
+    Other processes that are given the same job share the work.
 
     Args:
       job: what to do.
 
     Returns:
-      The rows of the summary.
+      The rows of all pictures, and whether this process wrote the reports.
 
     Raises:
       UsageError: options that make no sense together.
@@ -54,33 +72,47 @@ def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
     job = dataclasses.replace(job, names=named)
     try:
         engine = make_engine(job)
-        outcome = _align(job, engine.resolution)
-        if job.alignment is not None:  # The pictures are those that it wrote.
-            job = dataclasses.replace(job, names=_aligned_names(job, outcome))
-        own = processes.share(outcome.pictures)
-        solver, options = _solver(job, engine, outcome)
-        rows = batches.invert(
-            own,
-            job.output,
-            solver,
-            options,
-            named=job.names,
-            refused=_refused(job, outcome, engine),
-            details={
-                job.names[path]: {frames.KEY: outcome.frames[path.stem].to_dict()}
-                for path in outcome.pictures
-                if path.stem in outcome.frames
-            },
-        )
+        batches.check(job.paths, job.output, job.options)
+        files.make_directory(job.output)
+        with locks.share(job.output, batches.LOCK) as shared:
+            rows, job = _invert(job, engine, shared)
+            is_last = shared.leave()
+            if is_last:
+                rows = verdicts.add(rows, judging.table(job, engine, make_engine))
+            if is_last and job.has_reports:
+                report(job, engine, rows, time.monotonic() - start)
     except (detectors.DetectorError, landmarks.FaceError) as error:
         raise command_line.Failure(str(error)) from error
     except InputError as error:
         raise command_line.UsageError(_as_flags(str(error))) from error
-    rows = processes.gather(rows, outcome.pictures, job.output)
-    rows = verdicts.add(rows, judging.table(job, engine, make_engine))
-    if job.has_reports and jax.process_index() == 0:
-        report(job, engine, rows, time.monotonic() - start)
-    return rows
+    return Outcome(rows, is_last)
+
+
+def _invert(
+    job: jobs.InversionJob,
+    engine: projector_engine.ProjectorEngine,
+    shared: locks.Share,
+) -> tuple[list[dict[str, Any]], jobs.InversionJob]:
+    """Aligns where asked for, and inverts; the rows, and the job with their names."""
+    outcome = _align(job, engine.resolution, is_first=shared.is_alone)
+    if job.alignment is not None:  # The pictures are those that it wrote.
+        job = dataclasses.replace(job, names=_aligned_names(job, outcome))
+    solver, options = _solver(job, engine, outcome)
+    rows = batches.invert(
+        outcome.pictures,
+        job.output,
+        solver,
+        options,
+        named=job.names,
+        refused=_refused(job, outcome, engine),
+        details={
+            job.names[path]: {frames.KEY: outcome.frames[path.stem].to_dict()}
+            for path in outcome.pictures
+            if path.stem in outcome.frames
+        },
+        share=shared,
+    )
+    return rows, job
 
 
 def make_engine(
@@ -188,21 +220,20 @@ def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
     return resources.networks(sorted(names), job.networks, is_demo=is_demo)
 
 
-def _align(job: jobs.InversionJob, resolution: int) -> photographs.AlignedPhotographs:
-    """The pictures to invert, and where they lie in their photographs."""
+def _align(
+    job: jobs.InversionJob, resolution: int, *, is_first: bool
+) -> photographs.AlignedPhotographs:
+    """The pictures to invert, and where they lie in their photographs.
+
+    Of several processes the first aligns, and lets the others in afterwards.
+    """
     if job.alignment is None:
         return photographs.AlignedPhotographs(
             pictures=tuple(job.paths), frames=photographs.known_frames(job.paths)
         )
-    if any(path.parent.resolve() == job.output.resolve() for path in job.paths):
-        raise InputError(
-            f"The photographs are in {str(job.output)!r} themselves, where"
-            " reconstructions would replace them; choose another output directory."
-        )
     folder = job.output / ALIGNED
-    if jax.process_index() == 0:
+    if is_first:
         photographs.align(job.paths, folder, job.alignment, output_size=resolution)
-    processes.wait("photographs are aligned")
     return photographs.read(folder)
 
 

@@ -37,10 +37,13 @@ _ITERATIONS = flag_types.define_integer(
     "iterations", None, "Gradient steps; default: the preset's.", 1
 )
 _TUNING_STEPS = flag_types.define_integer(
-    "tuning_steps", None, "Of pivotal tuning (pti), at most; default: the preset's.", 1
+    "tuning_steps",
+    None,
+    "The most steps of pivotal tuning (pti); default: the preset's.",
+    1,
 )
 _LEARNING_RATE = flag_types.define_number(
-    "learning_rate", None, "Default: the preset's.", 0.0, 1e6
+    "learning_rate", None, "The learning rate; default: the preset's.", 0.0, 1e6
 )
 _VGG_LAYER = flags.DEFINE_string(
     "vgg_layer", None, "Name or torchvision index of the layer, where one is compared."
@@ -54,7 +57,7 @@ _IDENTITY = flags.DEFINE_string(
     "identity", None, "Identity network; default: the demo's."
 )
 _ENCODER = flags.DEFINE_string(
-    "encoder", None, "Of the presets encoder and fast; default: the demo's."
+    "encoder", None, "The encoder of the presets encoder and fast; default: the demo's."
 )
 _REFINE = flag_types.define_integer(
     "refine", None, "Start from the encoder, or --start, and take so many steps.", 1
@@ -63,7 +66,7 @@ _STATISTICS = flags.DEFINE_string(
     "statistics", None, "Latent statistics; default: the bundle's, or an estimate."
 )
 _CLASS = flag_types.define_integer(
-    "class_index", None, "Of a conditional generator.", 0
+    "class_index", None, "The class of a conditional generator to invert for.", 0
 )
 _USE_FINDER = flags.DEFINE_boolean(
     "use_latent_finder", False, "Start from --image_to_latent_path's prediction."
@@ -79,7 +82,7 @@ _STAGES = flags.DEFINE_string(
     " steps; default: the preset's.",
 )
 _DTYPE = flags.DEFINE_enum(
-    "dtype", None, ["float32", "bfloat16"], "Of the generator's convolutions."
+    "dtype", None, ["float32", "bfloat16"], "The type of the generator's convolutions."
 )
 _MICRO_BATCH = flag_types.define_integer(
     "micro_batch",
@@ -97,17 +100,21 @@ _FPS = flag_types.define_number(
     "fps", 10.0, "Frames per second of the films.", 0.1, 240.0
 )
 _BATCH_SIZE = flag_types.define_integer(
-    "batch_size", 8, "Pictures at a time.", 1, 65_536
+    "batch_size", 8, "How many pictures are inverted at a time.", 1, 65_536
 )
-_CHUNK = flag_types.define_integer("chunk", 50, "Steps between two saved states.", 1)
-_CROP = flags.DEFINE_enum("crop", "center", ["center", "none"], "To make square.")
+_CHUNK = flag_types.define_integer(
+    "chunk", 50, "How many steps lie between two saved states.", 1
+)
+_CROP = flags.DEFINE_enum(
+    "crop", "center", ["center", "none"], "How pictures are made square."
+)
 _NORMALIZE = flags.DEFINE_boolean(
     "normalize_colors",
     False,
     "Give each picture the mean and deviation of the generator's own pictures, channel"
     " by channel, and its reconstruction those of the picture.",
 )
-_SEED = flag_types.define_seed("seed", 0, "Of everything random.")
+_SEED = flag_types.define_seed("seed", 0, "The seed of all that is drawn at random.")
 _RESUME = flags.DEFINE_boolean("resume", False, "Go on with an interrupted run.")
 _VERDICTS = flags.DEFINE_enum(
     "verdicts",

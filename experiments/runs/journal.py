@@ -2,74 +2,38 @@
 
 The journal is a hidden directory in the output directory. `pictures.jsonl` has a line
 for the run's settings and one for every finished picture; `batch.npz` is the state of
-the batch in work after its last whole chunk; `frames/` holds the films' frames. Each of
-several processes that share a run has its own journal.
+the batch in work after its last whole chunk; `frames/` holds the films' frames. Several
+processes may share a run: those that join have a list and a batch of their own beside
+these, and read the lists of all. Who finds nobody else at work makes one list of them.
 """
 
 import contextlib
-import dataclasses
 import json
 import os
 import pathlib
+import secrets
 import shutil
-from collections.abc import Collection
+import socket
+from collections.abc import Collection, Iterator
 from typing import Any
 
-import jax
-import numpy as np
-
-from experiments.runs import saved_files
+from experiments.runs import batch_states, saved_files
 from experiments.runs import settings as settings_lib
-from jax_encoder.errors import InputError
 from jax_encoder.io import caches, files, loading
 
 DIRECTORY = ".resume"
+_LIST, _BATCH = "pictures", "batch"
 SettingsError = settings_lib.SettingsError
 
 
-class MisfitError(InputError):
-    """A saved state is that of another program."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BatchState:
-    """A batch in work.
+class Journal:
+    """Reads and writes the journal of one output directory.
 
     Attributes:
-      names: of its pictures, without padding.
-      digests: SHA-256 of each picture's file.
-      leaves: of the engine's state, in the order of `jax.tree.leaves`.
-      losses: `[steps, batch]` so far.
-      seconds: spent so far.
+      records: rows of the finished pictures by name, of all processes.
+      accounts: what is noted of their files, of `saved_files.account`.
+      batch: the file of this process's batch in work.
     """
-
-    names: tuple[str, ...]
-    digests: tuple[str, ...]
-    leaves: tuple[np.ndarray, ...]
-    losses: np.ndarray
-    seconds: float
-
-    def restore(self, template: Any) -> Any:
-        """Puts the leaves into the structure of the engine's state.
-
-        Args:
-          template: a state of the same engine and batch size.
-
-        Returns:
-          The state.
-
-        Raises:
-          MisfitError: number, shapes or types of the leaves differ.
-        """
-        wanted, structure = jax.tree.flatten(template)
-        kinds = [(np.shape(x), np.dtype(x.dtype)) for x in wanted]
-        if kinds != [(x.shape, x.dtype) for x in self.leaves]:
-            raise MisfitError("The saved state does not fit this program")
-        return jax.tree.unflatten(structure, self.leaves)
-
-
-class Journal:
-    """Reads and writes the journal of one output directory."""
 
     def __init__(
         self,
@@ -77,8 +41,8 @@ class Journal:
         settings: dict[str, Any],
         *,
         resume: bool,
-        process: int = 0,
         names: Collection[str] | None = None,
+        is_alone: bool = True,
     ):
         """Opens a new journal or, on resume, the one of the earlier run.
 
@@ -88,84 +52,121 @@ class Journal:
           output: the output directory; it exists.
           settings: JSON values on which the codes depend.
           resume: go on; without an earlier run this is a new one.
-          process: which of those that share the run.
           names: of this run's pictures; None replaces whatever run was here.
+          is_alone: whether no other process is at work here.
 
         Raises:
           SettingsError: the earlier run had other settings or, without resume, results
             that this run would not replace.
           WriteError: the directory is read-only or the disk full.
         """
-        name = f"{DIRECTORY}_{process}" if process else DIRECTORY
-        self.directory = pathlib.Path(output) / name
+        self.directory = pathlib.Path(output) / DIRECTORY
         self.frames = self.directory / "frames"
         self.records: dict[str, dict[str, Any]] = {}
-        self.outputs: dict[str, dict[str, str] | None] = {}
-        self._list = self.directory / "pictures.jsonl"
-        self._batch = self.directory / "batch.npz"
-        settings = json.loads(json.dumps(settings))
-        if resume and self._list.is_file():
-            self._read(settings)
-        else:
-            if names is not None:
-                self._refuse_another_run(settings, names)
-            self._begin(settings)
-        files.remove_leftovers(self.directory)
-        if not process:
-            files.remove_leftovers(output)
-
-    def _read(self, settings: dict[str, Any]) -> None:
-        """Reads the records; a torn last line counts as never written."""
-        content = self._list.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        before, rows, num_damaged = saved_files.read_list(whole, self._list)
-        if before is None:
-            caches.say(
-                f"{self._list} is damaged: the run begins anew, and replaces the"
-                " results that are there."
-            )
-            self._begin(settings)
+        self.accounts: dict[str, saved_files.Account] = {}
+        self._read_to: dict[pathlib.Path, int] = {}
+        self._news: set[str] = set()
+        self._settings = settings_lib.plain(settings)
+        own = "" if is_alone else f"-{socket.gethostname()}-{secrets.token_hex(4)}"
+        self._list = self.directory / f"{_LIST}{own}.jsonl"
+        self.batch = self.directory / f"{_BATCH}{own}.npz"
+        if names is not None and not resume:
+            self._refuse_another_run(names)
+        if not is_alone:
+            self.update()
+            self._start()
             return
-        if before != settings:
-            changes = settings_lib.differences(before, settings)
+        if resume and (self.directory / f"{_LIST}.jsonl").is_file():
+            self._gather()
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            self._start()
+        files.remove_leftovers(self.directory)
+        files.remove_leftovers(output)
+
+    def _start(self) -> None:
+        """Begins a list."""
+        files.make_directory(self.directory)
+        line = json.dumps({"settings": self._settings}) + "\n"
+        files.write_bytes(self._list, line.encode())
+
+    def update(self) -> set[str]:
+        """Reads what other processes finished since the last time; their names."""
+        self._news = set()
+        for path in self.directory.glob(f"{_LIST}*.jsonl"):
+            if path != self._list:
+                self._read(path, self._read_to.get(path, 0))
+        return self._news
+
+    def _read(self, path: pathlib.Path, start: int = 0) -> int | None:
+        """Reads a list from a place on; how many lines are damaged, None for all.
+
+        A torn last line counts as never written.
+        """
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            file.seek(start)
+            content = file.read()
+            whole = content[: content.rfind(b"\n") + 1]
+            self._read_to[path] = start + len(whole)
+            head = b"" if start == 0 else b'{"settings": {}}\n'
+            before, rows, num_damaged = saved_files.read_list(head + whole, path)
+            if start == 0:
+                if before is None:
+                    return None
+                self._compare(before)
+            for row in rows:
+                self._adopt(row)
+            return num_damaged
+        return 0
+
+    def _adopt(self, row: dict[str, Any]) -> None:
+        noted = {key: row.pop(key) for key in ("outputs", "seen") if key in row}
+        self.accounts[row["name"]] = noted
+        self.records[row["name"]] = row
+        self._news.add(row["name"])
+
+    def _compare(self, before: dict[str, Any]) -> None:
+        if before != self._settings:
+            changes = settings_lib.differences(before, self._settings)
             raise SettingsError(
                 f"The run to be resumed had other settings ({changes}). Give the same"
                 " ones, choose another output directory, or replace its results with"
                 " --overwrite."
             )
-        if num_damaged:
+
+    def _gather(self) -> None:
+        """Makes one list of those of all processes that shared the run before."""
+        paths = sorted(self.directory.glob(f"{_LIST}*.jsonl"))
+        damaged = {path: self._read(path) for path in paths}
+        if all(num is None for num in damaged.values()):
             caches.say(
-                f"{num_damaged} lines of {self._list} are damaged: their pictures are"
-                " inverted again."
+                f"{self._list} is damaged: the run begins anew, and replaces the"
+                " results that are there."
             )
-        self.outputs = {row["name"]: row.pop("outputs", None) for row in rows}
-        self.records = {row["name"]: row for row in rows}
-        if whole != content or num_damaged:
-            entries = [{"settings": before}]
-            entries += [row | self._noted(row["name"]) for row in rows]
-            text = "".join(json.dumps(entry) + "\n" for entry in entries)
-            files.write_bytes(self._list, text.encode())
-
-    def _noted(self, name: str) -> dict[str, Any]:
-        """The entry on a picture's results, as a line of the journal has it."""
-        outputs = self.outputs.get(name)
-        return {} if outputs is None else {"outputs": outputs}
-
-    def _begin(self, settings: dict[str, Any]) -> None:
-        """Starts a new journal."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+            shutil.rmtree(self.directory, ignore_errors=True)
+        for path, num in damaged.items():
+            if num:
+                caches.say(
+                    f"{num} lines of {path} are damaged: their pictures are inverted"
+                    " again."
+                )
+        # A picture that failed is tried again.
+        self.records = {k: r for k, r in self.records.items() if not _has_failed(r)}
+        entries: list[dict[str, Any]] = [{"settings": self._settings}]
+        entries += [row | self.accounts[name] for name, row in self.records.items()]
+        text = "".join(json.dumps(entry) + "\n" for entry in entries)
         files.make_directory(self.directory)
-        line = json.dumps({"settings": settings}) + "\n"
-        files.write_bytes(self._list, line.encode())
+        files.write_bytes(self._list, text.encode())
+        for path in paths:
+            if path != self._list:
+                path.unlink(missing_ok=True)
 
-    def _refuse_another_run(
-        self, settings: dict[str, Any], names: Collection[str]
-    ) -> None:
+    def _refuse_another_run(self, names: Collection[str]) -> None:
         """Refuses results that would stay beside those of this run."""
         before, records = earlier_run(self.directory.parent)
         if before is None or not records:
             return
-        changes = settings_lib.differences(before, settings)
+        changes = settings_lib.differences(before, self._settings)
         others = [name for name in records if name not in names]
         if changes or others:
             kept = (
@@ -181,23 +182,22 @@ class Journal:
             )
 
     def record(
-        self, row: dict[str, Any], outputs: dict[str, str] | None = None
+        self, row: dict[str, Any], noted: saved_files.Account | None = None
     ) -> None:
-        """Remembers a finished picture.
+        """Remembers a picture that is finished, or that failed.
 
         Args:
           row: JSON values with "name".
-          outputs: digests of its results, of `saved_files.digest_outputs`.
+          noted: of its files.
 
         Raises:
           WriteError: the disk is full; the journal is as before.
         """
-        self.records[row["name"]] = row
-        self.outputs[row["name"]] = outputs
+        self.records[row["name"]], self.accounts[row["name"]] = row, noted or {}
         size = self._list.stat().st_size
         try:
             with open(self._list, "ab") as file:
-                entry = row | self._noted(row["name"])
+                entry = row | (noted or {})
                 file.write(json.dumps(entry).encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
@@ -209,45 +209,27 @@ class Journal:
                 " repeat this picture."
             ) from error
 
-    def save_batch(self, batch: BatchState) -> None:
-        """Saves the batch in work; replaces what was saved before.
+    def batches(self) -> Iterator[tuple[pathlib.Path, batch_states.BatchState]]:
+        """Yields the batches that were in work; a damaged one is said and removed."""
+        for path in sorted(self.directory.glob(f"{_BATCH}*.npz")):
+            try:
+                yield path, batch_states.read(path)
+            except loading.LoadError as error:
+                if path.is_file():  # Nobody finished it just now.
+                    caches.say(f"{error}: its batch begins anew.")
+                    path.unlink(missing_ok=True)
 
-        Args:
-          batch: after a whole chunk.
+    def forget(self, path: pathlib.Path, names: Collection[str]) -> None:
+        """Forgets a batch in work, and the frames of its pictures."""
+        path.unlink(missing_ok=True)
+        for name in names:
+            shutil.rmtree(self.frames / name, ignore_errors=True)
+        with contextlib.suppress(OSError):  # Others may keep frames in it.
+            self.frames.rmdir()
 
-        Raises:
-          WriteError: the disk is full; what was saved before is still there.
-        """
-        arrays = {f"leaf_{i:03d}": x for i, x in enumerate(batch.leaves)}
-        about = {
-            "names": batch.names,
-            "digests": batch.digests,
-            "seconds": batch.seconds,
-            "num_leaves": len(batch.leaves),
-        }
-        with files.writing(self._batch) as file:
-            np.savez(
-                file,
-                allow_pickle=False,
-                losses=batch.losses,
-                about=np.array(json.dumps(about)),
-                **arrays,
-            )
 
-    def load_batch(self) -> BatchState | None:
-        """The batch that was in work, or None; a damaged one is said and forgotten."""
-        if not self._batch.is_file():
-            return None
-        try:
-            return BatchState(**saved_files.read_batch(self._batch))
-        except loading.LoadError as error:
-            caches.say(f"{error}: its batch begins anew.")
-            return None
-
-    def drop_batch(self) -> None:
-        """Forgets the batch in work and its frames."""
-        self._batch.unlink(missing_ok=True)
-        shutil.rmtree(self.frames, ignore_errors=True)
+def _has_failed(row: dict[str, Any]) -> bool:
+    return row["status"] == "failed"
 
 
 def earlier_run(
@@ -261,17 +243,17 @@ def earlier_run(
     Returns:
       The settings, or None without a readable journal; and the rows by name.
     """
-    path = pathlib.Path(output) / DIRECTORY / "pictures.jsonl"
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return None, {}
-    settings, rows, _ = saved_files.read_list(content, path)
-    return settings, {row["name"]: row for row in rows}
+    settings, records = None, {}
+    for path in sorted((pathlib.Path(output) / DIRECTORY).glob(f"{_LIST}*.jsonl")):
+        with contextlib.suppress(OSError):
+            found, rows, _ = saved_files.read_list(path.read_bytes(), path)
+            settings = settings or found
+            records |= {row["name"]: row for row in rows if not _has_failed(row)}
+    return settings, records
 
 
 def remove_results(output: str | os.PathLike) -> int:
-    """Deletes what the run before wrote for its pictures, and its journals.
+    """Deletes what the run before wrote for its pictures, and its journal.
 
     Args:
       output: the output directory.
@@ -285,8 +267,7 @@ def remove_results(output: str | os.PathLike) -> int:
         with contextlib.suppress(ValueError):  # It chooses no files elsewhere.
             for extension in _RESULTS:
                 files.inside(root, f"{name}{extension}").unlink(missing_ok=True)
-    for directory in root.glob(f"{DIRECTORY}*"):
-        shutil.rmtree(directory, ignore_errors=True)
+    shutil.rmtree(root / DIRECTORY, ignore_errors=True)
     return len(records)
 
 

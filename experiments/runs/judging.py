@@ -5,8 +5,6 @@ import pathlib
 import sys
 from collections.abc import Callable
 
-import jax
-
 from experiments.runs import jobs, projector_engine, verdicts
 from jax_encoder.inversion import presets
 from jax_encoder.io import digests
@@ -33,7 +31,7 @@ def table(
     if job.verdicts == "none":
         return None
     known = verdicts.load(name(job, engine), pathlib.Path(engine.details["generator"]))
-    is_cheap = len(job.paths) >= verdicts.NUM_PICTURES and jax.process_count() == 1
+    is_cheap = len(job.paths) >= verdicts.NUM_PICTURES
     if known is not None or not (job.verdicts == "compute" or is_cheap):
         return known
     made = measure(job, engine, make)

@@ -16,7 +16,7 @@ from jax_encoder.io import files, loading
 
 _MAX_BATCH = 1 << 16
 _MAX_SECONDS = 1e12
-_TEXTS = ("name", "file", "status", "sha256")
+_TEXTS = ("name", "file", "status")
 
 
 def read_list(
@@ -53,9 +53,11 @@ def _is_row(entry: Any) -> bool:
     """Whether a line is what `Journal.record` writes."""
     if not isinstance(entry, dict):
         return False
-    outputs = entry.get("outputs", {})
+    outputs, seen = entry.get("outputs", {}), entry.get("seen", {})
+    texts = _TEXTS if entry.get("status") == "failed" else (*_TEXTS, "sha256")
     return (
-        all(isinstance(entry.get(key), str) for key in _TEXTS)
+        all(isinstance(entry.get(key), str) for key in texts)
+        and isinstance(seen, dict)
         and isinstance(outputs, dict)
         and all(isinstance(value, str) for value in outputs.values())
     )
@@ -119,26 +121,49 @@ def _about(path: pathlib.Path, about: Any) -> tuple[Any, Any, float, int]:
     return tuple(names), tuple(digests), float(seconds), num_leaves
 
 
-def digest_outputs(stem: str | os.PathLike[str], endings) -> dict[str, str]:
-    """The SHA-256 of a picture's results, by the end of their names."""
-    paths = {end: pathlib.Path(f"{os.fspath(stem)}{end}") for end in endings}
-    return {end: files.sha256(path) for end, path in paths.items() if path.is_file()}
+Account = dict[str, Any]
+"""What the journal notes of the files of a picture: "outputs", their SHA-256 by the
+ends of their names, and "seen", size and time of change of each and of the source."""
+
+SOURCE = ""
+"""The key of the source in "seen"."""
 
 
-def are_whole(
-    stem: str | os.PathLike[str], endings, noted: Mapping[str, str] | None
-) -> bool:
-    """Whether a picture's results are there, and are what the journal noted.
+def account(
+    source: str | os.PathLike[str], stem: str | os.PathLike[str], endings
+) -> Account:
+    """What tells later whether a picture and its results are still the same.
 
     Args:
-      stem: of their names.
-      endings: that must be there.
-      noted: of `digest_outputs`; None in journals of earlier versions.
+      source: the picture.
+      stem: of the names of its results.
+      endings: of these names.
+
+    Raises:
+      OSError: a file is gone.
+    """
+    paths = {end: f"{os.fspath(stem)}{end}" for end in endings}
+    outputs = {end: files.sha256(path) for end, path in paths.items()}
+    seen = {end: _sign(path) for end, path in (paths | {SOURCE: source}).items()}
+    return {"outputs": outputs, "seen": seen}
+
+
+def _sign(path: str | os.PathLike[str]) -> list[int]:
+    """Size and time of change: a file that has both is not read again."""
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns]
+
+
+def is_same(path: str | os.PathLike[str], seen: Any, digest: str | None) -> bool:
+    """Whether a file is the one that was noted.
+
+    Args:
+      path: the file.
+      seen: its entry in "seen"; None in journals of earlier versions.
+      digest: its SHA-256, which is looked at where `seen` does not tell; None where
+        none was noted.
     """
     try:
-        found = digest_outputs(stem, endings)
+        return _sign(path) == seen or digest is None or files.sha256(path) == digest
     except OSError:
         return False
-    if found.keys() != set(endings):
-        return False
-    return noted is None or all(noted.get(end) == found[end] for end in endings)

@@ -10,9 +10,13 @@ from experiments.runs import calibration
 from jax_encoder.inversion import pivotal
 from jax_encoder.nn import base
 
-_SHARED = flags.DEFINE_boolean("shared", False, "One generator for all pictures.")
-_NUM_STEPS = flag_types.define_integer("num_steps", 350, "Gradient steps, at most.", 1)
-_LEARNING_RATE = flag_types.define_number("learning_rate", 3e-4, "Of Adam.", 0.0, 1e6)
+_SHARED = flags.DEFINE_boolean("shared", False, "Tune one generator for all pictures.")
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 350, "The most gradient steps to take.", 1
+)
+_LEARNING_RATE = flag_types.define_number(
+    "learning_rate", 3e-4, "The learning rate of Adam.", 0.0, 1e6
+)
 _STOP_BELOW = flag_types.define_number(
     "stop_below",
     None,
@@ -23,13 +27,13 @@ _STOP_BELOW = flag_types.define_number(
 _LOCALITY = flag_types.define_number(
     "locality_weight",
     0.0,
-    "Of the locality regularizer; the source leaves it off.",
+    "The weight of the locality regularizer; the source leaves it off.",
     0.0,
 )
 _TUNED = flags.DEFINE_string(
-    "tuned", ".*", "Regular expression: paths of the parameters to tune."
+    "tuned", ".*", "Which parameters to tune: a regular expression of their paths."
 )
-_SEED = flag_types.define_seed("seed", 0, "Of the locality samples.")
+_SEED = flag_types.define_seed("seed", 0, "The seed of the locality samples.")
 
 
 def config(

@@ -37,7 +37,7 @@ def encode(
     align: str | None,
     networks: Mapping[str, str | None],
 ) -> str:
-    """What inverts pictures as the page does: one at a time, to the same bits."""
+    """What inverts pictures as the page does, to the same bits."""
     shared = {
         "align": align,
         "generator": generator,
@@ -49,13 +49,7 @@ def encode(
     if len(names) == 1:
         stem = names[0].rpartition(".")[0] or names[0]
         return line("encode_image", names[0], f"{stem}.npy", **shared)
-    return line(
-        "encode_image",
-        images="PICTURES",
-        output_dir="inverted",
-        batch_size=1,
-        **shared,
-    )
+    return line("encode_image", images="PICTURES", output_dir="inverted", **shared)
 
 
 def amounts(strengths: Mapping[str, float]) -> str:

@@ -19,7 +19,6 @@ from jax_encoder.io import files, images, names
 
 WAITING, PREPARING, RUNNING = "waiting", "preparing", "running"
 STOPPED, FINISHING, DONE, FAILED = "stopped", "finishing", "done", "failed"
-_AT_WORK = (WAITING, PREPARING, RUNNING, FINISHING)
 
 
 class PictureInversion:
@@ -57,11 +56,6 @@ class PictureInversion:
         self._losses: list[np.ndarray] = []
         self._is_enough = False
         self._since, self._since_step = 0.0, 0
-
-    @property
-    def is_at_work(self) -> bool:
-        """Whether it waits, runs or finishes."""
-        return self.status in _AT_WORK
 
     @property
     def seconds_left(self) -> float | None:

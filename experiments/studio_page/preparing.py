@@ -50,10 +50,6 @@ class Preparation:
             self._waiting[key] = []
             self._start(key, workshop)
 
-    def is_ready(self, workshop: Workshop, method: InversionMethod) -> bool:
-        """Whether a method's program is compiled."""
-        return (workshop.source.sha256, method) in self._ready
-
     def _start(self, key, workshop: Workshop) -> None:
         arguments = (key, workshop)
         threading.Thread(target=self._prepare, args=arguments, daemon=True).start()

@@ -11,32 +11,43 @@ from jax_encoder.training import encoder_presets
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
 _PRESET = flags.DEFINE_enum("preset", "avatars", encoder_presets.NAMES, "Method.")
 _BACKBONE = flags.DEFINE_enum(
-    "backbone", None, encoder_presets.BACKBONES, "Default: the preset's."
+    "backbone",
+    None,
+    encoder_presets.BACKBONES,
+    "The network that the encoder is built on; default: the preset's.",
 )
-_GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "The generator; default: the demo's."
+)
 _DATA = flags.DEFINE_string(
-    "data", None, 'A folder, "samples", "faces", or "named"; default with the demo.'
+    "data",
+    None,
+    'A folder of pictures, "samples", "faces" or "named"; default with the demo.',
 )
 _SAMPLE_SHARE = flag_types.define_number(
-    "sample_share", 0.0, "Share of the generator's own pictures.", 0.0, 1.0
+    "sample_share", 0.0, "Which share of the pictures is the generator's own.", 0.0, 1.0
 )
 _START = flags.DEFINE_string(
     "start", None, "An encoder to go on from, or ArcFace (IR-SE50) for the backbone."
 )
 _LESSONS = flag_types.define_integer(
-    "lesson_steps", 0, "Steps by known codes alone.", 0
+    "lesson_steps", 0, "How many steps learn from known codes alone.", 0
 )
-_NUM_STEPS = flag_types.define_integer("num_steps", 10_000, "Steps by pictures.", 0)
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 10_000, "How many steps learn from pictures.", 0
+)
 _NUM_HELD_OUT = flag_types.define_integer(
-    "num_held_out", 64, "Pictures for measures.", 1
+    "num_held_out", 64, "How many pictures are kept for measurements.", 1
 )
 _EVERY = flag_types.define_integer(
     "checkpoint_every", 500, "Steps between checkpoints.", 1
 )
 _LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
-_LPIPS = flags.DEFINE_string("lpips", None, 'Distance; "none" for none.')
-_IDENTITY = flags.DEFINE_string("identity", None, 'Of faces; "none" for none.')
-_SEED = flag_types.define_seed("seed", 0, "Of weights, latents and pictures.")
+_LPIPS = flags.DEFINE_string("lpips", None, 'The distance; "none" for none.')
+_IDENTITY = flags.DEFINE_string(
+    "identity", None, 'The network that compares faces; "none" for none.'
+)
+_SEED = flag_types.define_seed("seed", 0, "The seed of weights, latents and pictures.")
 _SET = flags.DEFINE_multi_string(
     "set",
     [],

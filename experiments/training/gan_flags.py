@@ -9,50 +9,71 @@ from experiments.training import training_measures, training_stages
 from jax_encoder.training import gan, gan_presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
-_DATA = flags.DEFINE_string("data", "faces", '"faces" (rendered), or a folder.')
+_DATA = flags.DEFINE_string(
+    "data", "faces", 'The pictures: "faces", which are rendered, or a folder.'
+)
 _PRESET = flags.DEFINE_enum(
-    "preset", "auto", gan_presets.NAMES, "Published configuration."
+    "preset", "auto", gan_presets.NAMES, "The published configuration to start from."
 )
 _RESOLUTION = flag_types.define_integer(
-    "resolution", 64, "Side, a power of two.", 8, 2048
+    "resolution", 64, "The side of the pictures, a power of two.", 8, 2048
 )
-_NUM_STEPS = flag_types.define_integer("num_steps", 10_000, "Adversarial steps.", 0)
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 10_000, "How many adversarial steps to take.", 0
+)
 _BOOTSTRAP = flag_types.define_integer(
-    "bootstrap_steps", 0, "Regression steps before.", 0
+    "bootstrap_steps", 0, "How many steps of regression come before.", 0
 )
 _MAPPING = flag_types.define_integer(
     "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0
 )
 _GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
 _BATCH_SIZE = flag_types.define_integer(
-    "batch_size", None, "Default: the preset's.", 2, 65_536
+    "batch_size",
+    None,
+    "How many pictures a step takes; default: the preset's.",
+    2,
+    65_536,
 )
 _LEARNING_RATE = flag_types.define_number(
-    "learning_rate", None, "Default: the preset's.", 0.0, 1e6
+    "learning_rate", None, "The learning rate; default: the preset's.", 0.0, 1e6
 )
 _G_LEARNING_RATE = flag_types.define_number(
-    "generator_learning_rate", None, "Default: as the discriminator's.", 0.0, 1e6
+    "generator_learning_rate",
+    None,
+    "The generator's learning rate; default: the discriminator's.",
+    0.0,
+    1e6,
 )
 _HEAD_START = flag_types.define_integer(
     "head_start", None, "Steps in which only the discriminator learns.", 0
 )
-_GAMMA = flag_types.define_number("r1_gamma", None, "Default: the preset's.", 0.0)
+_GAMMA = flag_types.define_number(
+    "r1_gamma", None, "The weight of the R1 penalty; default: the preset's.", 0.0
+)
 _AUGMENTATION = flags.DEFINE_enum(
-    "augmentation", None, gan.AUGMENTATIONS, "Default: the preset's."
+    "augmentation",
+    None,
+    gan.AUGMENTATIONS,
+    "How pictures are augmented; default: the preset's.",
 )
 _DTYPE = flags.DEFINE_enum(
-    "dtype", "float32", ["float32", "bfloat16"], "Of the convolutions."
+    "dtype", "float32", ["float32", "bfloat16"], "The type of the convolutions."
 )
 _LESSON_WEIGHT = flag_types.define_number(
     "lesson_weight",
     None,
-    "Of imitating the renderer meanwhile, so that what regression taught stays.",
+    "How much imitating the renderer counts, so that what regression taught stays.",
     0.0,
 )
 _MIXING = flag_types.define_number(
-    "mixing_probability", None, "Of two parents. Default: the preset's.", 0.0, 1.0
+    "mixing_probability",
+    None,
+    "How probably a picture has two parents; default: the preset's.",
+    0.0,
+    1.0,
 )
-_SEED = flag_types.define_seed("seed", 0, "Of weights, latents and pictures.")
+_SEED = flag_types.define_seed("seed", 0, "The seed of weights, latents and pictures.")
 _EVERY = flag_types.define_integer(
     "checkpoint_every", 500, "Steps between checkpoints.", 1
 )
@@ -65,7 +86,10 @@ _MEASURE_EVERY = flag_types.define_integer(
     0,
 )
 _NUM_FID = flag_types.define_integer(
-    "num_fid", 2000, "Pictures for FID, four per path for PPL; 0 for neither.", 0
+    "num_fid",
+    2000,
+    "How many pictures to take for FID, and four per path for PPL; 0 for neither.",
+    0,
 )
 _IMAGE_CHANNELS = flags.DEFINE_enum(
     "image_channels", "3", ["1", "3", "4"], "Gray (1), RGB or RGBA (4) pictures."
@@ -75,8 +99,12 @@ _INCEPTION = flags.DEFINE_string(
     None,
     "Bundle or checkpoint (pytorch-fid's) for the published FID. Default: --vgg.",
 )
-_VGG = flags.DEFINE_string("vgg", None, "Bundle or checkpoint. Default: the demo's.")
-_LPIPS = flags.DEFINE_string("lpips", None, "For PPL, likewise.")
+_VGG = flags.DEFINE_string(
+    "vgg", None, "The feature network, a bundle or checkpoint; default: the demo's."
+)
+_LPIPS = flags.DEFINE_string(
+    "lpips", None, "The distance for PPL; default: the demo's."
+)
 
 
 def job() -> training_stages.GANJob:

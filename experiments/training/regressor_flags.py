@@ -13,36 +13,56 @@ _TASK = flags.DEFINE_enum(
     "task", "image_to_latent", regressor_stages.TASKS, "What to predict from what."
 )
 _BACKBONE = flags.DEFINE_enum(
-    "backbone", "resnet50", regressor_stages.BACKBONES, "Of image_to_latent."
+    "backbone",
+    "resnet50",
+    regressor_stages.BACKBONES,
+    "The network that image_to_latent is built on.",
 )
-_GENERATOR = flags.DEFINE_string("generator", None, "Default: the demo's.")
-_DATA = flags.DEFINE_string("data", "samples", '"samples", "named", or a folder.')
-_LABELS = flags.DEFINE_string("labels", None, "A .npy: a row for every picture.")
-_ATTRIBUTES = flags.DEFINE_list("attributes", [], "Of rendered faces, by name.")
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "The generator; default: the demo's."
+)
+_DATA = flags.DEFINE_string(
+    "data", "samples", 'The examples: "samples", "named", or a folder.'
+)
+_LABELS = flags.DEFINE_string(
+    "labels", None, "A .npy file of labels with a row for every picture."
+)
+_ATTRIBUTES = flags.DEFINE_list(
+    "attributes", [], "Which attributes of rendered faces to learn, by name."
+)
 _IDENTITY = flags.DEFINE_string(
     "identity", None, "The network that makes descriptors. Default: the demo's."
 )
 _LOSS = flags.DEFINE_enum(
-    "loss", None, regressor_training.LOSSES, "Default: as published."
+    "loss", None, regressor_training.LOSSES, "The loss; default: as published."
 )
-_OPTIMIZER = flags.DEFINE_enum("optimizer", "adam", weight_optimizers.NAMES, "Name.")
-_RATE = flag_types.define_number("learning_rate", 1e-3, "The largest.")
+_OPTIMIZER = flags.DEFINE_enum(
+    "optimizer", "adam", weight_optimizers.NAMES, "The name of the optimizer."
+)
+_RATE = flag_types.define_number("learning_rate", 1e-3, "The largest learning rate.")
 _SCHEDULE = flags.DEFINE_enum(
-    "schedule", "one_cycle", weight_optimizers.SCHEDULES, "Of the learning rate."
+    "schedule",
+    "one_cycle",
+    weight_optimizers.SCHEDULES,
+    "How the learning rate changes.",
 )
-_NUM_STEPS = flag_types.define_integer("num_steps", 30_000, "Steps.", 1)
-_BATCH_SIZE = flag_types.define_integer("batch_size", 32, "Examples per step.", 1)
+_NUM_STEPS = flag_types.define_integer(
+    "num_steps", 30_000, "How many steps to take.", 1
+)
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 32, "How many examples a step takes.", 1
+)
 _EMA = flag_types.define_number(
-    "ema_half_life", None, "Of averaged weights, in examples."
+    "ema_half_life", None, "In how many examples the averaged weights forget half."
 )
 _NUM_HELD_OUT = flag_types.define_integer(
-    "num_held_out", 200, "Examples for measures.", 1
+    "num_held_out", 200, "How many examples are kept for measurements.", 1
 )
 _EVERY = flag_types.define_integer(
     "checkpoint_every", 500, "Steps between checkpoints.", 1
 )
 _LOG_EVERY = flag_types.define_integer("log_every", 50, "Steps between log lines.", 1)
-_SEED = flag_types.define_seed("seed", 0, "Of weights and examples.")
+_SEED = flag_types.define_seed("seed", 0, "The seed of weights and examples.")
 
 
 def job() -> regressor_stages.RegressorJob:

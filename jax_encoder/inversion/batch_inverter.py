@@ -140,6 +140,8 @@ class BatchInverter:
 
     def _check_labels(self, labels) -> None:
         c_dim = self.models.generator.config.c_dim
+        if labels is not None and not c_dim:
+            raise InputError("The generator has no classes: leave `labels` out.")
         if labels is not None and labels.shape[1] != c_dim:
             raise InputError(
                 f"`labels` must have the {c_dim} classes of the generator, got"

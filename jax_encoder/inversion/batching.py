@@ -15,9 +15,11 @@ def map_batches(
 ) -> base.Tree:
     """Applies `fn` to slices of a batch, one after the other.
 
-    On CPUs the compiler does not learn how many slices there are. So it compiles a
-    single slice as it compiles one of many, and a picture gets the same bits alone,
-    among others and on several devices.
+    A picture gets the same bits alone, among others and on several devices, since `fn`
+    is compiled the same however many slices there are: each turn cuts what the next one
+    needs and puts away what the last one found, so that neither can be fused with `fn`,
+    whose sums the compiler would then order otherwise. On CPUs it does not learn how
+    many turns there are, either.
 
     Args:
       fn: from a pytree of `[size, ...]` arrays to a pytree of `[size, ...]` arrays; not
@@ -32,7 +34,7 @@ def map_batches(
       ValueError: `size` does not divide the batch.
     """
     num = jax.tree.leaves(batch)[0].shape[0]
-    if size is None:
+    if size is None or not num:
         return fn(batch)
     size = min(size, num)
     if num % size:
@@ -45,15 +47,30 @@ def map_batches(
         lambda s: jnp.zeros((num, *s.shape[1:]), s.dtype), jax.eval_shape(fn, first)
     )
 
-    def body(index, results):
-        start = index * size
-        found = fn(jax.tree.map(lambda x: _slice(x, start, size), batch))
-        return jax.tree.map(lambda r, f: _put(r, f, start), results, found)
+    def body(index, carry):
+        current, found, results = carry
+        results = jax.tree.map(
+            lambda r, f: _put(r, f, (index - 1) * size), results, found
+        )
+        following = jax.tree.map(lambda x: _slice(x, (index + 1) * size, size), batch)
+        return following, fn(current), results
 
     count: int | jax.Array = num // size
     if jax.default_backend() == "cpu":
         count = jax.lax.optimization_barrier(jnp.asarray(count, jnp.int32))
-    return jax.lax.fori_loop(0, count, body, results)
+    found = jax.tree.map(lambda r: r[:size], results)
+    _, found, results = jax.lax.fori_loop(0, count, body, (first, found, results))
+    return jax.tree.map(lambda r, f: _put(r, f, num - size), results, found)
+
+
+def smallest() -> int | None:
+    """Tells in what slices small networks see a batch.
+
+    Returns:
+      1 on a CPU, where a picture so gets the same bits in every batch; None, all at
+      once, elsewhere.
+    """
+    return 1 if jax.default_backend() == "cpu" else None
 
 
 # To look for negative indices would triple the operations to compile.

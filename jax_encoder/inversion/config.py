@@ -2,15 +2,17 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import optax
 
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import optimizers, schedules
 from jax_encoder.inversion import terms as term_lib
 from jax_encoder.latents import spaces
+from jax_encoder.nn import checks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,11 @@ class ProjectorConfig:
     def __post_init__(self):
         options = self.optimizer_options
         pairs = options.items() if isinstance(options, Mapping) else options
+        for name in ("terms", "stages"):
+            value = getattr(self, name)
+            if not isinstance(value, Iterable):
+                shown = checks.describe(value)
+                raise InputError(f"`{name}` must be a list, got {shown}.")
         keep = {
             "optimizer_options": tuple(tuple(pair) for pair in pairs),
             "schedule": schedules.check(self.schedule),
@@ -106,12 +113,14 @@ class ProjectorConfig:
         self._check_shares()
 
     def _check_choices(self) -> None:
-        if self.num_steps < 0:
-            raise InputError(f"`num_steps` must not be negative: got {self.num_steps}.")
+        checks.check_whole(self.num_steps, "num_steps", low=0)
         for name in ("patience", "micro_batch", "remat_from"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"`{name}` must be positive, got {value}.")
+            if (value := getattr(self, name)) is not None:
+                checks.check_whole(value, name, low=1)
+        if self.stop_below is not None and not isinstance(
+            self.stop_below, int | float | np.number
+        ):
+            raise InputError(f"`stop_below` must be a number, got {self.stop_below!r}.")
         choices = {
             "noise": ("const", "none", "optimize"),
             "keep": ("best", "last"),

@@ -10,7 +10,7 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import predictions, starts
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 Start = (
     str | starts.SeedPool | jax.Array | np.ndarray | Callable[[jax.Array], jax.Array]
@@ -71,6 +71,11 @@ def find(
         return starts.from_z(models, space, z, labels)
     if callable(start):
         return predictions.predict(models, space, start, targets, labels)
+    if not isinstance(start, np.ndarray | jax.Array | list | tuple):
+        raise InputError(
+            "`start` must be a word, codes, or a network that predicts them, got"
+            f" {checks.describe(start)}; leave it out for the preset's way."
+        )
     return starts.from_array(models, space, jnp.asarray(start), num)
 
 

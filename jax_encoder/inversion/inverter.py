@@ -8,21 +8,24 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from jax_encoder.errors import InputError
-from jax_encoder.inversion import batch_inverter, first_values, presets, results
+from jax_encoder.inversion import (
+    arguments,
+    batch_inverter,
+    first_values,
+    presets,
+    results,
+)
 from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion.config import ProjectorConfig
-from jax_encoder.io import images as image_lib
-from jax_encoder.latents import sampling
 from jax_encoder.latents import statistics as statistics_lib
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,8 +48,9 @@ class Inverter:
       crop: how pictures become square; of `io.images.fit`.
 
     Raises:
-      ValueError: a network is missing, the preset does not fit the generator, or
-        statistics of a conditional generator are missing.
+      InputError: `generator` or a network is of another kind than it must be, a network
+        is missing, the preset does not fit the generator, or statistics of a
+        conditional generator are missing.
     """
 
     generator: base.Generator
@@ -61,15 +65,13 @@ class Inverter:
     crop: str = "center"
 
     def __post_init__(self):
-        preset = self.preset
-        preset = presets.get(preset) if isinstance(preset, str) else preset
+        arguments.check_generator(self.generator)
+        arguments.check_networks(self.networks)
+        preset = presets.resolve(self.preset)
         preset = preset.fitted(self.generator.config, self.networks)
         object.__setattr__(self, "preset", preset)
-        if self.batch_size < 1 or self.chunk < 1:
-            raise InputError(
-                "`batch_size` and `chunk` must be positive, got"
-                f" {self.batch_size} and {self.chunk}."
-            )
+        checks.check_whole(self.batch_size, "batch_size", low=1)
+        checks.check_whole(self.chunk, "chunk", low=1)
         missing = preset.network_names - self.networks.keys()
         if missing:
             raise InputError(
@@ -134,7 +136,7 @@ class Inverter:
 
     def invert(
         self,
-        images: np.ndarray | jax.Array | Sequence[np.ndarray],
+        images: arguments.Pictures,
         *,
         start: first_values.Start = "",
         labels: jax.Array | None = None,
@@ -143,9 +145,10 @@ class Inverter:
         """Inverts pictures.
 
         Args:
-          images: `[N, H, W, C]` in [-1, 1], or uint8; or a list of pictures
-            `[H, W, C]` of different sizes. Each is cropped to its centered square,
-            resized (`io.images.fit`), and made gray or RGBA if the generator is.
+          images: `[N, H, W, C]` in [-1, 1], or uint8; a list of pictures `[H, W, C]` of
+            different sizes, or of Pillow's; or a single picture. Each is cropped to its
+            centered square, resized (`io.images.fit`), and made gray or RGBA if the
+            generator is.
           start: where to begin; "" for the preset's way.
           labels: `[1, c_dim]` or `[N, c_dim]`; conditional generators only.
           key: PRNG key; default: `jax.random.key(0)`.
@@ -154,12 +157,18 @@ class Inverter:
           Codes, reconstructions and measures.
 
         Raises:
-          ValueError: no pictures, or labels or a start that do not fit.
+          InputError: no pictures, or something that is none; a key that is none of JAX;
+            labels or a start that do not fit.
         """
-        targets = self._fit(images)
+        key = arguments.check_key(key)
+        targets = arguments.fit_pictures(
+            images,
+            self.resolution,
+            channels=getattr(self.generator.config, "image_channels", 3),
+            crop=self.crop,
+        )
         num = len(targets)
-        key = jax.random.key(0) if key is None else key
-        labels = sampling.broadcast_labels(labels, num)
+        labels = arguments.check_labels(labels, num, self._num_classes)
         devices = self.batch.num_devices
         size = -(-min(self.batch_size, num) // devices) * devices
         parts = []
@@ -172,23 +181,6 @@ class Inverter:
             parts.append(part.first(min(size, num - first)))
         joined, preset = results.join(parts), self.batch.preset
         return joined if preset.pivotal is None else self.batch.tune(joined, key)
-
-    def _fit(self, images) -> np.ndarray:
-        """The pictures at the generator's resolution, `[N, R, R, 3]`."""
-        if not len(images):
-            raise InputError("`images` is empty: give one picture at least.")
-        pictures = [np.asarray(image) for image in images]
-        for picture in pictures:
-            if picture.dtype != np.uint8 and not np.abs(picture).max() <= 4.0:
-                raise InputError(
-                    "`images` must lie in [-1, 1] or be uint8, got values up to"
-                    f" {np.abs(picture).max()}: read files with"
-                    " `jax_encoder.io.images.read`."
-                )
-        channels = getattr(self.generator.config, "image_channels", 3)
-        pictures = [image_lib.with_channels(x, channels) for x in pictures]
-        fitted = [image_lib.fit(x, self.resolution, self.crop) for x in pictures]
-        return np.stack(fitted)
 
     def _invert_batch(self, targets, start, labels, key) -> results.Inversion:
         batch, parts = self.batch, []

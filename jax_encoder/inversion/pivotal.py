@@ -18,7 +18,7 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import objectives, rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import sampling, styles
-from jax_encoder.nn import base, frozen
+from jax_encoder.nn import base, checks, frozen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,8 +59,7 @@ class PivotalConfig:
     locality_perceptual_weight: float = 0.1
 
     def __post_init__(self):
-        if self.num_steps < 1:
-            raise InputError(f"`num_steps` must be positive, got {self.num_steps}.")
+        checks.check_whole(self.num_steps, "num_steps", low=1)
         re.compile(self.tuned)
 
 

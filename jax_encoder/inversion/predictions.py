@@ -4,7 +4,7 @@ import jax
 from flax import nnx
 
 from jax_encoder.errors import InputError
-from jax_encoder.inversion import starts
+from jax_encoder.inversion import batching, starts
 from jax_encoder.inversion.state import Models
 from jax_encoder.nn import base, regressors
 
@@ -46,7 +46,10 @@ def predict(
 
 @jax.jit
 def _predict(network, identity, targets):
-    return network(targets if identity is None else identity.embed(targets))
+    def ask(targets):
+        return network(targets if identity is None else identity.embed(targets))
+
+    return batching.map_batches(ask, targets, batching.smallest())
 
 
 def check(models: Models, network: base.Encoder) -> None:

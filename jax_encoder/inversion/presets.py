@@ -14,7 +14,7 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import optimizers, schedules, terms
 from jax_encoder.inversion import pivotal as pivotal_lib
 from jax_encoder.inversion.config import ProjectorConfig, Stage
-from jax_encoder.nn import base
+from jax_encoder.nn import base, checks
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -353,6 +353,22 @@ def get(name: str) -> Preset:
     return found[name]
 
 
+def resolve(preset: Preset | str) -> Preset:
+    """Returns the preset itself, or the one of this name.
+
+    Raises:
+      InputError: it is neither; or there is none of this name; lists them.
+    """
+    if isinstance(preset, Preset):
+        return preset
+    if not isinstance(preset, str):
+        raise InputError(
+            "`preset` must be a `Preset` or the name of one"
+            f" ({', '.join(names())}), got {checks.describe(preset)}."
+        )
+    return get(preset)
+
+
 def names() -> tuple[str, ...]:
     """Returns the names of all presets."""
     return tuple(dict.fromkeys([*(preset.name for preset in PRESETS), *_OWN]))
@@ -360,6 +376,7 @@ def names() -> tuple[str, ...]:
 
 def _at_rate(preset: Preset, rate: float, fields: dict[str, Any]) -> dict[str, Any]:
     """Adds to changed fields what sets the learning rate."""
+    checks.check_positive(rate, "learning_rate")
     config = preset.config
     if optimizers.searches_lines(fields.get("optimizer", config.optimizer)):
         options = fields.get("optimizer_options", config.optimizer_options)

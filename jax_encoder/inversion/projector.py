@@ -215,57 +215,57 @@ def _step(evaluate, problem, state, spread, config):
         scale = config.exploration(state.step, config.num_steps) * spread
         key = jax.random.fold_in(jax.random.wrap_key_data(state.seed), state.step)
         offset = scale * exploration_noise(key, state.step, offset.shape)
-    measured, gradients = batching.map_batches(
-        functools.partial(evaluate, offset, state.step),
-        (state.variables, problem),
-        config.micro_batch,
-    )
-    is_finite = _all_finite((measured.loss, gradients))
+
+    def step(batch):
+        own, problem = batch
+        own = dataclasses.replace(own, step=state.step)
+        measured, gradients = evaluate(offset, state.step, (own.variables, problem))
+        own = _follow(own, measured.loss, gradients, config)
+        return dataclasses.replace(own, step=None), measured
+
+    # All that happens to a picture happens in its slice, and so gives the same bits in
+    # every batch: a line search sums over a picture's numbers, too.
+    own = dataclasses.replace(state, step=None, seed=None)
+    own, measured = batching.map_batches(step, (own, problem), config.micro_batch)
+    return dataclasses.replace(own, step=state.step + 1, seed=state.seed), measured
+
+
+def _follow(state, losses, gradients, config):
+    """Takes what a step measured of some pictures; `step` and `seed` stay."""
+    is_finite = _all_finite((losses, gradients))
     is_running = state.status == RUNNING
     is_diverged = is_running & ~is_finite
     if config.searches_lines:
         # After a first finite point, another means that the search went too far.
         is_diverged &= ~jnp.isfinite(state.best_loss)
     is_active = is_running & ~is_diverged
-    improves = is_active & is_finite & (measured.loss < state.best_loss)
+    improves = is_active & is_finite & (losses < state.best_loss)
     best = _where(improves, state.variables, state.best)
-    best_loss = jnp.where(improves, measured.loss, state.best_loss)
+    best_loss = jnp.where(improves, losses, state.best_loss)
     best_step = jnp.where(improves, state.step, state.best_step)
 
-    moved, opt_state = _move(state, gradients, measured.loss, config)
+    moved, opt_state = _move(state, gradients, losses, config)
     variables = _where(is_active, moved, state.variables)
     variables = _where(is_diverged, best, variables)
     status = jnp.where(is_diverged, DIVERGED, state.status)
     is_done = is_active & _is_done(best_loss, state.step - best_step, config)
     return dataclasses.replace(
         state,
-        step=state.step + 1,
         variables=variables,
         opt_state=_where(is_active, opt_state, state.opt_state),
         best=best,
         best_loss=best_loss,
         best_step=best_step,
         status=jnp.where(is_done, STOPPED, status),
-    ), measured
+    )
 
 
 def _move(state, gradients, losses, config):
     """The next variables of every picture, and the state of its optimizer."""
     optimizer: Any = config.make_optimizer()
-
-    def update(batch):
-        gradients, opt_state, variables, losses = batch
-        return jax.vmap(lambda g, s, v, loss: optimizer.update(g, s, v, value=loss))(
-            gradients, opt_state, variables, losses
-        )
-
-    # A line search sums over a picture's numbers: in slices, as the pictures are
-    # rendered, it gives the same bits in every batch.
-    updates, opt_state = batching.map_batches(
-        update,
-        (gradients, state.opt_state, state.variables, losses),
-        config.micro_batch if config.searches_lines else None,
-    )
+    updates, opt_state = jax.vmap(
+        lambda g, s, v, loss: optimizer.update(g, s, v, value=loss)
+    )(gradients, state.opt_state, state.variables, losses)
     moved: Any = jax.tree.map(jnp.add, state.variables, updates)
     if not config.searches_lines:
         moved = _normalize_noises(moved, config)
@@ -328,9 +328,14 @@ def _feature_units(models: Models, config: ProjectorConfig) -> jax.Array | None:
     layer = config.latent_space.feature_layer(generator.config)
     if layer is None:
         return None
+
+    def measure(ws):
+        own = feature_maps.feature_map(generator.synthesis, ws, layer)
+        return jnp.sqrt(jnp.mean(jnp.square(own), axis=(1, 2, 3)))
+
+    # A slice, though there is but one: the same bits in programs for any devices.
     ws = styles.broadcast(models.statistics.w_avg[None], generator.config.num_ws)
-    own = feature_maps.feature_map(generator.synthesis, ws, layer)
-    return jnp.sqrt(jnp.mean(jnp.square(own)))
+    return batching.map_batches(measure, ws, 1)[0]
 
 
 def _hold(gradients, step, models, config):
@@ -387,7 +392,7 @@ def _render(models, variables, labels, units, config, resolution):
         resolution=resolution,
         dtype=config.dtype,
         remat_from=config.remat_from,
-        features=None if units is None else variables.features * units,
+        features=variables.features if units is None else variables.features * units,
     )
     return terms.Rendering(
         images=images,
@@ -412,20 +417,22 @@ def finish(
         kept = _normalize_noises(kept, config)
 
     units = _feature_units(models, config)
+    features = None if units is None else kept.features * units
 
     # Without one finite objective these are the start.
     def show(batch):
         full = models.generator.config.resolution
         variables, labels = batch
-        shown = _render(models, variables, labels, units, config, full)
+        shown = _render(models, variables, labels, None, config, full)
         return shown.ws, shown.images
 
-    ws, images = batching.map_batches(show, (kept, labels), config.micro_batch)
+    scaled = dataclasses.replace(kept, features=features)
+    ws, images = batching.map_batches(show, (scaled, labels), config.micro_batch)
     return Projection(
         ws=ws,
         values=kept.values,
         noises=kept.noises,
-        features=None if units is None else kept.features * units,
+        features=features,
         images=images,
         loss=state.best_loss,
         best_step=state.best_step,

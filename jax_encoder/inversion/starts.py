@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jax_encoder.errors import InputError
-from jax_encoder.inversion import rendering
+from jax_encoder.inversion import batching, rendering
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import sampling, spaces, styles
@@ -79,7 +79,15 @@ def from_z(
 ) -> jax.Array:
     """Turns latents z `[N, z_dim]` into values of the searched space."""
     labels = sampling.broadcast_labels(labels, z.shape[0])
-    return spaces.get(space).from_z(z, models.generator, models.statistics, labels)
+    return _from_z(models, z, labels, space=spaces.get(space))
+
+
+@functools.partial(jax.jit, static_argnames="space")
+def _from_z(models, z, labels, *, space):
+    def convert(batch):
+        return space.from_z(batch[0], models.generator, models.statistics, batch[1])
+
+    return batching.map_batches(convert, (z, labels), batching.smallest())
 
 
 def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
@@ -102,7 +110,14 @@ def from_ws(models: Models, space: str, ws: jax.Array) -> jax.Array:
             f"The code must be [N, {config.num_ws}, {config.w_dim}] for this"
             f" generator, got {ws.shape}."
         )
-    return spaces.get(space).from_ws(ws, models.statistics)
+    return _from_ws(models.statistics, ws, space=spaces.get(space))
+
+
+@functools.partial(jax.jit, static_argnames="space")
+def _from_ws(statistics, ws, *, space):
+    return batching.map_batches(
+        lambda ws: space.from_ws(ws, statistics), ws, batching.smallest()
+    )
 
 
 def from_array(models: Models, space: str, codes: jax.Array, num: int) -> jax.Array:

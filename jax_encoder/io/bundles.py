@@ -69,6 +69,11 @@ def save(
       BundleError: the directory exists and is not a bundle.
       NotFiniteError: an array holds NaN or an infinity, perhaps only in `dtype`.
     """
+    if not isinstance(module, nnx.Module) or not hasattr(module, "config_class"):
+        raise BundleError(
+            f"{checks.describe(module)} is no network that can be saved: give one of"
+            " `jax_encoder.nn`, such as `jax_encoder.demo.generator()`."
+        )
     target = pathlib.Path(directory).absolute()
     if (
         target.exists()

@@ -86,7 +86,28 @@ def decode(
     Raises:
       PictureError: as `read`.
     """
-    image = _open(path, content)
+    return _pixels(_open(path, content), path, channels)
+
+
+def from_pillow(image: Image.Image, channels: int = 3) -> np.ndarray:
+    """The pixels of a picture that Pillow has opened or made, as `decode` returns them.
+
+    Args:
+      image: of any mode.
+      channels: as of `read`.
+
+    Raises:
+      PictureError: its values cannot be used as a picture's.
+    """
+    _check_size("a picture of Pillow", image.size)
+    upright = ImageOps.exif_transpose(image)
+    return _pixels(upright, "a picture of Pillow", channels)
+
+
+def _pixels(
+    image: Image.Image, path: str | os.PathLike[str], channels: int
+) -> np.ndarray:
+    """The pixels of an upright picture, in 8 bits where they say it all."""
     if image.mode in (*_GRAY16, "I"):
         gray = np.array(image, np.float32)
         if isinstance(hole := image.info.get("transparency"), int):

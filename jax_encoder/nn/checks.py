@@ -8,6 +8,7 @@ array is made.
 
 import dataclasses
 import functools
+import math
 import os
 import types
 import typing
@@ -152,6 +153,39 @@ def check_size(num_bytes: int, limit: int | None = None) -> None:
             f"these settings ask for a network of {num_bytes / 2**30:.1f} GiB; at most"
             f" {limit / 2**30:.1f} GiB are allowed, unless {_CEILING} is set higher."
         )
+
+
+def check_whole(value: object, name: str, *, low: int) -> None:
+    """Refuses what is no whole number, or too small a one.
+
+    Args:
+      value: what a person gave.
+      name: what it was given as.
+      low: the smallest that makes sense, 0 or 1.
+
+    Raises:
+      ValueError: says what came.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise InputError(f"`{name}` must be a whole number, got {describe(value)}.")
+    if value < low:
+        rule = "must not be negative: got" if low == 0 else "must be positive, got"
+        raise InputError(f"`{name}` {rule} {describe(value)}.")
+
+
+def check_positive(value: object, name: str) -> None:
+    """Refuses what is no positive, finite number.
+
+    Args:
+      value: what a person gave.
+      name: what it was given as.
+
+    Raises:
+      ValueError: says what came.
+    """
+    is_number = isinstance(value, int | float | np.number)
+    if not is_number or isinstance(value, bool) or not 0 < float(value) < math.inf:
+        raise InputError(f"`{name}` must be a positive number, got {describe(value)}.")
 
 
 def validate(config: Any, *, where: str = "") -> None:

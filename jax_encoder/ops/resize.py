@@ -110,32 +110,6 @@ def bicubic(images: jax.Array, size: Size, *, antialias: bool = False) -> jax.Ar
     return _resample(images, size, _kernel_matrix, kernel, antialias)
 
 
-def bicubic_downsample(images: jax.Array, factor: int) -> jax.Array:
-    """Bicubic downsampling with reflected borders (Zhu et al. 2020, II2S' loss).
-
-    Keys' kernel with a = -0.5, stretched by `factor`, over 4 `factor` pixels.
-
-    Args:
-      images: `[N, H, W, C]`.
-      factor: a divisor of the height and width.
-
-    Returns:
-      `[N, H / factor, W / factor, C]`.
-
-    Raises:
-      ValueError: `factor` is not positive or does not divide the height and width.
-    """
-    _, height, width, _ = _shape(images)
-    if factor < 1 or height % factor or width % factor:
-        raise InputError(
-            "`factor` must be positive and divide height and width: got"
-            f" {factor=} and {images.shape=}."
-        )
-    if factor == 1:
-        return images
-    return _resample(images, (height // factor, width // factor), _reflect_matrix)
-
-
 def _shape(images: jax.Array) -> tuple[int, int, int, int]:
     if images.ndim != 4:
         raise InputError(f"`images` must be [N, H, W, C]: got {images.shape=}.")
@@ -192,17 +166,6 @@ def _kernel_matrix(old: int, new: int, kernel: str, antialias: bool) -> np.ndarr
     # Taps beyond the border read the border pixel.
     taps = np.floor(positions).astype(int) + np.arange(-1, 3)[None]
     return _scatter(_KERNELS[kernel](taps - positions), np.clip(taps, 0, old - 1), old)
-
-
-@functools.lru_cache
-def _reflect_matrix(old: int, new: int) -> np.ndarray:
-    factor = old // new
-    offsets = np.arange(4 * factor)
-    weights = _cubic(((offsets - 2 * factor + 0.5) / factor)[None], -0.5)
-    taps = np.arange(new)[:, None] * factor + (offsets - (3 * factor) // 2)[None]
-    taps = np.abs(taps)
-    taps = np.where(taps >= old, 2 * (old - 1) - taps, taps)
-    return _scatter(np.repeat(weights / weights.sum(), new, axis=0), taps, old)
 
 
 def _scatter(weights: np.ndarray, taps: np.ndarray, old: int) -> np.ndarray:

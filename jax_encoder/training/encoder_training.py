@@ -29,7 +29,6 @@ from jax_encoder.training import (
 from jax_encoder.training.encoder_objective import Batch, EncoderNetworks
 
 S = TypeVar("S")
-N = TypeVar("N")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -128,12 +128,17 @@ def test_five_inversions_take_as_few_evaluations_as_scipy(models, targets, batch
     assert ours_in_all <= 1.2 * theirs_in_all
 
 
-def test_a_picture_alone_gets_the_same_bits_without_optimization():
-    """Its own process: compiled as most tests are, the sums of a batch differ."""
-    flags = (
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-    )
-    name = "test_a_picture_alone_gets_the_same_bits"
+@pytest.mark.parametrize("index", [3, pytest.param(0, marks=pytest.mark.slow)])
+def test_a_picture_alone_gets_the_same_bits(models, targets, batch, index):
+    alone, curves = run(models, targets[index : index + 1], CONFIG)
+    np.testing.assert_array_equal(curves.loss[:, 0], batch[1].loss[:, index])
+    np.testing.assert_array_equal(alone.ws[0], batch[0].ws[index])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", ["", "--xla_cpu_use_fusion_emitters=false"])
+def test_a_picture_alone_gets_the_same_bits_as_people_run_it(flags):
+    name = test_a_picture_alone_gets_the_same_bits.__name__
     command = [sys.executable, "-m", "pytest", "-q", "-m", "", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*command, *(f"{__file__}::{name}[{index}]" for index in (0, 3))],
@@ -144,14 +149,6 @@ def test_a_picture_alone_gets_the_same_bits_without_optimization():
         check=False,
     )
     assert "2 passed" in done.stdout, done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("index", [0, 3])
-def test_a_picture_alone_gets_the_same_bits(models, targets, batch, index):
-    alone, curves = run(models, targets[index : index + 1], CONFIG)
-    np.testing.assert_array_equal(curves.loss[:, 0], batch[1].loss[:, index])
-    np.testing.assert_array_equal(alone.ws[0], batch[0].ws[index])
 
 
 def test_a_saved_state_is_gone_on_with(models, targets, batch):

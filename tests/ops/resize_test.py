@@ -54,16 +54,6 @@ def test_the_area_of_an_enlarged_picture_is_a_repetition():
     np.testing.assert_allclose(resize.adaptive_average(images, 12), expected, rtol=1e-6)
 
 
-def test_bicubic_downsample_keeps_constants_and_the_middle_of_ramps():
-    ramp = jnp.broadcast_to(jnp.arange(32.0)[None, :, None, None], (1, 32, 32, 1))
-    got = resize.bicubic_downsample(ramp, 4)
-    assert got.shape == (1, 8, 8, 1)
-    # The middle of cell i is at 4 i + 1.5.
-    np.testing.assert_allclose(got[0, 2:6, 0, 0], 4 * np.arange(2, 6) + 1.5, rtol=1e-5)
-    ones = resize.bicubic_downsample(jnp.ones((1, 8, 8, 1)), 2)
-    np.testing.assert_allclose(ones, 1.0, rtol=1e-6)
-
-
 def test_gradient_is_the_transpose():
     images = jnp.ones((1, 6, 5, 1))
     gradient = jax.grad(lambda x: jnp.sum(resize.adaptive_average(x, (4, 3))))(images)
@@ -74,8 +64,6 @@ def test_bad_arguments():
     images = jnp.ones((1, 6, 6, 1))
     with pytest.raises(ValueError, match="divide height and width"):
         resize.box(images, 4)
-    with pytest.raises(ValueError, match="divide height and width"):
-        resize.bicubic_downsample(images, 4)
     with pytest.raises(ValueError, match="must be positive"):
         resize.bilinear(images, 0)
     with pytest.raises(ValueError, match="not defined with `align_corners`"):

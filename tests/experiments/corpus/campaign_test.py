@@ -1,7 +1,7 @@
 """Campaigns: thousands of pictures, workers that are killed. `make test-corpus`.
 
-`JAX_ENCODER_CAMPAIGN=600,10,20` makes them smaller: pictures, kills, and the seconds
-between two kills, which must let a worker start (some seconds of a processor).
+`JAX_ENCODER_CAMPAIGN=200,8` makes them smaller: pictures and kills, which are spread
+over the work.
 """
 
 import os
@@ -13,12 +13,12 @@ from tests.experiments.corpus import killing
 
 pytestmark = [pytest.mark.slow, pytest.mark.corpus]
 
-NUM_PICTURES, NUM_KILLS, PAUSE = map(
-    int, os.environ.get("JAX_ENCODER_CAMPAIGN", "2000,50,6").split(",")
+NUM_PICTURES, NUM_KILLS = map(
+    int, os.environ.get("JAX_ENCODER_CAMPAIGN", "2000,50").split(",")
 )
-PAUSES = (0.7 * PAUSE, 1.3 * PAUSE)
+NUM_ACTOR_KILLS = round(0.4 * NUM_KILLS)
 ALLOWED = {"corpus.json", "manifest.parquet", "metrics.prom", "logs", "shards"}
-OPTIONS = ("--preset=fast", "--iterations=4", "--shard_size=16", "--verdicts=none")
+OPTIONS = ("--preset=encoder", "--shard_size=16", "--verdicts=none")
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,8 @@ def test_fifty_kills_change_nothing(place):
     workers, leaders, code = killing.kill_while_running(
         begin,
         num=NUM_KILLS,
-        pause=PAUSES,
         victims=killing.workers_of,
+        share=lambda: killing.share_done(place / "killed"),
     )
     assert code == 0, (place / "killed.log").read_text()[-2000:]
     assert workers + leaders == NUM_KILLS
@@ -74,33 +74,36 @@ def test_fifty_kills_change_nothing(place):
     _check(place, "killed")
 
 
-RAY_OPTIONS = ("--preset=encoder", "--shard_size=8", "--verdicts=none")
+RAY_OPTIONS = ("--engine=ray", "--workers=2")
 
 
 @pytest.mark.ray
 def test_ray_survives_dead_actors_and_drivers(place):
     pytest.importorskip("ray", reason="needs the extra `cluster`")
+
+    def begin():
+        return killing.start(
+            "encode_corpus",
+            f"--images={place}/photos",
+            f"--output_dir={place}/ray",
+            *OPTIONS,
+            *RAY_OPTIONS,
+            log=place / "ray.log",
+        )
+
+    def share():
+        return killing.share_done(place / "ray")
+
+    shares = [0.95 * k / NUM_ACTOR_KILLS for k in range(NUM_ACTOR_KILLS)]
+    third = len(shares) // 3
     actors = drivers = 0
-    code = None
-    parts = [round(NUM_KILLS * share) for share in (0.16, 0.16, 0.08)]
-    for kills in parts:  # Two drivers die on the way.
-
-        def begin():
-            return killing.start(
-                "encode_corpus",
-                f"--images={place}/photos",
-                f"--output_dir={place}/ray",
-                *RAY_OPTIONS,
-                *OPTIONS,
-                log=place / "ray.log",
-            )
-
+    for part in (shares[:third], shares[third : 2 * third]):
         leader = begin()
-        actors += killing.kill_actors(leader, kills, pause=(2 * PAUSE, 3 * PAUSE))
-        if drivers == 2:
-            code = leader.wait(timeout=1200)
-        else:
-            drivers += killing.kill_tree(leader)
+        actors += killing.kill_actors(leader, part, share)
+        drivers += killing.kill_tree(leader)
+    leader = begin()
+    actors += killing.kill_actors(leader, shares[2 * third :], share)
+    code = leader.wait(timeout=3600)
     assert code == 0, (place / "ray.log").read_text()[-2000:]
-    assert (actors, drivers) == (sum(parts), 2)
+    assert (actors, drivers) == (NUM_ACTOR_KILLS, 2)
     _check(place, "ray")

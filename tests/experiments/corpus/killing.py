@@ -13,6 +13,7 @@ import time
 import numpy as np
 from PIL import Image
 
+from experiments.corpus import layout
 from experiments.stores import stores
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -93,14 +94,22 @@ def actors_of(leader):
     return found
 
 
-def kill_actors(leader, num, *, pause, seed=0):
-    """Kills as many actors of a run, one after the other."""
+def kill_actors(leader, shares, share, *, pause=3.0, seed=0):
+    """Kills an actor of a run whenever the work done reaches one of some shares."""
     choose, killed = random.Random(seed), 0
-    while killed < num and leader.poll() is None:
-        time.sleep(choose.uniform(*pause))
-        alive = actors_of(leader.pid)
-        killed += bool(alive) and kill(choose.choice(alive))
+    for due in shares:
+        while leader.poll() is None and not (alive := _due(due, share, leader)):
+            time.sleep(0.5)
+        if leader.poll() is not None:
+            break
+        killed += kill(choose.choice(alive))
+        time.sleep(pause)
     return killed
+
+
+def _due(due, share, leader):
+    """The actors, once so much of the work is done."""
+    return actors_of(leader.pid) if share() >= due else []
 
 
 def kill_tree(leader):
@@ -124,38 +133,49 @@ def _command(number):
         return b""
 
 
-def kill_while_running(begin, *, num, pause, victims, seed=0):
+def kill_while_running(begin, *, num, victims, share, pause=2.0, seed=0):
     """Kills workers, and the leader now and then, until it is enough; then waits.
+
+    Kills are spread over the work, so that it goes on however slow the machine is.
 
     Args:
       begin: starts a leader.
       num: kills in all.
-      pause: (least, most) seconds between two.
       victims: from a leader's number to those of its workers.
+      share: how much of the work is done, 0 to 1.
+      pause: the fewest seconds between two kills.
       seed: of the choice.
 
     Returns:
-      Kills of workers, kills of leaders, and whether the last leader was content.
+      Kills of workers, kills of leaders, and the exit code of the last leader.
     """
     choose = random.Random(seed)
     leader = begin()
     killed = {"worker": 0, "leader": 0}
-    while sum(killed.values()) < num:
-        time.sleep(choose.uniform(*pause))
+    while (count := sum(killed.values())) < num:
+        time.sleep(pause)
         if leader.poll() is not None:
-            assert leader.returncode in (0, -signal.SIGKILL), leader.returncode
-            if leader.returncode == 0:
-                break
+            assert leader.returncode == 0, leader.returncode
+            break
+        if share() < 0.95 * count / num:
+            continue
         alive = victims(leader.pid)
         # Every eighth is the leader's, the fourth the first.
-        if sum(killed.values()) % 8 == 3:
+        if count % 8 == 3:
             killed["leader"] += kill(leader.pid)
             leader.wait()
             leader = begin()
         elif alive:
             killed["worker"] += kill(choose.choice(alive))
-    code = leader.wait(timeout=1200)
-    return killed["worker"], killed["leader"], code
+    return killed["worker"], killed["leader"], leader.wait(timeout=3600)
+
+
+def share_done(root):
+    """How much of a corpus is done, 0 to 1; 0 before it is listed."""
+    if not (root / layout.SETTINGS).is_file():
+        return 0.0
+    corpus = layout.read(root)
+    return len(corpus.done()) / corpus.manifest.num_shards
 
 
 def rows(root):

@@ -16,14 +16,8 @@ import time
 
 import numpy as np
 
-from experiments.corpus import (
-    claims,
-    entry,
-    layout,
-    network_session,
-    picture_bytes,
-    workers,
-)
+from experiments.corpus import claims, entry, layout, network_session, workers
+from experiments.sharing import picture_bytes
 from tests.experiments.corpus import killing
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import jax_encoder
 from experiments.comparing import store_pictures
-from experiments.corpus import claims, layout, merging, querying
+from experiments.corpus import claims, layout, merging, query_report, querying
 from experiments.editing import code_sets
 from experiments.launch import command_line
 from experiments.networks.resources import Source
@@ -155,3 +155,11 @@ def test_status_tells_machines_and_people(corpus, tmp_path):
     assert "pictures_failed{" in (tmp_path / "m.prom").read_text()
     assert third[0] == 2
     assert layout.read(corpus.root).config == corpus.config
+
+
+def test_a_table_has_a_head_and_columns(capsys):
+    rows = [{"id": "anna", "psnr": 30.5}, {"id": "b", "psnr": None}]
+    query_report.show(rows, "table")
+    assert capsys.readouterr().out == "id    psnr\nanna  30.5\nb     -\n"
+    query_report.show([], "table")
+    assert capsys.readouterr().out == ""

@@ -19,16 +19,8 @@ import time
 
 import numpy as np
 
-from experiments.corpus import (
-    claims,
-    corpus_sources,
-    layout,
-    leases,
-    manifest,
-    sessions,
-    stores_setup,
-    workers,
-)
+from experiments.corpus import claims, layout, manifest, sessions, stores_setup, workers
+from experiments.sharing import corpus_sources, leases
 from experiments.stores import stores, tables
 from jax_encoder.io import files
 from tests.experiments.corpus import stub

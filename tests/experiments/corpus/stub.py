@@ -5,7 +5,8 @@ import time
 
 import numpy as np
 
-from experiments.corpus import picture_bytes, sessions
+from experiments.corpus import sessions
+from experiments.sharing import picture_bytes
 from experiments.stores import tables
 
 LAYOUT = tables.RowLayout(num_ws=3, w_dim=8, measures=("psnr",))

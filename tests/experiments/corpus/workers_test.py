@@ -2,16 +2,25 @@
 
 import collections
 import concurrent.futures
+import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from experiments.corpus import claims, corpus_reports, layout, leases
+from experiments.corpus import (
+    claims,
+    corpus_reports,
+    entry,
+    layout,
+    network_session,
+    planning,
+)
 from experiments.launch import signals
 from experiments.runs import settings as settings_lib
+from experiments.sharing import leases
 from experiments.stores import stores, tables
-from jax_encoder.io import files
+from jax_encoder.io import files, images
 from tests.experiments.corpus import small, stub
 
 
@@ -227,3 +236,49 @@ def test_a_store_that_is_read_only_is_a_sentence(tmp_path, monkeypatch):
         small.worker(corpus).run(claims.Leased(corpus, held))
     monkeypatch.undo()
     assert _bytes(corpus) == before
+
+
+def test_a_dry_run_measures_a_shard_and_writes_nothing(tmp_path, monkeypatch):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for k in range(6):
+        images.write(photos / f"{k}.png", np.zeros((2, 2, 3)))
+    session = stub.StubSession(batch_size=2, pause=0.01)
+    monkeypatch.setattr(network_session, "make", lambda plan, corpus: session)
+    arguments = [f"--images={photos}", f"--output_dir={tmp_path}/c"]
+    plan = entry.parse([*arguments, "--shard_size=4", "--workers=2"])
+    text = planning.describe(plan)
+    assert "6 pictures in 2 shards of 4" in text
+    assert "measured on 2 pictures of one shard" in text  # The first batch compiles.
+    assert session.encoded == ["0", "1", "2", "3"]
+    assert not plan.output.exists()
+
+
+def test_another_copy_of_a_damaged_file_is_welcome(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    images.write(photos / "good.png", np.zeros((2, 2, 3)))
+    (photos / "broken.png").write_bytes(b"no picture")
+    corpus = layout.prepare(
+        tmp_path / "c", {}, [str(photos)], shard_size=8, hashes=True, about={}
+    )
+    worker = small.worker(corpus, load=None)
+    worker.run(claims.Listed(corpus.todo()))
+    assert layout.failures(corpus, 0) == ["broken"]
+    images.write(photos / "broken.png", np.ones((2, 2, 3)))
+    worker = small.worker(corpus, load=None, is_retry=True)
+    worker.run(claims.Listed([0]))
+    assert not layout.failures(corpus, 0)
+    rows = stores.read(corpus.root).batches(["id", "sha256", "bytes"])
+    (row,) = [r for t in rows for r in t.to_pylist() if r["id"] == "broken"]
+    content = (photos / "broken.png").read_bytes()
+    assert row["sha256"] == hashlib.sha256(content).hexdigest()
+    assert row["bytes"] == len(content)
+
+
+def test_a_holder_that_died_is_called_so(tmp_path):
+    corpus = small.make(tmp_path / "c")
+    content = {"owner": "w", "machine": leases.machine(), "process": 1 << 30}
+    path = corpus.root / layout.LEASES / "000001.lease"
+    path.write_text(json.dumps({**content, "born": "1"}))
+    assert "hold shards: w (dead)" in corpus_reports.CorpusStatus.of(corpus).text()

@@ -157,7 +157,8 @@ def test_damaged_results_do_not_count_as_done(photos, whole, tmp_path, ending):
     assert again.sizes == []
 
 
-def test_two_runs_never_share_a_folder(photos, tmp_path):
+def test_two_runs_never_share_a_folder(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "PATIENCE", 0.1)
     with locks.hold(tmp_path, ".resume.lock"):
         with pytest.raises(locks.LockedError, match="Another run"):
             invert(photos, tmp_path)

@@ -21,7 +21,7 @@ def test_one_picture_reads_as_the_older_tools_have_it():
     ]
 
 
-def test_several_pictures_are_inverted_one_at_a_time():
+def test_several_pictures_are_inverted_in_batches():
     line = commands.encode(
         ["a.png", "b.png"],
         generator="ffhq",
@@ -32,7 +32,8 @@ def test_several_pictures_are_inverted_one_at_a_time():
         networks={"lpips": "lpips_vgg"},
     )
     words = shlex.split(line)
-    assert {"--batch_size=1", "--space=w", "--iterations=20"} <= set(words)
+    assert {"--images=PICTURES", "--space=w", "--iterations=20"} <= set(words)
+    assert not any(word.startswith("--batch_size") for word in words)
     assert {"--generator=ffhq", "--lpips=lpips_vgg"} <= set(words)
     assert not any(word.startswith("--align") for word in words)
 

@@ -19,7 +19,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jax_encoder.io import files
@@ -148,7 +148,7 @@ class Leases:
         seen = self._seen.get(shard)
         if seen is None or seen.sign != sign:
             self._seen[shard] = seen = _Seen(sign, now)
-        return now - seen.since > self.seconds or _is_gone(_content(path))
+        return now - seen.since > self.seconds or is_gone(_content(path))
 
     def _take_over(self, shard: int) -> bool:
         """Removes a dead lease; of several workers one succeeds, and then creates."""
@@ -159,7 +159,7 @@ class Leases:
         except OSError:
             return False
         is_other = _content(grave).get("nonce") != before.get("nonce")
-        if is_other and not _is_gone(_content(grave)):
+        if is_other and not is_gone(_content(grave)):
             # Another was faster, and holds it anew: it gets it back.
             with contextlib.suppress(OSError):
                 os.link(grave, path)
@@ -201,12 +201,26 @@ def _content(path: pathlib.Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _is_gone(content: dict[str, Any]) -> bool:
-    """Whether a lease's process was of this machine and is no more."""
+def is_gone(content: Mapping[str, Any]) -> bool:
+    """Whether a lease's process was of this machine and is no more.
+
+    Args:
+      content: of `holders`.
+    """
     process = content.get("process")
     if content.get("machine") != machine() or not isinstance(process, int):
         return False
     return content.get("born") != _born(process)
+
+
+def remove_all(folder: str | os.PathLike[str]) -> None:
+    """Removes all leases, where nobody is at work.
+
+    Args:
+      folder: of the leases; may be missing.
+    """
+    for path in pathlib.Path(folder).glob("*.lease"):
+        path.unlink(missing_ok=True)
 
 
 def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -225,4 +239,4 @@ def are_held(folder: str | os.PathLike[str]) -> bool:
     Args:
       folder: of the leases.
     """
-    return any(not _is_gone(content) for _, content in holders(folder))
+    return any(not is_gone(content) for _, content in holders(folder))

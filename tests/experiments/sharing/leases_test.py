@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from experiments.corpus import leases
+from experiments.sharing import leases
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.corpus import corpus_sources
 from experiments.launch import command_line
+from experiments.sharing import corpus_sources
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.io import folders, images, names

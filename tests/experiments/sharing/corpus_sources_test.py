@@ -10,8 +10,9 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from experiments.corpus import corpus_sources, manifest, picture_bytes
+from experiments.corpus import manifest
 from experiments.launch import command_line
+from experiments.sharing import corpus_sources, picture_bytes
 
 
 def _png(value=0):
