@@ -15,7 +15,8 @@ demo: $(READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
 
 test: $(READY)
-	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile --durations=15 \
+	JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile \
+	  --no-loadscope-reorder --durations=15 \
 	  -m "not slow and not torch and not align and not browser $(if $(REAL),,and not real)"
 
 test-slow: $(READY)
@@ -28,7 +29,7 @@ test-corpus: $(READY)
 # The tests of `make test`, compiled as people compile.
 test-optimized: $(READY)
 	XLA_FLAGS= JAX_ENCODER_REAL_DATA=$(REAL) $(BIN)/pytest -q -n 2 --dist=loadfile \
-	  -m "not slow and not torch and not align $(if $(REAL),,and not real)"
+	  --no-loadscope-reorder -m "not slow and not torch and not align $(if $(REAL),,and not real)"
 
 test-wheel: $(READY)
 	$(BIN)/pytest -q -m slow tests/wheel_test.py

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from converters.errors import ConversionError as ConversionError
+from converters.conversion_errors import ConversionError as ConversionError
 from converters.formats import kinds
 from converters.formats.direction_layouts import load as load_directions  # noqa: F401
 from converters.formats.kinds import Conversion as Conversion
@@ -40,9 +40,9 @@ def load_noting(
     kind: str | None = None,
     part: str | None = None,
     *,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
 ) -> Conversion:
-    """As `load`, and notes the values that the file lacks.
+    """Does what `load` does, and notes the values that the file lacks.
 
     Args:
       path: the file.

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -104,10 +103,10 @@ def _what(finding: recognition.Finding) -> str:
     return f"{what}, in {' > '.join(map(_brief, path))}" if path else what
 
 
-def walk(tree: Any) -> tuple[list[Leaf], bool]:
+def walk(tree: object) -> tuple[list[Leaf], bool]:
     """The leaves of a tree, which may hold itself; depth first, in order."""
     entries: list[Leaf] = []
-    waiting: list[tuple[str, Any]] = [("", tree)]
+    waiting: list[tuple[str, object]] = [("", tree)]
     for _ in range(4 * _MAX_ENTRIES):
         if not waiting or len(entries) >= _MAX_ENTRIES:
             break
@@ -126,7 +125,7 @@ def walk(tree: Any) -> tuple[list[Leaf], bool]:
     return entries, not waiting
 
 
-def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
+def _inner(value: object) -> Iterable[tuple[object, object]] | None:
     """The named parts of a value; None for a leaf."""
     if isinstance(value, Record):
         state = value.state if isinstance(value.state, dict) else {"state": value.state}
@@ -146,12 +145,13 @@ def _inner(value: Any) -> Iterable[tuple[Any, Any]] | None:
     return None
 
 
-def _is_pair(item: Any) -> bool:
-    is_pair = isinstance(item, list | tuple) and len(item) == 2
-    return is_pair and isinstance(item[0], str)
+def _is_pair(item: object) -> bool:
+    if not isinstance(item, list | tuple) or len(item) != 2:
+        return False
+    return isinstance(item[0], str)
 
 
-def _leaf(name: str, value: Any) -> Leaf:
+def _leaf(name: str, value: object) -> Leaf:
     if isinstance(value, np.ndarray):
         return Leaf(
             name=name, value=f"{value.dtype}{[*value.shape]}", size=value.nbytes
@@ -164,7 +164,7 @@ def _leaf(name: str, value: Any) -> Leaf:
     return Leaf(name=name, value=_brief(value))
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     """A few characters of a scalar; the type of anything else."""
     if isinstance(value, str):
         return describe(value.split("\n", 1)[0] if len(value) < 256 else value)[1:-1]

@@ -18,7 +18,7 @@ import pathlib
 from absl import flags
 
 from experiments.benchmarking import benchmark_flags, benchmark_reports, peaks, rows
-from experiments.launch import command_line
+from experiments.launch import command_line, outputs
 from jax_encoder.io import files
 
 _COMPARE = flags.DEFINE_string(
@@ -71,7 +71,7 @@ def _write(directory: pathlib.Path, measured, peak) -> None:
         "peak_flops_per_second": peak,
         "rows": measured,
     }
-    files.make_directory(directory)
+    outputs.claim(directory)
     files.write_json(directory / "benchmark.json", report)
     for axis in ("resolution", "batch"):
         benchmark_reports.plot(measured, directory / f"benchmark_{axis}.png", axis)

@@ -18,7 +18,7 @@ import pathlib
 from absl import flags
 
 from experiments.demo_set import building
-from experiments.launch import command_line
+from experiments.launch import command_line, outputs
 
 _WORK = flags.DEFINE_string(
     "work_dir", None, "Where checkpoints and sheets are kept.", required=True
@@ -32,7 +32,7 @@ def main(argv):
     """Runs the stages whose result is missing."""
     if len(argv) > 1:
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
-    building.build(pathlib.Path(_ASSETS.value), pathlib.Path(_WORK.value))
+    building.build(pathlib.Path(_ASSETS.value), outputs.claim(_WORK.value))
     return 0
 
 

@@ -16,7 +16,7 @@ import pathlib
 from absl import flags
 
 import experiments
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 
 _OUTPUT_DIR = flags.DEFINE_string(
     "output_dir", "accelerator", "Where accelerator.json and accelerator.md go."
@@ -63,9 +63,8 @@ class _Report:
 
     def __init__(self, directory: pathlib.Path):
         from experiments.benchmarking import accelerator, benchmark_reports
-        from jax_encoder.io import files
 
-        self._directory, self._running = files.make_directory(directory), ""
+        self._directory, self._running = outputs.claim(directory), ""
         self._content = benchmark_reports.describe() | {"outcome": "It was cut off."}
         self._content["sections"] = {name: [] for name in accelerator.SECTIONS}
 

@@ -60,12 +60,13 @@ def main(argv):
 
 
 def _near(store, conditions):
-    code = querying.code_of(store, _NEAR.value)
-    if code is None and pathlib.Path(_NEAR.value).is_file():
+    near = str(_NEAR.value)
+    code = querying.code_of(store, near)
+    if code is None and pathlib.Path(near).is_file():
         shape = (store.layout.num_ws, store.layout.w_dim)
-        values = code_loading.load(_NEAR.value, num_ws=shape[0]).values[0]
+        values = code_loading.load(near, num_ws=shape[0]).values[0]
         if values.shape not in (shape, shape[1:]):
-            raise command_line.Failure(f"{_NEAR.value}: {values.shape}, not {shape}.")
+            raise command_line.Failure(f"{near}: {values.shape}, not {shape}.")
         code = values if values.ndim == 2 else values[None].repeat(shape[0], 0)
     if code is None:
         raise command_line.Failure(

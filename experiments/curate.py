@@ -19,10 +19,10 @@ from absl import flags
 
 from experiments.comparing import evaluation
 from experiments.curating import curation_report, curation_verdicts, measures
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from experiments.networks import resources
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, folders
+from jax_encoder.io import folders
 from jax_encoder.latents import maps
 
 _IMAGES = flags.DEFINE_string(
@@ -81,7 +81,7 @@ def main(argv):
     except InputError as error:
         raise command_line.UsageError(str(error)) from error
     found = curation_verdicts.judge(described, limits, num_jobs=os.cpu_count())
-    output = files.make_directory(_OUTPUT_DIR.value)
+    output = outputs.claim(_OUTPUT_DIR.value)
     summary = curation_report.write(output, described, found, listing.skipped_rows())
     for name, number in summary["found"].items():
         print(f"{name:>12}: {number}")

@@ -72,7 +72,7 @@ def main(argv):
     pasting = aligning_flags.paste_options() if _PASTE_BACK.value else None
     if len(argv) == 3 and not (_IMAGES.value or _OUTPUT_DIR.value):
         command_line.refuse([_FILM], "it is for many pictures; see --video for one")
-        return single_flags.encode(*map(pathlib.Path, argv[1:]), pasting)
+        return single_flags.encode(*map(pathlib.Path, argv[1:]), pasting=pasting)
     if len(argv) > 1 or not (_IMAGES.value and _OUTPUT_DIR.value):
         raise command_line.UsageError(
             "Give a picture and a .npy to write, or --images and --output_dir."

@@ -18,7 +18,7 @@ beside published rows, in their conventions (`experiments/racing/published.py`).
 
 from absl import flags
 
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from experiments.racing import (
     contest,
     contestants,
@@ -27,7 +27,6 @@ from experiments.racing import (
     race_targets,
 )
 from jax_encoder.errors import InputError
-from jax_encoder.io import files
 
 _CONTESTANTS = flags.DEFINE_list(
     "contestants", ["adam", "default"], "Presets that race."
@@ -76,7 +75,7 @@ def main(argv):
             seconds=_SECONDS.value,
         )
         entries.append(judges.judge(attempt, targets))
-    output = files.make_directory(_OUTPUT_DIR.value)
+    output = outputs.claim(_OUTPUT_DIR.value)
     text = race_report.write(
         entries,
         targets,

@@ -16,7 +16,7 @@ import sys
 
 from absl import flags
 
-from experiments.launch import command_line, flag_types
+from experiments.launch import command_line, flag_types, outputs
 from experiments.reproducing import reproduction
 
 _DATA = flags.DEFINE_string("data", "reproduce_data", "Where the published files lie.")
@@ -49,7 +49,7 @@ def main(argv):
         max_steps=_STEPS.value,
         command=shlex.join(["python", "-m", "experiments.reproduce", *sys.argv[1:]]),
     )
-    return reproduction.run(task, _OUTPUT_DIR.value)
+    return reproduction.run(task, outputs.claim(_OUTPUT_DIR.value))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def main(argv):
 
 def _tune(source: resources.Source, networks) -> list[dict]:
     """Tunes; writes what came of every picture and returns its row."""
-    lpips, output = networks["lpips"], _OUTPUT_DIR.value
+    lpips, output = networks["lpips"], str(_OUTPUT_DIR.value)
     is_published = bool(_LPIPS.value)
     config = tuning_flags.config(source.network, lpips, is_published=is_published)
     about = {
@@ -62,7 +62,10 @@ def _tune(source: resources.Source, networks) -> list[dict]:
     settings.claim(output, about, "tuned generators")
     own = source.network.config
     pivots = tuning.read_pivots(
-        *(_IMAGES.value, _CODES.value, own.resolution, source.sha256),
+        str(_IMAGES.value),
+        str(_CODES.value),
+        own.resolution,
+        source.sha256,
         own.image_channels,
     )
     statistics = resources.latent_statistics(source)

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-EXTREMES: tuple[Any, ...] = (
+EXTREMES: tuple[object, ...] = (
     None,
     True,
     False,
@@ -46,7 +46,7 @@ EXTREMES: tuple[Any, ...] = (
 )
 
 
-def paths(tree: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths(tree: object, prefix: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The place of every value in a tree, tables and lists included."""
     items: Any = ()
     if isinstance(tree, dict):
@@ -58,7 +58,7 @@ def paths(tree: Any, prefix: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from paths(value, (*prefix, key))
 
 
-def deep(depth: int) -> Any:
+def deep(depth: int) -> object:
     """A list of a list of a list ..."""
     tree: Any = []
     for _ in range(depth):
@@ -66,7 +66,7 @@ def deep(depth: int) -> Any:
     return tree
 
 
-def edits(tree: Any, count: int, seed: int = 0) -> Iterator[tuple[str, Any]]:
+def edits(tree: object, count: int, seed: int = 0) -> Iterator[tuple[str, object]]:
     """Draws edited copies of a tree.
 
     Args:

@@ -16,11 +16,10 @@ import struct
 import sys
 import zipfile
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
-from fuzz import own_files, siblings
+from fuzz import hostile_own, own_files, siblings
 from tests.converters import streams
 
 _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
@@ -28,11 +27,24 @@ _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
 
 def make() -> dict[str, bytes]:
     """The files by "reader: sort, number"."""
-    found: dict[str, bytes] = {}
-    for sort, (reader, draw) in SORTS.items():
-        for index, content in enumerate(draw()):
-            found[f"{reader}: {sort}, {index:02d}"] = content
-    return found
+    return dict(draw())
+
+
+def draw(part: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yields the same files one by one; together they take gigabytes.
+
+    Args:
+      part: of the names of the sorts that are wanted.
+    """
+    for sort, (reader, make_files) in SORTS.items():
+        if part in sort:
+            for index, content in enumerate(make_files()):
+                yield f"{reader}: {sort}, {index:02d}", content
+    for sort, (readers, make_files) in hostile_own.SORTS.items():
+        if part in sort:
+            for index, content in enumerate(make_files()):
+                for reader in readers:
+                    yield f"{reader}: {sort}, {index:02d}", content
 
 
 def _text(value: str) -> bytes:
@@ -280,7 +292,7 @@ def _journals() -> Iterator[bytes]:
     yield ('{"settings": {}}\n' + f"{row}\n" * 300_000).encode()
 
 
-SORTS: dict[str, tuple[str, Any]] = {
+SORTS: dict[str, tuple[str, object]] = {
     "tables of many names": ("checkpoint", _tables_of_many_names),
     "deep tables": ("checkpoint", _deep_tables),
     "deep modules": ("checkpoint", _deep_modules),

@@ -30,7 +30,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from fuzz import kill_scenarios
 from fuzz.kill_scenarios import SCENARIOS, STEP, TINY, Scenario
@@ -89,7 +88,7 @@ class Campaign:
         self.log = self.folder / f"log_{kind}"
         self.modules = self.folder / "modules.txt"
         self.marks = self.folder / f"letters_{kind}"
-        self.result: dict[str, Any] = {"attempts": 0, "in_steps": 0, "runs": 0}
+        self.result: dict[str, object] = {"attempts": 0, "in_steps": 0, "runs": 0}
         self.result |= {"wrong": [], "codes": {}}
         if self._path.is_file():
             self.result = json.loads(self._path.read_text())
@@ -164,6 +163,7 @@ def _fork(campaign: Campaign, out: pathlib.Path, *, again: bool) -> int:
 
         campaign.marks.unlink(missing_ok=True)
         kill_scenarios.install(campaign.scenario, campaign.marks)
+        kill_scenarios.install_stages(campaign.scenario, campaign.marks)
         module = importlib.import_module(f"experiments.{binary}")
         command_line.run(module.main)
     except SystemExit as error:
@@ -245,7 +245,9 @@ def kills(campaign: Campaign, num: int) -> None:
         campaign.save()
 
 
-def _finish(campaign, out: pathlib.Path, wanted, told: Any, code: int | None) -> None:
+def _finish(
+    campaign, out: pathlib.Path, wanted, told: object, code: int | None
+) -> None:
     """Lets a run go on to its end, where it has not come there, and compares."""
     if code is None:
         number = _fork(campaign, out, again=True)

@@ -66,7 +66,7 @@ def npy(array: np.ndarray) -> bytes:
     return head + array.tobytes()
 
 
-def _npz(wanted: dict[str, Any], draw: random.Random, text: Any = None) -> bytes:
+def _npz(wanted: dict[str, object], draw: random.Random, text: object = None) -> bytes:
     """An archive: of each name an array of the shape, or what is given instead."""
     members = {}
     for name, shape in wanted.items():
@@ -88,7 +88,7 @@ def _npz(wanted: dict[str, Any], draw: random.Random, text: Any = None) -> bytes
     return content
 
 
-def _json(tree: Any, draw: random.Random) -> bytes:
+def _json(tree: object, draw: random.Random) -> bytes:
     if draw.random() < 0.9:
         tree = next(edited for _, edited in edits.edits(tree, 1, draw.getrandbits(32)))
     text = json.dumps(tree).encode()
@@ -145,7 +145,7 @@ def _bundle(draw: random.Random) -> bytes:
 
 
 @functools.cache
-def _description() -> dict[str, Any]:
+def _description() -> dict[str, object]:
     """That of the demo's generator."""
     from experiments.networks import resources
 
@@ -199,7 +199,7 @@ def targets() -> dict[str, Target]:
 @functools.cache
 def refusals() -> tuple[type[Exception], ...]:
     """What a reader may raise: its own errors, nothing else."""
-    from converters import errors
+    from converters import conversion_errors as errors
     from jax_encoder.alignment import landmarks
     from jax_encoder.editing import directions
     from jax_encoder.io import bundles, codes, loading
@@ -222,7 +222,7 @@ def _folder() -> pathlib.Path:
     return pathlib.Path(place.name)
 
 
-_KEPT: list[Any] = []  # removed with the process
+_KEPT: list[object] = []  # removed with the process
 
 
 def make(name: str, seed: int) -> bytes:

@@ -10,7 +10,6 @@ or 1 GiB; libFuzzer then writes the input to a file.
 
 import importlib
 import sys
-from typing import Any
 
 
 def check(data: bytes) -> bool:
@@ -19,7 +18,8 @@ def check(data: bytes) -> bool:
     Raises:
       Exception: anything but a ConversionError is a defect.
     """
-    from converters import errors, inspection
+    from converters import conversion_errors as errors
+    from converters import inspection
     from converters.formats import kinds, persistence, tf_networks
     from converters.readers import contents
 
@@ -42,7 +42,7 @@ def check(data: bytes) -> bool:
 
 def main() -> None:
     """Runs libFuzzer."""
-    atheris: Any = importlib.import_module("atheris")
+    atheris: object = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["converters"]):
         import converters  # noqa: F401
     atheris.Setup(sys.argv, lambda data: check(data) and None)

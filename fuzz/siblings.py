@@ -88,7 +88,7 @@ def _legacy(parts: list[bytes], draw: random.Random) -> bytes:
 
 def stored_zip(members: dict[str, bytes]) -> bytes:
     """An archive without compression, some ten times as fast as `zipfile` writes it."""
-    body, directory = b"", b""
+    body, directory = bytearray(), bytearray()
     for name, content in members.items():
         text, size = name.encode(), len(content)
         common = struct.pack("<HHHHH", 20, 0, 0, 0, 0x21)
@@ -99,7 +99,7 @@ def stored_zip(members: dict[str, bytes]) -> bytes:
         body += b"PK\x03\x04" + common + text + content
     count = len(members)
     end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
-    return body + directory + b"PK\x05\x06" + end
+    return bytes(body + directory) + b"PK\x05\x06" + end
 
 
 FAMILIES: dict[str, Callable[[list[bytes], random.Random], bytes]] = {

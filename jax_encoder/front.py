@@ -1,7 +1,6 @@
 """The shortest way from pictures to codes."""
 
 import warnings
-from typing import Any
 
 import jax
 
@@ -19,7 +18,7 @@ def invert(
     start: first_values.Start = "",
     labels: jax.Array | None = None,
     key: jax.Array | None = None,
-    **changes: Any,
+    **changes: object,
 ) -> results.Inversion:
     """Inverts pictures; an `Inverter` serves better for many calls.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 def attach(
     package: str, names: Mapping[str, str] | None = None
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Makes what a package needs to import its contents lazily.
 
     Args:

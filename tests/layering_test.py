@@ -21,7 +21,7 @@ ORDER = (
     "jax_encoder.training",
     "jax_encoder.avatars",
     "jax_encoder",  # its front door: modules beside the packages
-    "converters.errors",
+    "converters.conversion_errors",
     "converters.readers",
     "converters.formats",
     "converters.writers",

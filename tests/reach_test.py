@@ -20,6 +20,7 @@ CALLED_BY_NAME = {
     "fuzz.kills": "python -m",
     "fuzz.seeds": "what tests make files of",
     "fuzz.hostile": "what tests make files of",
+    "fuzz.hostile_readers": "what tests read those with",
 }
 _SHORT = r"[\w.:]{2,80}"
 # The library's packages export all their modules; what is public there is a promise.

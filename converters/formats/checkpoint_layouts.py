@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from converters import errors
+from flax import nnx
+
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 
 
@@ -18,13 +20,13 @@ class Gaps:
       assumed: the defaults that were taken, by name.
     """
 
-    def __init__(self, given: Mapping[str, Any] | None = None):
+    def __init__(self, given: Mapping[str, object] | None = None):
         """Takes the values that the person gave, by name."""
         self._given = dict(given or {})
         self._used: set[str] = set()
-        self.assumed: dict[str, Any] = {}
+        self.assumed: dict[str, object] = {}
 
-    def fill(self, name: str, default: Any) -> Any:
+    def fill(self, name: str, default: object) -> Any:
         """The value of the person, or else the default, which is noted."""
         if name in self._given:
             self._used.add(name)
@@ -44,6 +46,9 @@ class Gaps:
                 f"nothing is assumed about {', '.join(unused)} here: the file tells it"
                 f" itself or has none; what can be given: {sorted(self.assumed) or '-'}"
             )
+
+
+Builder = Callable[[object, str | None, Gaps], nnx.Module]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,20 +72,20 @@ class Kind:
 
     name: str
     description: str
-    recognize: Callable[[Any], bool]
-    missing: Callable[[Any], str]
-    parts: Callable[[Any], tuple[str, ...]]
-    build: Callable[[Any, str | None, Gaps], Any]
+    recognize: Callable[[object], bool]
+    missing: Callable[[object], str]
+    parts: Callable[[object], tuple[str, ...]]
+    build: Builder
 
 
-def needs(*alternatives: tuple[str, ...]) -> Callable[[Any], str]:
+def needs(*alternatives: tuple[str, ...]) -> Callable[[object], str]:
     """A `Kind.missing` that wants all entries of one of several sets.
 
     Args:
       *alternatives: sets of names of entries.
     """
 
-    def missing(tree: Any) -> str:
+    def missing(tree: object) -> str:
         if not isinstance(tree, dict):
             return "a table of named arrays (a state dict)"
         lacking = [[n for n in names if n not in tree] for names in alternatives]
@@ -90,9 +95,9 @@ def needs(*alternatives: tuple[str, ...]) -> Callable[[Any], str]:
     return missing
 
 
-def whole(build: Callable[[Any], Any]) -> Callable[[Any, str | None, Gaps], Any]:
+def whole(build: Callable[[entry_names.Entries], nnx.Module]) -> Builder:
     """A `Kind.build` of a kind with a single part that leaves nothing open."""
-    return lambda tree, part, gaps: build(tree)
+    return lambda tree, part, gaps: build(entry_names.table(tree))
 
 
 def single(
@@ -100,10 +105,10 @@ def single(
     description: str,
     part: str,
     marks: tuple[str, ...],
-    build: Callable[[Any], Any],
+    build: Callable[[entry_names.Entries], nnx.Module],
     *,
     absent: tuple[str, ...] = (),
-    recognize: Callable[[Any], bool] | None = None,
+    recognize: Callable[[object], bool] | None = None,
 ) -> Kind:
     """A kind with a single part that leaves nothing open, known by its entries.
 
@@ -117,7 +122,7 @@ def single(
       recognize: as of `Kind`; default: a state dict with all `marks`, none of `absent`.
     """
 
-    def has_marks(tree: Any) -> bool:
+    def has_marks(tree: object) -> bool:
         return (
             entry_names.is_state_dict(tree)
             and set(marks) <= tree.keys()

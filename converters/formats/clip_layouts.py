@@ -1,11 +1,9 @@
 """CLIP's image towers, in the layouts of OpenAI's files and of transformers."""
 
-from typing import Any
-
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import clip
 
@@ -33,7 +31,7 @@ _TRANSFORMERS_RULES = (
 _AS_THEY_ARE = ("positional_embedding", "proj")
 
 
-def _build_openai(tree: Any) -> clip.CLIPImageTower:
+def _build_openai(tree: entry_names.Entries) -> clip.CLIPImageTower:
     entries = {
         name.removeprefix(_PREFIX): array
         for name, array in tree.items()
@@ -42,7 +40,7 @@ def _build_openai(tree: Any) -> clip.CLIPImageTower:
     return _build(entries, _OPENAI_RULES, "transformer.resblocks.{}.ln_1.weight")
 
 
-def _build_transformers(tree: Any) -> clip.CLIPImageTower:
+def _build_transformers(tree: entry_names.Entries) -> clip.CLIPImageTower:
     entries = {
         name.removeprefix(_MODEL): array
         for name, array in tree.items()
@@ -96,7 +94,7 @@ def _build(entries: dict[str, np.ndarray], rules, block: str) -> clip.CLIPImageT
     return assign.build(lambda: clip.CLIPImageTower(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _has(tree: Any, marks: tuple[str, ...]) -> bool:
+def _has(tree: object, marks: tuple[str, ...]) -> bool:
     """Whether the entries are there; beside arrays a file may hold settings."""
     return isinstance(tree, dict) and set(marks) <= tree.keys()
 

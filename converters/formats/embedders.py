@@ -1,7 +1,6 @@
 """Networks that describe faces and pictures: ArcFace, VGGFace2, FID's Inception."""
 
 import re
-from typing import Any
 
 import numpy as np
 from flax import nnx
@@ -33,7 +32,7 @@ _VGGFACE2_STEM = {
 }
 
 
-def _build_arcface(tree: Any) -> irse.IRSE:
+def _build_arcface(tree: entry_names.Entries) -> irse.IRSE:
     widths, depths = torch_layers.stage_depths(tree, "body.{}.res_layer.1.weight")
     weight = entry_names.check_rank(tree["output_layer.3.weight"], 2)
     side = torch_layers.side_of(weight.shape[1], widths[-1])
@@ -60,7 +59,7 @@ def _vggface2_name(name: str) -> str:
     return name
 
 
-def _build_vggface2(tree: Any) -> resnet.ResNet:
+def _build_vggface2(tree: entry_names.Entries) -> resnet.ResNet:
     renamed = {_vggface2_name(name): array for name, array in tree.items()}
     classes = 0
     if "fc.weight" in renamed:  # stored as a 1x1 convolution
@@ -72,7 +71,7 @@ def _build_vggface2(tree: Any) -> resnet.ResNet:
     return assign.build(lambda: resnet.ResNet(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _build_inception(tree: Any) -> inception.Inception:
+def _build_inception(tree: entry_names.Entries) -> inception.Inception:
     outputs = np.shape(tree["fc.weight"])[0]
     config = inception.InceptionConfig(num_outputs=outputs)
     arrays = torch_layers.translate(tree)

@@ -7,13 +7,13 @@ apart, or the caller does.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -21,7 +21,13 @@ from converters.formats import (
     rosinality,
     torch_layers,
 )
-from jax_encoder.nn import encoder_decoder, latent_discriminator, style_encoder
+from converters.readers.records import Record
+from jax_encoder.nn import (
+    encoder_decoder,
+    latent_discriminator,
+    style_encoder,
+    stylegan2,
+)
 
 _HEADS_MARK = "encoder.styles.0.linear.weight"
 _SHARED_MARKS = ("encoder.linear.weight", "encoder.input_layer.0.weight")
@@ -39,7 +45,7 @@ _DISCRIMINATOR = "discriminator_state_dict"
 
 
 def encoder(
-    tree: Mapping[str, Any],
+    tree: Mapping[str, np.ndarray],
     *,
     is_progressive: bool,
     input_height: int = 256,
@@ -111,22 +117,33 @@ def _stage_block(index: int, depths: tuple[int, ...]) -> str:
     return f"body_{index}"
 
 
-def _option(tree: Any, name: str, default: Any) -> Any:
-    options = tree.nearby("opts")
-    if hasattr(options, "get"):
+def _option(tree: object, name: str, default: object) -> object:
+    options: object = entry_names.table(tree).nearby("opts")
+    if isinstance(options, Mapping | Record):
         value = options.get(name, default)
         return default if value is None else value
     return default
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A foreign value if it is a text; the text of others may be endless."""
     return value if isinstance(value, str) else ""
 
 
-def _state(tree: Any) -> dict[str, Any]:
-    """The state dict, with the prefix that an encoder's own one lacks."""
-    state = tree.get("state_dict", tree)
+def _state(tree: object) -> entry_names.Entries:
+    """The state dict, with the prefix that an encoder's own one lacks.
+
+    It is made once of a table: every kind asks for it, and a table may be long.
+    """
+    table = entry_names.table(tree)
+    kept = vars(table)
+    if "encoder_state" not in kept:
+        kept["encoder_state"] = _find_state(table)
+    return kept["encoder_state"]
+
+
+def _find_state(table: entry_names.Entries) -> entry_names.Entries:
+    state = table.get("state_dict", table)
     if isinstance(state, dict) and not _has_known_encoder(state):
         bare = entry_names.Entries(
             (f"encoder.{name}", value)
@@ -136,33 +153,32 @@ def _state(tree: Any) -> dict[str, Any]:
             return bare
     if not isinstance(state, dict):
         raise errors.ConversionError("no table of named arrays", entry="state_dict")
-    return state
+    return entry_names.table(state)
 
 
-def _has_known_encoder(state: Mapping[str, Any]) -> bool:
+def _has_known_encoder(state: Mapping[str, object]) -> bool:
     return _HEADS_MARK in state or all(mark in state for mark in _SHARED_MARKS)
 
 
-def _parts(tree: Any) -> tuple[str, ...]:
+def _parts(tree: object) -> tuple[str, ...]:
     parts = ["encoder"]
     if _DECODER_MARK in _state(tree):
         parts = ["inverter", "encoder", "G_ema"]
-    if isinstance(tree.get(_DISCRIMINATOR), dict):
+    if isinstance(entry_names.table(tree).get(_DISCRIMINATOR), dict):
         parts.append("latent_discriminator")
     return tuple(parts)
 
 
 def _build(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps, is_progressive: bool
-) -> Any:
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps, is_progressive: bool
+) -> nnx.Module:
+    tree = entry_names.table(tree)
     part = part or _parts(tree)[0]
     state = _state(tree)
     if part == "latent_discriminator":
-        return _build_discriminator(tree[_DISCRIMINATOR])
-    decoder = None
-    if part != "encoder":
-        decoder = _decoder(tree, state, gaps)
-    if part == "G_ema":
+        return _build_discriminator(entry_names.table(tree[_DISCRIMINATOR]))
+    decoder = None if part == "encoder" else _decoder(tree, state, gaps)
+    if part == "G_ema" and decoder is not None:
         return decoder
     is_car = "car" in _text(_option(tree, "dataset_type", ""))
     found = encoder(
@@ -174,12 +190,18 @@ def _build(
     return found if decoder is None else _join(found, decoder, tree)
 
 
-def _decoder(tree: Any, state: Mapping[str, Any], gaps: checkpoint_layouts.Gaps) -> Any:
-    latent_avg = tree.nearby("latent_avg")
+def _decoder(
+    tree: object, state: Mapping[str, np.ndarray], gaps: checkpoint_layouts.Gaps
+) -> stylegan2.StyleGAN2Generator:
+    latent_avg = entry_names.table(tree).nearby("latent_avg")
     return rosinality.generator(entry_names.under(state, "decoder."), latent_avg, gaps)
 
 
-def _rows(tree: Any, decoder: Any, gaps: checkpoint_layouts.Gaps) -> int:
+def _rows(
+    tree: entry_names.Entries,
+    decoder: stylegan2.StyleGAN2Generator | None,
+    gaps: checkpoint_layouts.Gaps,
+) -> int:
     """The rows of w that the W encoder repeats its w for."""
     if decoder is not None:
         return decoder.config.num_ws
@@ -188,13 +210,19 @@ def _rows(tree: Any, decoder: Any, gaps: checkpoint_layouts.Gaps) -> int:
         if isinstance(side, int) and 8 <= side <= 1 << 14:
             return 2 * side.bit_length() - 4
     latent_avg = tree.nearby("latent_avg")
-    if np.ndim(latent_avg) == 2 and 2 < len(latent_avg) <= 26:
-        return len(latent_avg)
+    rows = np.asarray(latent_avg) if isinstance(latent_avg, np.ndarray) else np.zeros(0)
+    if rows.ndim == 2 and 2 < len(rows) <= 26:
+        return len(rows)
     return gaps.fill("num_ws", 18)
 
 
-def _join(found: Any, decoder: Any, tree: Any) -> encoder_decoder.EncoderDecoder:
-    steps = int(_option(tree, "n_iters_per_batch", 5))
+def _join(
+    found: style_encoder.StyleEncoder,
+    decoder: stylegan2.StyleGAN2Generator,
+    tree: entry_names.Entries,
+) -> encoder_decoder.EncoderDecoder:
+    told = _option(tree, "n_iters_per_batch", 5)
+    steps = int(told) if isinstance(told, int | float | np.number) else 5
     config = encoder_decoder.EncoderDecoderConfig(
         encoder=found.config,
         decoder=decoder.config,
@@ -209,7 +237,9 @@ def _join(found: Any, decoder: Any, tree: Any) -> encoder_decoder.EncoderDecoder
     return whole
 
 
-def _latent_avg(tree: Any, decoder: Any) -> Any:
+def _latent_avg(
+    tree: entry_names.Entries, decoder: stylegan2.StyleGAN2Generator
+) -> jax.Array:
     """`[num_ws, w_dim]`: every row of the file's, or the generator's mean."""
     shape = (decoder.config.num_ws, decoder.config.w_dim)
     stored = tree.nearby("latent_avg")
@@ -223,7 +253,9 @@ def _latent_avg(tree: Any, decoder: Any) -> Any:
     return jnp.broadcast_to(jnp.asarray(rows), shape)
 
 
-def _build_discriminator(tree: Any) -> latent_discriminator.LatentDiscriminator:
+def _build_discriminator(
+    tree: entry_names.Entries,
+) -> latent_discriminator.LatentDiscriminator:
     number = 0
     while f"mlp.{2 * number}.weight" in tree:
         number += 1
@@ -243,7 +275,7 @@ def _build_discriminator(tree: Any) -> latent_discriminator.LatentDiscriminator:
     )
 
 
-def _recognize(tree: Any, is_progressive: bool, is_refining: bool) -> bool:
+def _recognize(tree: object, is_progressive: bool, is_refining: bool) -> bool:
     state = _state(tree)
     if _HEADS_MARK not in state:
         return False
@@ -257,30 +289,34 @@ def _recognize(tree: Any, is_progressive: bool, is_refining: bool) -> bool:
     return told is None or told == is_progressive
 
 
-def _missing(tree: Any) -> str:
+def _missing(tree: object) -> str:
     if not isinstance(tree, dict):
         return "a table of named arrays (a state dict)"
     return "" if _HEADS_MARK in _state(tree) else f"the entry {_HEADS_MARK!r}"
 
 
-def _is_shared(tree: Any) -> bool:
+def _is_shared(tree: object) -> bool:
     state = _state(tree)
     return _HEADS_MARK not in state and _has_known_encoder(state)
 
 
-def _missing_shared(tree: Any) -> str:
+def _missing_shared(tree: object) -> str:
     if not isinstance(tree, dict):
         return "a table of named arrays (a state dict)"
     return "" if _is_shared(tree) else f"the entry {_SHARED_MARKS[0]!r} (or has heads)"
 
 
-def _is_unknown(tree: Any) -> bool:
+def _is_unknown(tree: object) -> bool:
     state = _state(tree)
-    has_encoder = any(name.startswith("encoder.") for name in entry_names.texts(state))
+    has_encoder = any(
+        isinstance(name, str) and name.startswith("encoder.") for name in state
+    )
     return has_encoder and _DECODER_MARK in state and not _has_known_encoder(state)
 
 
-def _build_unknown(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build_unknown(
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
+) -> stylegan2.StyleGAN2Generator:
     if part != "G_ema":
         raise errors.ConversionError(
             "the encoder of this file is none that is known (pSp, e4e, ReStyle, the W"

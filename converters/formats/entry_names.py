@@ -3,15 +3,16 @@
 import functools
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 
 _MAX_NAME = 200
 
 
-class Entries(dict):
+class Entries(dict[str, Any]):
     """A table of a file whose missing entries are errors with a name.
 
     Not changed once it is made.
@@ -87,7 +88,20 @@ def check_rank(array: np.ndarray, rank: int) -> np.ndarray:
     return array
 
 
-def is_state_dict(tree: object) -> bool:
+def table(tree: object) -> Entries:
+    """The tree itself, where it is a table.
+
+    Raises:
+      ConversionError: it is none.
+    """
+    if isinstance(tree, Entries):
+        return tree
+    if not isinstance(tree, dict):
+        raise errors.ConversionError("not a table of named arrays (a state dict)")
+    return Entries(tree)
+
+
+def is_state_dict(tree: object) -> TypeGuard[Entries]:
     """Whether `tree` is a dict of names to arrays (and nothing else but scalars)."""
     if isinstance(tree, Entries):
         return tree.is_state_dict

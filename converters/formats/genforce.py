@@ -6,11 +6,10 @@ The mapping is `mapping.dense{i}` in both; StyleGAN1 names its constant
 """
 
 import re
-from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -34,9 +33,10 @@ _STYLEGAN1_RULES = (
 
 
 def _build_stylegan1(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> stylegan1_networks.StyleGAN1Generator:
     del part  # there is one
+    tree = entry_names.table(tree)
     interfacegan.check_blur(tree)
     arrays = {
         entry_names.rename(name, _STYLEGAN1_RULES): _stylegan1_axes(name, value)
@@ -67,11 +67,13 @@ def _stylegan1_axes(name: str, value: np.ndarray) -> np.ndarray:
 
 
 def _build_stylegan2(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> stylegan2_networks.StyleGAN2Generator:
     del part  # there is one
+    tree = entry_names.table(tree)
     kernel = tree.get("synthesis.layer1.filter.kernel")
-    kernel = kernel[0, 0] if np.ndim(kernel) == 4 else kernel
+    if isinstance(kernel, np.ndarray) and kernel.ndim == 4:
+        kernel = kernel[0, 0]
     state = dict(_stylegan2_entry(name, value) for name, value in _used(tree).items())
     settings = stylegan2_layouts.GeneratorSettings(
         lr_multiplier=gaps.fill("lr_multiplier", 0.01),
@@ -108,7 +110,7 @@ def _stylegan2_entry(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
     return f"{layer}.{leaf.replace('style.', 'affine.')}", value
 
 
-def _used(tree: Any) -> dict[str, np.ndarray]:
+def _used(tree: entry_names.Entries) -> dict[str, np.ndarray]:
     """The entries that make a network.
 
     Raises:
@@ -126,7 +128,7 @@ def _used(tree: Any) -> dict[str, np.ndarray]:
 def _kind(
     name: str, description: str, marks: tuple[str, ...], build
 ) -> checkpoint_layouts.Kind:
-    def recognize(tree: Any) -> bool:
+    def recognize(tree: object) -> bool:
         return entry_names.is_state_dict(tree) and all(mark in tree for mark in marks)
 
     return checkpoint_layouts.Kind(

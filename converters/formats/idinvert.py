@@ -5,11 +5,10 @@ A convolution's scale and the one in its `wscale` layer cancel in the published 
 """
 
 import re
-from typing import Any
 
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import in_domain_encoder
 
@@ -22,8 +21,11 @@ _RULES = (
 )
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
+) -> in_domain_encoder.InDomainEncoder:
     del part  # there is one
+    tree = entry_names.table(tree)
     num_blocks = 1 + entry_names.count(
         {"block0.conv1.weight": 0, **tree}, "block{}.conv1.weight"
     )
@@ -65,7 +67,7 @@ def _w_dim(num_outputs: int, num_ws: int) -> int:
     return num_outputs // num_ws
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     return entry_names.is_state_dict(tree) and all(mark in tree for mark in _MARKS)
 
 

@@ -7,11 +7,10 @@ TensorFlow's axis order, under a name without "conv".
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan1_layouts
 from jax_encoder.nn import stylegan1 as networks
 
@@ -34,9 +33,10 @@ _RULES = (
 
 
 def _build(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN1Generator:
     del part  # there is one
+    tree = entry_names.table(tree)
     check_blur(tree)
     arrays = {
         entry_names.rename(name, _RULES): _our_axes(name, value)

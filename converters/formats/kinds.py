@@ -8,8 +8,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
+    assign,
     checkpoint_layouts,
     clip_layouts,
     encoder_layouts,
@@ -56,12 +57,12 @@ def names() -> str:
     return ", ".join(repr(kind.name) for kind in KINDS)
 
 
-def find(tree: Any) -> recognition.Finding:
+def find(tree: object) -> recognition.Finding:
     """What a tree is, wrapped or not."""
     return recognition.find(tree, KINDS)
 
 
-def recognize(tree: Any) -> tuple[Kind, ...]:
+def recognize(tree: object) -> tuple[Kind, ...]:
     """The kinds that a tree may be of, by its content."""
     return find(tree).kinds
 
@@ -80,16 +81,16 @@ class Conversion:
     network: Any
     kind: Kind
     part: str | None
-    assumed: Mapping[str, Any]
+    assumed: Mapping[str, object]
 
 
 def convert(
-    tree: Any,
+    tree: object,
     kind: str | None = None,
     part: str | None = None,
     *,
     source: str = "<memory>",
-) -> Any:
+) -> object:
     """Makes a network out of a tree; `convert_noting` without the notes.
 
     Raises:
@@ -99,11 +100,11 @@ def convert(
 
 
 def convert_noting(
-    tree: Any,
+    tree: object,
     kind: str | None = None,
     part: str | None = None,
     *,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
     source: str = "<memory>",
 ) -> Conversion:
     """Makes a network out of a tree, and notes what was assumed.
@@ -125,6 +126,8 @@ def convert_noting(
     with errors.guard(source):
         candidate, inner = recognition.choose(_finding(tree, kind), part)
         chosen = _single(candidate)
+        if isinstance(candidate.view.tree, dict):
+            assign.check_sharing(candidate.view.tree)
         form = f"its entries have other forms than those of {chosen.description!r}"
         with errors.guard(doing=form):
             try:
@@ -135,14 +138,15 @@ def convert_noting(
             ):  # tables name what they lack themselves
                 raise errors.ConversionError(f"{form}: some are missing") from None
         gaps.check_used()
-    if getattr(network.config, "w_avg_source", None) == "estimated":
+    config = getattr(network, "config", None)
+    if getattr(config, "w_avg_source", None) == "estimated":
         gaps.assumed["w_avg"] = "estimated from 10,000 random latents"
     return Conversion(
         network=network, kind=chosen, part=part, assumed=dict(gaps.assumed)
     )
 
 
-def _finding(tree: Any, name: str | None) -> recognition.Finding:
+def _finding(tree: object, name: str | None) -> recognition.Finding:
     """The networks of a file, of the kind that a person named if one did."""
     if name is not None:
         for kind in KINDS:

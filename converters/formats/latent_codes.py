@@ -14,11 +14,10 @@ import io
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import arrays, budget, contents, pickles, symbols, tensors
 from jax_encoder.io import codes
 
@@ -52,6 +51,9 @@ def load(
     """
     path = pathlib.Path(path)
     try:
+        if not path.is_file():  # a pipe would be waited for
+            os.stat(path)
+            raise codes.CodeError(f"{path}: no regular file.")
         with open(path, "rb") as file:
             head = file.read(6)
     except OSError as error:
@@ -66,7 +68,7 @@ def load(
     return _from_tree(tree, path, space, num_ws)
 
 
-def _from_tree(tree: Any, path: pathlib.Path, space, num_ws) -> codes.Codes:
+def _from_tree(tree: object, path: pathlib.Path, space, num_ws) -> codes.Codes:
     """Understands an array, a dict of pictures, or a dict with an array."""
     if isinstance(tree, np.ndarray):
         return codes.from_array(tree, source=path, space=space, num_ws=num_ws)
@@ -120,7 +122,12 @@ def _check_size(tree, path: pathlib.Path) -> None:
     for entry in tree.values():
         maps = entry.get("noise") if isinstance(entry, Mapping) else None
         if isinstance(maps, list | tuple):
-            arrays += [x for x in maps[:_MAX_MAPS] if isinstance(x, np.ndarray)]
+            if len(maps) > _MAX_MAPS:
+                raise codes.CodeError(
+                    f"{path}: a picture has {len(maps)} noise maps, more than"
+                    f" {_MAX_MAPS}."
+                )
+            arrays += [x for x in maps if isinstance(x, np.ndarray)]
     size = 4 * sum(array.size for array in arrays)
     if path.is_file() and size > _SPARE_BYTES + _MAX_SHARING * path.stat().st_size:
         raise codes.CodeError(
@@ -128,7 +135,7 @@ def _check_size(tree, path: pathlib.Path) -> None:
         )
 
 
-def _code(entry: Any) -> np.ndarray | None:
+def _code(entry: object) -> np.ndarray | None:
     """The code of a picture's entry, of several iterations the last."""
     if isinstance(entry, Mapping):
         entry = next((entry[key] for key in _KEYS if key in entry), None)
@@ -137,7 +144,7 @@ def _code(entry: Any) -> np.ndarray | None:
     return entry if isinstance(entry, np.ndarray) else None
 
 
-def _noises(entries: list[Any]) -> dict[str, np.ndarray]:
+def _noises(entries: list[object]) -> dict[str, np.ndarray]:
     """`noise_00`... `[N, H, W]`, coarse to fine; empty without noise maps."""
     rows = [entry.get("noise") for entry in entries if isinstance(entry, Mapping)]
     rows = [row for row in rows if isinstance(row, list | tuple) and row]
@@ -151,10 +158,10 @@ def _noises(entries: list[Any]) -> dict[str, np.ndarray]:
     return {f"noise_{i:02d}": x.astype(np.float32) for i, x in enumerate(maps)}
 
 
-def _read_npy(path: pathlib.Path) -> Any:
+def _read_npy(path: pathlib.Path) -> object:
     """The array of a `.npy`; the pickle of an array of objects is read inertly."""
-    content = path.read_bytes()
-    header = io.BytesIO(content[:65_536])
+    with open(path, "rb") as file:
+        header = io.BytesIO(file.read(65_536))
     try:
         version = np.lib.format.read_magic(header)
         read = (
@@ -167,6 +174,7 @@ def _read_npy(path: pathlib.Path) -> Any:
         raise codes.CodeError(f"{path}: damaged ({str(error)[:200]}).") from None
     if not is_pickle:
         return contents.read(path).tree
+    content = path.read_bytes()
     reader = pickles.Unpickler(
         memoryview(content)[header.tell() :],
         symbols=_find,
@@ -185,15 +193,18 @@ class _ObjectDtype:
 class _PendingDtype(tensors.PendingDtype):
     """`numpy.dtype("O8")`, whose state says nothing of use."""
 
-    def build(self, unpickler: pickles.Unpickler, state: Any) -> Any:
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         return _ObjectDtype()
 
 
 class _PendingArray(tensors.PendingArray):
     """An array of numbers, or an array of objects as a list."""
 
-    def build(self, unpickler: pickles.Unpickler, state: Any) -> Any:
-        shape, dtype, _, data = state[-4:]
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
+        parts = unpickler.budget.items(state, limit=5)
+        if len(parts) < 4:
+            raise errors.ConversionError("an array without its content")
+        shape, dtype, _, data = parts[-4:]
         if not isinstance(dtype, _ObjectDtype | _PendingDtype):
             return super().build(unpickler, state)
         if not isinstance(data, list):
@@ -201,7 +212,7 @@ class _PendingArray(tensors.PendingArray):
         return data[0] if shape == () and len(data) == 1 else data
 
 
-def _make_dtype(unpickler: pickles.Unpickler, name: Any, *rest: Any) -> Any:
+def _make_dtype(unpickler: pickles.Unpickler, name: object, *rest: object) -> object:
     if name in ("O8", "O"):
         return _PendingDtype()
     return tensors.make_dtype(unpickler, name, *rest)
@@ -215,7 +226,7 @@ _OVERRIDES = {
 }
 
 
-def _find(module: str, name: str) -> Any:
+def _find(module: str, name: str) -> object:
     """The stand-ins of `symbols`, which know arrays of objects as well."""
     full = f"{module}.{name}"
     return _OVERRIDES[full] if full in _OVERRIDES else symbols.find(module, name)

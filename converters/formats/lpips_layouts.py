@@ -2,12 +2,11 @@
 
 import os
 import re
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -47,34 +46,35 @@ def load_lpips(
         raise error.within(str(where)) from None
 
 
-def join(trunk_tree: Any, heads_tree: Any | None = None) -> lpips.LPIPS:
+def join(trunk_tree: object, heads_tree: object = None) -> lpips.LPIPS:
     """`load_lpips` for state dicts in memory.
 
     Raises:
       ConversionError: a tree is something else, or the two do not belong together.
     """
-    trunk_tree, heads_tree = views.plain(trunk_tree), views.plain(heads_tree)
-    trunk = vgg_layouts.trunk_name(trunk_tree)
-    if trunk is None:
+    trunk_table = views.plain(trunk_tree)
+    trunk = vgg_layouts.trunk_name(trunk_table)
+    if trunk is None or not isinstance(trunk_table, dict):
         raise errors.ConversionError(
             "the trunk must be VGG16, AlexNet or SqueezeNet 1.1 of torchvision"
             " (entries like 'features.0.weight')"
         )
     arrays = {
-        f"trunk.{k}": v for k, v in vgg_layouts.features(trunk_tree, trunk).items()
+        f"trunk.{k}": v for k, v in vgg_layouts.features(trunk_table, trunk).items()
     }
     if heads_tree is not None:
-        if heads_name(heads_tree) != trunk:
+        heads = entry_names.table(views.plain(heads_tree))
+        if heads_name(heads) != trunk:
             raise errors.ConversionError(
                 f"the trunk is {trunk!r}, the heads are for"
-                f" {heads_name(heads_tree)!r}: take the file of the same name"
+                f" {heads_name(heads)!r}: take the file of the same name"
             )
-        arrays |= {f"heads.{k}": v for k, v in _heads(heads_tree).items()}
+        arrays |= {f"heads.{k}": v for k, v in _heads(heads).items()}
     config = lpips.LPIPSConfig(trunk=trunk, is_calibrated=heads_tree is not None)
     return assign.build(lambda: lpips.LPIPS(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def heads_name(tree: Any) -> str | None:
+def heads_name(tree: object) -> str | None:
     """The trunk that a tree of heads is for: "vgg", "alex" or "squeeze"; or None."""
     if not entry_names.is_state_dict(tree):
         return None
@@ -84,7 +84,7 @@ def heads_name(tree: Any) -> str | None:
     return known.get(widths)
 
 
-def _heads(tree: Any) -> dict[str, np.ndarray]:
+def _heads(tree: entry_names.Entries) -> dict[str, np.ndarray]:
     arrays = {}
     for name, array in tree.items():
         layer, _, rest = name.partition(".")
@@ -99,7 +99,7 @@ def _heads(tree: Any) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _build_heads(tree: Any) -> lpips.Heads:
+def _build_heads(tree: entry_names.Entries) -> lpips.Heads:
     trunk = heads_name(tree)
     if trunk is None:
         raise errors.ConversionError(
@@ -110,7 +110,9 @@ def _build_heads(tree: Any) -> lpips.Heads:
     return assign.build(lambda: lpips.Heads(config, rngs=nnx.Rngs(0)), _heads(tree))
 
 
-def _parts_of_whole(tree: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _parts_of_whole(
+    tree: entry_names.Entries,
+) -> tuple[entry_names.Entries, entry_names.Entries]:
     """The trunk and the heads in a whole `LPIPS().state_dict()`, each in its own names.
 
     richzhang's class numbers its trunk as torchvision does, in slices
@@ -128,7 +130,7 @@ def _parts_of_whole(tree: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return trunk, heads
 
 
-def _is_whole(tree: Any) -> bool:
+def _is_whole(tree: object) -> bool:
     return entry_names.is_state_dict(tree) and any(
         {f"net.{first}.weight", head} <= tree.keys()
         for first in ("slice1.0", "layers.0")
@@ -136,7 +138,7 @@ def _is_whole(tree: Any) -> bool:
     )
 
 
-def _missing_of_whole(tree: Any) -> str:
+def _missing_of_whole(tree: object) -> str:
     return "" if _is_whole(tree) else "the entry 'net.slice1.0.weight'"
 
 

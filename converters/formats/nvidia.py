@@ -3,9 +3,9 @@
 The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one generator.
 """
 
-from typing import Any
+from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
@@ -15,7 +15,7 @@ PARTS = ("G_ema", "G", "D")
 _NOTHING = {"_parameters": {}, "_buffers": {}}
 
 
-def modules(tree: Any) -> dict[str, Record]:
+def modules(tree: object) -> dict[str, Record]:
     """The networks of a pickle by part, the averaged generator first."""
     if persistence.is_module(tree):
         if tree.class_name == "SynthesisNetwork":  # the rest was left out
@@ -28,12 +28,12 @@ def modules(tree: Any) -> dict[str, Record]:
     return {part: tree[part] for part in PARTS if persistence.is_module(tree.get(part))}
 
 
-def missing(tree: Any) -> str:
+def missing(tree: object) -> str:
     """What the tree lacks to be such a pickle; for `checkpoint_layouts.Kind`."""
     return "" if modules(tree) else "pickled modules 'G_ema', 'G' or 'D' of NVIDIA"
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     found = modules(tree)
     generators = [found[part] for part in ("G_ema", "G") if part in found]
     if generators:
@@ -42,7 +42,7 @@ def _recognize(tree: Any) -> bool:
     return "D" in found
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     found = modules(tree)
     part = part or next(iter(found))
     if part == "D":

@@ -3,11 +3,11 @@
 A pickled module is a `Record` whose state is the `__dict__` of the `torch.nn.Module`.
 """
 
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers.records import Record
 
 _MAX_MODULES = 10_000
@@ -15,7 +15,7 @@ _MAX_INNER = 1000
 _MAX_ARRAYS = 50_000
 
 
-def is_module(value: Any, class_name: str = "") -> bool:
+def is_module(value: object, class_name: str = "") -> TypeGuard[Record]:
     """Whether `value` is a pickled module, of a class if one is given."""
     return (
         isinstance(value, Record)
@@ -85,7 +85,7 @@ def state_dict(record: Record) -> dict[str, np.ndarray]:
     raise errors.ConversionError(f"more than {_MAX_MODULES} modules in one another")
 
 
-def setting(record: Record, name: str, kind: type | tuple[type, ...], default: Any):
+def setting(record: Record, name: str, kind: type | tuple[type, ...], default: object):
     """A plain attribute of a module, checked.
 
     Args:

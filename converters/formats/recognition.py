@@ -3,9 +3,8 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, unsupported, views
 
 # What other programs call the averaged generator and the other two.
@@ -61,7 +60,7 @@ class Finding:
         return _parts(self.candidates[0]) if self.candidates else ()
 
 
-def find(tree: Any, kinds: Sequence[checkpoint_layouts.Kind]) -> Finding:
+def find(tree: object, kinds: Sequence[checkpoint_layouts.Kind]) -> Finding:
     """Looks for networks of any kind, wrapped or not.
 
     Args:
@@ -81,7 +80,9 @@ def find(tree: Any, kinds: Sequence[checkpoint_layouts.Kind]) -> Finding:
 
 
 def find_named(
-    tree: Any, kind: checkpoint_layouts.Kind, kinds: Sequence[checkpoint_layouts.Kind]
+    tree: object,
+    kind: checkpoint_layouts.Kind,
+    kinds: Sequence[checkpoint_layouts.Kind],
 ) -> Finding:
     """Looks for the networks of the kind that a person named.
 
@@ -144,12 +145,12 @@ def _rank(candidate: Candidate) -> tuple[int, str]:
 
 
 def _recognized(
-    tree: Any, kinds: Sequence[checkpoint_layouts.Kind]
+    tree: object, kinds: Sequence[checkpoint_layouts.Kind]
 ) -> tuple[checkpoint_layouts.Kind, ...]:
     return tuple(kind for kind in kinds if _is(kind, tree))
 
 
-def _is(kind: checkpoint_layouts.Kind, tree: Any) -> bool:
+def _is(kind: checkpoint_layouts.Kind, tree: object) -> bool:
     try:
         return bool(kind.recognize(tree))
     except Exception:  # a tree of another shape may fail in any way

@@ -1,12 +1,11 @@
 """Image-to-latent regressors and the heads on face descriptors."""
 
 import re
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import regressors
 
@@ -19,7 +18,7 @@ _TRUNK_RULES = (
 _W_DIM = 512
 
 
-def _build_image_to_latent(tree: Any) -> regressors.ImageToLatent:
+def _build_image_to_latent(tree: entry_names.Entries) -> regressors.ImageToLatent:
     weight = entry_names.check_rank(tree["dense1.weight"], 2)
     channels = entry_names.check_rank(tree["conv2d.weight"], 4).shape[0]
     side = torch_layers.side_of(weight.shape[1], channels)
@@ -44,7 +43,9 @@ def _rows(weight: np.ndarray) -> int:
     return outputs // _W_DIM
 
 
-def _build_descriptor_to_latent(tree: Any) -> regressors.DescriptorToLatent:
+def _build_descriptor_to_latent(
+    tree: entry_names.Entries,
+) -> regressors.DescriptorToLatent:
     hidden, inputs = entry_names.check_rank(tree["dense1.weight"], 2).shape
     rows = _rows(tree["dense3.weight"])
     config = regressors.DescriptorToLatentConfig(
@@ -59,9 +60,9 @@ def _build_descriptor_to_latent(tree: Any) -> regressors.DescriptorToLatent:
     )
 
 
-def _build_head(tree: Any) -> regressors.DescriptorHead:
+def _build_head(tree: entry_names.Entries) -> regressors.DescriptorHead:
     if "dense4.weight" in tree:
-        tree = _pose_layers(tree)
+        tree = entry_names.Entries(_pose_layers(tree))
     number = entry_names.count({**tree, "dense0.weight": 0}, "dense{}.weight")
     sizes = [
         entry_names.check_rank(tree[f"dense{k}.weight"], 2).shape
@@ -83,7 +84,7 @@ def _build_head(tree: Any) -> regressors.DescriptorHead:
     )
 
 
-def _pose_layers(tree: Any) -> dict[str, np.ndarray]:
+def _pose_layers(tree: entry_names.Entries) -> dict[str, np.ndarray]:
     """The layers that the pose head runs: the first and the fourth.
 
     The second one is stored but its `forward` passes it by.
@@ -92,7 +93,7 @@ def _pose_layers(tree: Any) -> dict[str, np.ndarray]:
     return {re.sub(r"^dense4\.", "dense2.", name): v for name, v in used.items()}
 
 
-def _build_landmarks(tree: Any) -> regressors.ImageToLandmarks:
+def _build_landmarks(tree: entry_names.Entries) -> regressors.ImageToLandmarks:
     number = entry_names.count({**tree, "conv0.weight": 0}, "conv{}.weight")
     channels = tuple(
         entry_names.check_rank(tree[f"conv{k}.weight"], 4).shape[0]

@@ -5,11 +5,11 @@ under prefixes that `views` looks through.
 """
 
 import re
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -27,7 +27,8 @@ _DISCRIMINATOR_RULES = (
 )
 
 
-def _parts(tree: Any) -> tuple[str, ...]:
+def _parts(tree: object) -> tuple[str, ...]:
+    tree = entry_names.table(tree)
     if _GENERATOR_MARK in tree:
         return ("G_ema",)
     if _DISCRIMINATOR_MARK in tree:
@@ -40,13 +41,16 @@ def _parts(tree: Any) -> tuple[str, ...]:
     )
 
 
-def _missing(tree: Any) -> str:
+def _missing(tree: object) -> str:
     if not isinstance(tree, dict):
         return "a table of named arrays (a state dict)"
     return "" if _parts(tree) else f"the entry {_GENERATOR_MARK!r}"
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
+) -> networks.StyleGAN2Generator | stylegan2_discriminator.StyleGAN2Discriminator:
+    tree = entry_names.table(tree)
     part = part or _parts(tree)[0]
     is_bare = _GENERATOR_MARK in tree or _DISCRIMINATOR_MARK in tree
     state = tree if is_bare else tree[_KEYS[part]]
@@ -56,7 +60,7 @@ def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
 
 
 def generator(
-    state: dict[str, Any], latent_avg: Any, gaps: checkpoint_layouts.Gaps
+    state: Mapping[str, np.ndarray], latent_avg: object, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN2Generator:
     """Makes a generator.
 
@@ -85,7 +89,7 @@ def generator(
     )
 
 
-def mean_row(latent_avg: Any) -> np.ndarray:
+def mean_row(latent_avg: object) -> np.ndarray:
     """The mean latent `[w_dim]` of a file that may hold one row per layer.
 
     Raises:
@@ -103,7 +107,7 @@ def mean_row(latent_avg: Any) -> np.ndarray:
 
 
 def discriminator(
-    state: dict[str, Any], gaps: checkpoint_layouts.Gaps
+    state: Mapping[str, np.ndarray], gaps: checkpoint_layouts.Gaps
 ) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Makes a discriminator.
 
@@ -197,7 +201,7 @@ def _discriminator_name(name: str, num_blocks: int) -> str:
     return f"b{block}.{entry_names.rename(tail, _DISCRIMINATOR_RULES)}"
 
 
-def _squeeze(name: str, value: Any) -> Any:
+def _squeeze(name: str, value: np.ndarray) -> np.ndarray:
     """Drops the axes of length one that this layout has in front or behind."""
     rank = np.ndim(value)
     if name.endswith("conv.weight") and rank == 5:

@@ -2,9 +2,10 @@
 
 import json
 import math
-from typing import Any
 
-from converters import errors
+from flax import nnx
+
+from converters import conversion_errors as errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from converters.readers import arrays
 
@@ -13,22 +14,22 @@ _SYNTHESIS_MARKS = ("b4.const", "b4.conv1.affine.weight")
 _DISCRIMINATOR_MARKS = ("b4.fc.weight", "b4.out.weight", "b8.conv0.weight")
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     return isinstance(tree, dict) and any(
         all(mark in tree for mark in marks)
         for marks in (_GENERATOR_MARKS, _SYNTHESIS_MARKS, _DISCRIMINATOR_MARKS)
     )
 
 
-def _parts(tree: Any) -> tuple[str, ...]:
-    return ("D",) if _DISCRIMINATOR_MARKS[0] in tree else ("G_ema",)
+def _parts(tree: object) -> tuple[str, ...]:
+    return ("D",) if _DISCRIMINATOR_MARKS[0] in entry_names.table(tree) else ("G_ema",)
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del part  # there is one
-    state = entry_names.texts(tree)
+    state = entry_names.texts(entry_names.table(tree))
     noted = _noted(state.pop(arrays.METADATA, None))
-    clamp = noted["conv_clamp"] if noted else gaps.fill("conv_clamp", None)
+    clamp = noted[0] if noted else gaps.fill("conv_clamp", None)
     if _DISCRIMINATOR_MARKS[0] in state:
         settings = stylegan2_layouts.DiscriminatorSettings(
             conv_clamp=clamp,
@@ -41,7 +42,7 @@ def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:
         gaps.assumed["mapping"] = "none: the file has the synthesis network alone"
-    multiplier = noted["lr_multiplier"] if noted else gaps.fill("lr_multiplier", 0.01)
+    multiplier = noted[1] if noted else gaps.fill("lr_multiplier", 0.01)
     kernel = state.get("synthesis.b8.conv0.resample_filter")
     settings = stylegan2_layouts.GeneratorSettings(
         conv_clamp=clamp,
@@ -54,18 +55,20 @@ def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
 
 
 def _mapping_multiplier(
-    state: dict[str, Any], gaps: checkpoint_layouts.Gaps
+    state: dict[str, object], gaps: checkpoint_layouts.Gaps
 ) -> dict[str, float]:
     if "mapping.fc0.weight" not in state:
         return {}
     return {"mapping_lr_multiplier": gaps.fill("lr_multiplier", 0.01)}
 
 
-def _noted(text: Any) -> dict[str, Any] | None:
-    """What `export.nvidia` notes beside the arrays; None where nothing is noted."""
+def _noted(text: object) -> tuple[float | None, float] | None:
+    """The clamp and the multiplier that `export.nvidia` notes; None without a note."""
     if text is None:
         return None
     try:
+        if not isinstance(text, str):
+            raise TypeError
         noted = json.loads(text)
         if not noted:
             return None
@@ -73,10 +76,7 @@ def _noted(text: Any) -> dict[str, Any] | None:
         for number in (clamp, multiplier):
             if number is not None and not math.isfinite(float(number)):
                 raise ValueError
-        return {
-            "conv_clamp": None if clamp is None else float(clamp),
-            "lr_multiplier": float(multiplier),
-        }
+        return None if clamp is None else float(clamp), float(multiplier)
     except (AttributeError, TypeError, ValueError, RecursionError):
         raise errors.ConversionError("the note on the settings is damaged") from None
 

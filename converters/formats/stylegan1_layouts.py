@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -20,7 +20,7 @@ _PARTS = ("G_ema", "G")
 _VERSIONS = (2, 3)
 # The arguments of the official build functions that change the computation, and the
 # values that this project implements.
-_SUPPORTED: Mapping[str, tuple[Any, ...]] = {
+_SUPPORTED: Mapping[str, tuple[object, ...]] = {
     "use_styles": (True,),
     "const_input_layer": (True,),
     "use_pixel_norm": (False,),
@@ -43,14 +43,14 @@ _LEAVES = {
 _LAYERS = {"Const": 0, "Conv": 1, "Conv0_up": 0, "Conv1": 1}
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     return tf_networks.is_triple(tree) and all(
         tf_networks.version(network) in _VERSIONS for network in tree
     )
 
 
 def _build(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> networks.StyleGAN1Generator:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):

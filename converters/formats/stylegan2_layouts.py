@@ -8,13 +8,12 @@ tell is in `GeneratorSettings` and `DiscriminatorSettings`.
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
@@ -280,7 +279,7 @@ def _our_name(name: str) -> str:
     return "w_avg" if name == "mapping.w_avg" else name
 
 
-def _our_axes(name: str, value: Any) -> np.ndarray:
+def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
     try:
         if name == "synthesis.b4.const":
             return np.transpose(entry_names.check_rank(value, 3), (1, 2, 0))

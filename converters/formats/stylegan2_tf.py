@@ -5,11 +5,11 @@ The renaming is that of NVIDIA's `legacy.py`; see FORMATS in the docstrings of `
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
+from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -23,13 +23,13 @@ from jax_encoder.nn import stylegan2_discriminator
 _FIRST_VERSION = 4
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     return tf_networks.is_triple(tree) and all(
         tf_networks.version(network) >= _FIRST_VERSION for network in tree
     )
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
         raise errors.ConversionError("not the three networks (G, D, Gs)")
@@ -195,13 +195,13 @@ def _discriminator_arrays(variables: Mapping[str, np.ndarray]):
         yield f"{layer}.{leaf}", value
 
 
-def _check(settings: Mapping[str, Any], *activations: str) -> None:
+def _check(settings: Mapping[str, object], *activations: str) -> None:
     for name in activations:
         if settings.get(name, "lrelu") != "lrelu":
             raise errors.ConversionError(f"{name} other than 'lrelu'")
 
 
-def _number(settings: Mapping[str, Any], name: str, default: float | None):
+def _number(settings: Mapping[str, object], name: str, default: float | None):
     value = settings.get(name, default)
     value = value.item() if isinstance(value, np.generic) else value
     if value is not None and not isinstance(value, int | float):
@@ -209,7 +209,7 @@ def _number(settings: Mapping[str, Any], name: str, default: float | None):
     return None if value is None else float(value)
 
 
-def _taps(settings: Mapping[str, Any]) -> tuple[float, ...]:
+def _taps(settings: Mapping[str, object]) -> tuple[float, ...]:
     kernel = settings.get("resample_kernel")
     if kernel is None or isinstance(kernel, np.ndarray):
         return stylegan2_layouts.taps(kernel)
@@ -220,7 +220,7 @@ def _taps(settings: Mapping[str, Any]) -> tuple[float, ...]:
     return stylegan2_layouts.taps(np.asarray(kernel, np.float64))
 
 
-def _group_size(network: Record, settings: Mapping[str, Any]) -> int | None:
+def _group_size(network: Record, settings: Mapping[str, object]) -> int | None:
     """Samples per minibatch statistic.
 
     Where the file does not set it, the default of its own source text holds (4 in

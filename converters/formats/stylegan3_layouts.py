@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -45,7 +45,7 @@ _MAX_LAYERS = 256
 _MAX_RESOLUTION = 1 << 14
 
 
-def _recognize(tree: Any) -> bool:
+def _recognize(tree: object) -> bool:
     found = nvidia.modules(tree)
     generators = [found[part] for part in ("G_ema", "G") if part in found]
     if not generators:
@@ -54,7 +54,7 @@ def _recognize(tree: Any) -> bool:
     return synthesis is not None and "input" in persistence.submodules(synthesis)
 
 
-def _build(tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps) -> Any:
+def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del gaps  # the pickled modules tell everything
     found = nvidia.modules(tree)
     part = part or next(iter(found))
@@ -170,7 +170,7 @@ def _check_layers(config: stylegan3_config.StyleGAN3Config, synthesis: Record) -
                 )
 
 
-def _is_equal(got: Any, value: Any) -> bool:
+def _is_equal(got: object, value: object) -> bool:
     """Whether a foreign value is a number, or a few, that equal ours."""
     if isinstance(got, list | tuple):
         wanted = value if isinstance(value, list) else []
@@ -202,11 +202,11 @@ _BARE_MARKS = tuple(mark.removeprefix("synthesis.") for mark in _INPUT_MARKS)
 
 
 def _build_state_dict(
-    tree: Any, part: str | None, gaps: checkpoint_layouts.Gaps
-) -> Any:
+    tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
+) -> stylegan3.StyleGAN3Generator:
     """Makes a generator out of a state dict, which tells little of the architecture."""
     del part  # there is one
-    state = entry_names.texts(tree)
+    state = entry_names.texts(entry_names.table(tree))
     if _BARE_MARKS[0] in state:
         state = {f"synthesis.{name}": value for name, value in state.items()}
     if "mapping.fc0.weight" not in state:
@@ -275,7 +275,7 @@ def _with_layers(
     )
 
 
-def _recognize_state_dict(tree: Any) -> bool:
+def _recognize_state_dict(tree: object) -> bool:
     return entry_names.is_state_dict(tree) and any(
         all(mark in tree for mark in marks) for marks in (_INPUT_MARKS, _BARE_MARKS)
     )

@@ -1,10 +1,11 @@
 """Pickled `dnnlib.tflib.network.Network`s as plain tables (StyleGAN 1 and 2, TF)."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers.records import Record
 
 KIND = "dnnlib.tflib.network.Network"
@@ -14,7 +15,7 @@ _MAX_VARIABLES = 10_000
 _MAX_NAME = 500
 
 
-def is_network(value: Any) -> bool:
+def is_network(value: object) -> TypeGuard[Record]:
     """Whether `value` is a pickled network."""
     return (
         isinstance(value, Record)
@@ -23,7 +24,7 @@ def is_network(value: Any) -> bool:
     )
 
 
-def is_triple(tree: Any) -> bool:
+def is_triple(tree: object) -> TypeGuard[Sequence[Record]]:
     """Whether `tree` is what both trainers write: (G, D, Gs)."""
     return (
         isinstance(tree, tuple | list)
@@ -32,12 +33,12 @@ def is_triple(tree: Any) -> bool:
     )
 
 
-def missing(tree: Any) -> str:
+def missing(tree: object) -> str:
     """What the tree lacks to be such a file; for `base.Kind`."""
     return "" if is_triple(tree) else "the pickled networks (G, D, Gs) of TensorFlow"
 
 
-def networks(tree: Any) -> dict[str, Record]:
+def networks(tree: Sequence[Record]) -> dict[str, Record]:
     """The networks of a file by part, the averaged generator (Gs) first."""
     generator, discriminator, average = tree
     return {"G_ema": average, "G": generator, "D": discriminator}
@@ -92,7 +93,7 @@ def _own_variables(network: Record, prefix: str) -> dict[str, np.ndarray]:
     return found
 
 
-def _is_variable(item: Any) -> bool:
+def _is_variable(item: object) -> bool:
     return (
         isinstance(item, tuple | list)
         and len(item) == 2

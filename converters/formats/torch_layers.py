@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 
 Rules = Iterable[tuple[str, str]]

@@ -2,12 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from converters.formats import persistence
 from converters.formats.views import View
+from converters.readers.records import Record
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,10 +32,10 @@ class UnsupportedLayout:
 
     @property
     def sentence(self) -> str:
-        """For a message: what it is, why not, what to do."""
+        """Says for a message what it is, why it is not supported, and what to do."""
         return f"{self.name}, known and not supported: {self.reason}; {self.remedy}"
 
-    def fits(self, tree: Any) -> bool:
+    def fits(self, tree: object) -> bool:
         """Whether a part of a file is of this layout."""
         if persistence.is_module(tree):
             return _has_class(tree, self.classes)
@@ -202,7 +202,7 @@ def find(views: Iterable[View]) -> UnsupportedLayout | None:
     return None
 
 
-def _is_oblong(tree: Any) -> bool:
+def _is_oblong(tree: object) -> bool:
     """Whether the learnt input of a generator is not square."""
     if persistence.is_module(tree):
         tables = [_module(tree, path) for path in ("synthesis.b4", "b4")]
@@ -219,14 +219,15 @@ def _is_oblong(tree: Any) -> bool:
     return False
 
 
-def _module(record: Any, path: str) -> Any:
+def _module(record: Record, path: str) -> Record | None:
     for name in path.split("."):
-        record = persistence.submodules(record).get(name)
-        if record is None:
+        inner = persistence.submodules(record)
+        if name not in inner:
             return None
+        record = inner[name]
     return record
 
 
-def _has_class(record: Any, classes: tuple[str, ...]) -> bool:
+def _has_class(record: Record, classes: tuple[str, ...]) -> bool:
     inner = list(persistence.submodules(record).values())[:64]
     return any(module.class_name in classes for module in (record, *inner))

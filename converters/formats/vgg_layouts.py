@@ -12,12 +12,11 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.nn import alexnet, squeezenet, vgg
 
@@ -45,7 +44,7 @@ _EPSILON = 1e-5
 _CLASSIFIER = r"classifier\..*"
 
 
-def trunk_name(tree: Any) -> str | None:
+def trunk_name(tree: object) -> str | None:
     """Which of "vgg", "alex" and "squeeze" a torchvision state dict is, or None."""
     if not entry_names.is_state_dict(tree):
         return None
@@ -128,7 +127,7 @@ def _convolution(array: np.ndarray) -> np.ndarray:
     return entry_names.hwio(array) if array.ndim == 4 else array
 
 
-def _build_torchvision(tree: Any) -> vgg.VGG:
+def _build_torchvision(tree: entry_names.Entries) -> vgg.VGG:
     name = vgg_name(tree)
     if name is None:
         raise errors.ConversionError(
@@ -189,7 +188,7 @@ def _dense(layer: str, array: np.ndarray) -> np.ndarray:
     return entry_names.dense(array)
 
 
-def _build_vgg_face(tree: Any) -> vgg.VGG:
+def _build_vgg_face(tree: entry_names.Entries) -> vgg.VGG:
     config = vgg.vgg_face_config(classifier="fc6.weight" in tree)
     arrays = {}
     for name, array in tree.items():
@@ -199,19 +198,19 @@ def _build_vgg_face(tree: Any) -> vgg.VGG:
     return assign.build(lambda: vgg.VGG(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _build_alexnet(tree: Any) -> alexnet.AlexNet:
+def _build_alexnet(tree: entry_names.Entries) -> alexnet.AlexNet:
     config = alexnet.AlexNetConfig()
     arrays = features(tree, "alex")
     return assign.build(lambda: alexnet.AlexNet(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _build_squeezenet(tree: Any) -> squeezenet.SqueezeNet:
+def _build_squeezenet(tree: entry_names.Entries) -> squeezenet.SqueezeNet:
     config = squeezenet.SqueezeNetConfig()
     arrays = features(tree, "squeeze")
     return assign.build(lambda: squeezenet.SqueezeNet(config, rngs=nnx.Rngs(0)), arrays)
 
 
-def _is_vgg_face(tree: Any) -> bool:
+def _is_vgg_face(tree: object) -> bool:
     return (
         entry_names.is_state_dict(tree)
         and {"conv1_1.weight", "conv3_1.weight", "conv5_3.bias"} <= tree.keys()
@@ -222,7 +221,7 @@ def _vgg_kind(name: str) -> checkpoint_layouts.Kind:
     depths, has_norms = _VGGS[name]
     title = name.removesuffix("_bn").upper() + " with batch normalization" * has_norms
 
-    def recognize(tree: Any) -> bool:
+    def recognize(tree: object) -> bool:
         return entry_names.is_state_dict(tree) and vgg_name(tree) == name
 
     last = _indices(depths, has_norms)[-1]

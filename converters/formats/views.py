@@ -36,10 +36,10 @@ class View:
     """
 
     path: tuple[str, ...]
-    tree: Any
-    around: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    tree: object
+    around: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
-    def whole(self) -> Any:
+    def whole(self) -> object:
         """The part, which knows what is around it."""
         if not isinstance(self.tree, dict) or not self.around:
             return self.tree
@@ -48,7 +48,7 @@ class View:
         return found
 
 
-def views(tree: Any) -> Iterator[list[View]]:
+def views(tree: object) -> Iterator[list[View]]:
     """Yields the parts of a file, a list for every depth, the whole file first.
 
     A part that stands in several places is looked at once.
@@ -70,25 +70,25 @@ def views(tree: Any) -> Iterator[list[View]]:
         level = inner
 
 
-def plain(tree: Any, depth: int = _MAX_DEPTH) -> Any:
+def plain(tree: object, depth: int = _MAX_DEPTH) -> object:
     """The tree without transparent prefixes, its tables as `entry_names.Entries`."""
     return _plain(tree, depth, {})
 
 
-def _plain(value: Any, depth: int, known: dict[tuple[int, int], Any]) -> Any:
+def _plain(value: object, depth: int, known: dict[tuple[int, int], object]) -> object:
     if not isinstance(value, dict) or isinstance(value, entry_names.Entries):
         return value
     place = (id(value), depth)
     if place not in known:
         known[place] = found = entry_names.Entries()
-        for name, inner in value.items():
-            ours = _shorter(name)
+        for name, inner in value.items():  # a foreign name may be of any type
+            ours: Any = _shorter(name)
             ours = name if ours in value else ours
             found[ours] = _plain(inner, depth - 1, known) if depth else inner
     return known[place]
 
 
-def _shorter(name: Any) -> Any:
+def _shorter(name: object) -> object:
     if not isinstance(name, str) or len(name) > _MAX_NAME:
         return name
     return _TRANSPARENT.sub("", name)
@@ -115,7 +115,7 @@ def _children(view: View) -> Iterator[View]:
             yield View((*view.path, f"{prefix}."), group, around)
 
 
-def _groups(tree: Mapping[Any, Any]) -> dict[str, entry_names.Entries]:
+def _groups(tree: Mapping[object, object]) -> dict[str, entry_names.Entries]:
     """The arrays by the first component of their names."""
     groups: dict[str, entry_names.Entries] = collections.defaultdict(
         entry_names.Entries

@@ -3,12 +3,11 @@
 import io
 import json
 import struct
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import zips
 from jax_encoder.nn.checks import describe, failure
@@ -94,7 +93,7 @@ def is_safetensors(head: bytes, size: int) -> bool:
     return struct.unpack("<Q", head[:8])[0] <= size - 8
 
 
-def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]:
+def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, object]:
     """Reads safetensors: name -> array.
 
     Of the metadata only what this project writes is kept: a text under `METADATA`.
@@ -115,7 +114,7 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
     if not isinstance(header, dict):
         raise errors.ConversionError("the header is no table of tensors")
     body = data[8 + length :]
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         name: _safetensor(name, entry, body, budget)
         for name, entry in header.items()
         if name != METADATA
@@ -127,14 +126,19 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, Any]
 
 
 def _safetensor(
-    name: str, entry: Any, body: memoryview, budget: budgets.Budget
+    name: str, entry: object, body: memoryview, budget: budgets.Budget
 ) -> np.ndarray:
     with errors.guard(entry=name, doing=DAMAGED):
+        if not isinstance(entry, dict):
+            raise errors.ConversionError(DAMAGED)
         dtype = SAFETENSORS_DTYPES[entry["dtype"]]
         shape = budget.shape(entry["shape"])
         start, end = budget.items(entry["data_offsets"], limit=2)
-        is_inside = budgets.is_count(start) and budgets.is_count(end)
-        if not is_inside or not start <= end <= len(body):
+        if (
+            not budgets.is_count(start)
+            or not budgets.is_count(end)
+            or not start <= end <= len(body)
+        ):
             raise errors.ConversionError(
                 f"{DAMAGED}: its bytes are not inside of the file"
             )

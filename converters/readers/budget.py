@@ -6,11 +6,11 @@ file itself justifies. A test forbids the bare functions in this package.
 """
 
 import math
-from typing import Any
+from typing import TypeGuard
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from jax_encoder.nn.checks import describe
 
 _MAX_STEPS = 2_000_000
@@ -54,7 +54,7 @@ class Budget:
                 "its arrays declare far more bytes than the file holds"
             )
 
-    def characters(self, text: Any, limit: int, what: str) -> str:
+    def characters(self, text: object, limit: int, what: str) -> str:
         """Checks a text that is going to be compared, hashed or joined.
 
         Args:
@@ -85,7 +85,7 @@ class Budget:
         mode = "surrogatepass" if encoding == "utf-8" else "strict"
         return content.decode(encoding, mode)
 
-    def join(self, separator: str, parts: Any, *, limit: int = 32) -> str:
+    def join(self, separator: str, parts: object, *, limit: int = 32) -> str:
         """Joins texts.
 
         Args:
@@ -106,7 +106,7 @@ class Budget:
             texts.append(part)
         return separator.join(texts)
 
-    def items(self, value: Any, *, limit: int | None = None) -> tuple[Any, ...]:
+    def items(self, value: object, *, limit: int | None = None) -> tuple[object, ...]:
         """The elements of a foreign list, tuple, set or dict (its keys).
 
         Raises:
@@ -121,21 +121,22 @@ class Budget:
         self.step(len(value))
         return tuple(value)
 
-    def shape(self, value: Any) -> tuple[int, ...]:
+    def shape(self, value: object) -> tuple[int, ...]:
         """The shape, or the strides, that a foreign list or tuple declares.
 
         Raises:
           ConversionError: too many axes, or lengths that are no whole numbers from
             zero on.
         """
-        shape = self.items(value, limit=_MAX_RANK)
-        for count in shape:
+        shape: list[int] = []
+        for count in self.items(value, limit=_MAX_RANK):
             if not is_count(count) or count >= _MAX_LENGTH:
                 raise errors.ConversionError(
                     "an array with a length that makes no sense:"
                     f" {describe(count)}, not a whole number from 0 to {_MAX_LENGTH}"
                 )
-        return shape
+            shape.append(count)
+        return tuple(shape)
 
     def size(self, shape: tuple[int, ...], dtype: np.dtype) -> int:
         """The bytes of an array whose shape `shape` has checked."""
@@ -143,7 +144,7 @@ class Budget:
 
     def array(
         self,
-        data: Any,
+        data: memoryview | bytes,
         dtype: np.dtype,
         shape: tuple[int, ...],
         *,
@@ -173,6 +174,6 @@ class Budget:
             return np.ndarray(shape, dtype, data, offset, strides, order)
 
 
-def is_count(value: Any) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Whether `value` is a whole number from zero on."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

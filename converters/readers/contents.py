@@ -5,9 +5,8 @@ import mmap
 import os
 import pathlib
 import stat
-from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import arrays, pickles, symbols, torch_streams, zips
 from converters.readers import budget as budgets
 
@@ -36,7 +35,7 @@ class Contents:
 
     path: str
     container: str
-    tree: Any
+    tree: object
 
 
 def read(path: str | os.PathLike[str]) -> Contents:
@@ -70,7 +69,7 @@ def _map(path: pathlib.Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def parse(data: memoryview) -> tuple[str, Any]:
+def parse(data: memoryview) -> tuple[str, object]:
     """Recognizes the container by its first bytes, and reads it.
 
     Args:
@@ -86,7 +85,7 @@ def parse(data: memoryview) -> tuple[str, Any]:
         return _parse(data, bytes(data[:512]), budgets.Budget(len(data)))
 
 
-def _parse(data: memoryview, head: bytes, budget: budgets.Budget) -> tuple[str, Any]:
+def _parse(data: memoryview, head: bytes, budget: budgets.Budget) -> tuple[str, object]:
     if head.startswith(b"PK\x03\x04"):
         archive = zips.Archive(data)
         if any(name.endswith("data.pkl") for name in archive.members):

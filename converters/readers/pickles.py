@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import records
 from jax_encoder.nn.checks import describe, failure
@@ -23,7 +23,7 @@ MAX_ARGUMENTS = 32
 _KEY_TYPES = (str, bytes, int, float, bool, type(None))
 _MARK = object()
 
-Persistent = Callable[[Any], Any]
+Persistent = Callable[[object], object]
 
 
 class Symbol:
@@ -35,7 +35,7 @@ class Symbol:
         a mere value.
     """
 
-    def __init__(self, name: str, call: Callable[..., Any] | None = None):
+    def __init__(self, name: str, call: Callable[..., object] | None = None):
         self.name = name
         self.call = call
 
@@ -46,9 +46,9 @@ class Symbol:
 class Pending:
     """An object whose content a later BUILD opcode gives."""
 
-    value: Any = None
+    value: object = None
 
-    def build(self, unpickler: "Unpickler", state: Any) -> Any:
+    def build(self, unpickler: "Unpickler", state: object) -> object:
         """Returns the finished object."""
         raise NotImplementedError
 
@@ -65,7 +65,7 @@ class Unpickler:
         self,
         data: memoryview,
         *,
-        symbols: Callable[[str, str], Symbol],
+        symbols: Callable[[str, str], object],
         budget: budgets.Budget,
         persistent: Persistent | None = None,
         position: int = 0,
@@ -75,8 +75,8 @@ class Unpickler:
         self._persistent = persistent
         self.budget = budget
         self.position = position
-        self._stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
+        self._stack: list[object] = []
+        self._memo: dict[int, object] = {}
 
     def load(self) -> Any:
         """Interprets up to the STOP opcode.
@@ -156,22 +156,22 @@ class Unpickler:
 
     # The stack and the memo.
 
-    def _push(self, value: Any) -> None:
+    def _push(self, value: object) -> None:
         self._stack.append(value)
 
-    def _pop(self) -> Any:
+    def _pop(self) -> object:
         value = self._stack.pop()
         if value is _MARK:
             raise ValueError("a mark where a value must stand")
         return value
 
-    def _top(self) -> Any:
+    def _top(self) -> object:
         value = self._stack[-1]
         if value is _MARK:
             raise ValueError("a mark where a value must stand")
         return value
 
-    def _pop_mark(self) -> list[Any]:
+    def _pop_mark(self) -> list[object]:
         stack = self._stack
         index = len(stack) - 1
         while stack[index] is not _MARK:
@@ -190,8 +190,9 @@ class Unpickler:
         if index not in self._memo:
             raise ValueError(f"nothing is stored as number {index:d}")
         value = self._memo[index]
-        is_built = isinstance(value, Pending) and value.value is not None
-        self._stack.append(value.value if is_built else value)
+        if isinstance(value, Pending) and value.value is not None:
+            value = value.value
+        self._stack.append(value)
 
     def _collect(self, count: int) -> None:
         items = [self._pop() for _ in range(count)]
@@ -199,20 +200,20 @@ class Unpickler:
 
     # Containers.
 
-    def _set_items(self, items: list[Any]) -> None:
+    def _set_items(self, items: list[object]) -> None:
         target = self._top()
         if not isinstance(target, dict) or len(items) % 2:
             raise TypeError(f"items for {describe(target)}")
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[check_key(key, self.budget)] = value
 
-    def _append(self, items: list[Any]) -> None:
+    def _append(self, items: list[object]) -> None:
         target = self._top()
         if not isinstance(target, list):
             raise TypeError(f"elements for {describe(target)}")
         target.extend(items)
 
-    def _add(self, items: list[Any]) -> None:
+    def _add(self, items: list[object]) -> None:
         target = self._top()
         if not isinstance(target, set):
             raise TypeError(f"members for {describe(target)}")
@@ -220,12 +221,12 @@ class Unpickler:
 
     # Globals and objects.
 
-    def _global(self, module: Any, name: Any) -> None:
+    def _global(self, module: object, name: object) -> None:
         if not isinstance(module, str) or not isinstance(name, str):
             raise TypeError("the name of a global is no text")
         self._stack.append(self._symbols(module, name))
 
-    def _call(self, symbol: Any, args: Any) -> None:
+    def _call(self, symbol: object, args: object) -> None:
         if not isinstance(symbol, Symbol) or symbol.call is None:
             raise TypeError(f"a call of {_brief(symbol)}")
         if not isinstance(args, tuple) or len(args) > MAX_ARGUMENTS:
@@ -245,13 +246,13 @@ class Unpickler:
         elif not isinstance(target, dict):  # a dict's own attributes: `_metadata`
             raise TypeError(f"a state for {_brief(target)}")
 
-    def _load_persistent(self, identifier: Any) -> None:
+    def _load_persistent(self, identifier: object) -> None:
         if self._persistent is None:
             raise ValueError("a reference to an object outside of the pickle")
         self._stack.append(self._persistent(identifier))
 
 
-def check_key(key: Any, budget: budgets.Budget) -> Any:
+def check_key(key: object, budget: budgets.Budget) -> object:
     """Refuses keys whose hash or comparison could take long or run code.
 
     Args:
@@ -276,7 +277,7 @@ def check_key(key: Any, budget: budgets.Budget) -> Any:
     return key
 
 
-def _brief(value: Any) -> str:
+def _brief(value: object) -> str:
     return value.name if isinstance(value, Symbol) else describe(value)
 
 
@@ -340,7 +341,7 @@ def _drop(u: Unpickler) -> None:
     del u._stack[-1]
 
 
-_HANDLERS: dict[int, Callable[[Unpickler], Any]] = {
+_HANDLERS: dict[int, Callable[[Unpickler], object]] = {
     ord("("): lambda u: u._push(_MARK),
     ord("0"): _drop,
     ord("1"): lambda u: u._pop_mark(),

@@ -21,12 +21,12 @@ class Record:
 
     kind: str
     class_name: str
-    state: Any = None
+    state: object = None
 
     def __repr__(self) -> str:
         return f"Record({describe(self.kind)}, {describe(self.class_name)})"
 
-    def get(self, name: str, default: Any = None) -> Any:
+    def get(self, name: str, default: object = None) -> Any:
         """An attribute of the object, or `default`."""
         if isinstance(self.state, dict):
             return self.state.get(name, default)

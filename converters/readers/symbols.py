@@ -3,9 +3,9 @@
 Everything else is refused by name. Nothing here imports or calls what the file names.
 """
 
-from typing import Any
+from collections.abc import Callable
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import pickles, records, tensors, torch_streams
 from jax_encoder.nn.checks import describe
 
@@ -16,7 +16,7 @@ _MAX_NAME = 400
 _STREAM_STEPS = 150  # what it takes to begin a stream, besides its own steps
 
 
-def _mapping(unpickler: Unpickler, *args: Any) -> dict[Any, Any]:
+def _mapping(unpickler: Unpickler, *args: object) -> dict[object, object]:
     """OrderedDict, defaultdict and the like: a plain dict."""
     items = next((arg for arg in args if isinstance(arg, dict | list | tuple)), ())
     budget = unpickler.budget
@@ -29,35 +29,36 @@ def _mapping(unpickler: Unpickler, *args: Any) -> dict[Any, Any]:
     return found
 
 
-def _set(unpickler: Unpickler, items: Any = ()) -> set[Any]:
+def _set(unpickler: Unpickler, items: object = ()) -> set[object]:
     budget = unpickler.budget
     return {pickles.check_key(item, budget) for item in budget.items(items)}
 
 
-def _list(unpickler: Unpickler, items: Any = ()) -> list[Any]:
+def _list(unpickler: Unpickler, items: object = ()) -> list[object]:
     return [*unpickler.budget.items(items)]
 
 
-def _tuple(unpickler: Unpickler, items: Any = ()) -> tuple[Any, ...]:
+def _tuple(unpickler: Unpickler, items: object = ()) -> tuple[object, ...]:
     return unpickler.budget.items(items)
 
 
-def _complex(unpickler: Unpickler, real: Any, imaginary: Any) -> complex:
+def _complex(unpickler: Unpickler, real: object, imaginary: object) -> complex:
     if not isinstance(real, int | float) or not isinstance(imaginary, int | float):
         raise TypeError("a complex number of no numbers")
     return complex(real, imaginary)
 
 
-def _encode(unpickler: Unpickler, text: Any, encoding: Any = "latin1") -> bytes:
+def _encode(unpickler: Unpickler, text: object, encoding: object = "latin1") -> bytes:
     """`_codecs.encode`: how protocol 2 of Python 3 writes bytes."""
-    is_text = isinstance(text, str) and isinstance(encoding, str)
-    if not is_text or encoding not in ("latin1", "latin-1", "utf-8"):
+    if not isinstance(text, str) or not isinstance(encoding, str):
+        raise TypeError("bytes that are no text")
+    if encoding not in ("latin1", "latin-1", "utf-8"):
         raise TypeError("bytes in an unknown encoding")
     unpickler.budget.copy(len(text) * (4 if encoding == "utf-8" else 1))
     return text.encode(encoding)
 
 
-def _empty_bytes(unpickler: Unpickler, *args: Any) -> bytes:
+def _empty_bytes(unpickler: Unpickler, *args: object) -> bytes:
     """`bytes()` and `bytearray(bytes)`."""
     data = args[0] if args else b""
     if not isinstance(data, bytes | memoryview):
@@ -65,22 +66,22 @@ def _empty_bytes(unpickler: Unpickler, *args: Any) -> bytes:
     return data  # type: ignore[return-value]
 
 
-def _path(unpickler: Unpickler, *parts: Any) -> str:
+def _path(unpickler: Unpickler, *parts: object) -> str:
     return unpickler.budget.join("/", parts, limit=_MAX_ARGUMENTS)
 
 
-def _device(unpickler: Unpickler, *parts: Any) -> str:
+def _device(unpickler: Unpickler, *parts: object) -> str:
     return unpickler.budget.join(":", parts, limit=2)
 
 
-def _first(unpickler: Unpickler, data: Any, *_: Any) -> Any:
+def _first(unpickler: Unpickler, data: object, *_: object) -> object:
     """`torch._utils._rebuild_parameter`: the tensor itself."""
     return data
 
 
 def _rebuild_from_type(
-    unpickler: Unpickler, function: Any, _type: Any, args: Any, _state: Any
-) -> Any:
+    unpickler: Unpickler, function: object, _type: object, args: object, _state: object
+) -> object:
     """`torch._tensor._rebuild_from_type_v2`: a tensor with Python attributes."""
     if not isinstance(function, Symbol) or function.call is None:
         raise TypeError("a tensor without a function to rebuild it")
@@ -89,14 +90,16 @@ def _rebuild_from_type(
     return function.call(unpickler, *unpickler.budget.items(args, limit=_MAX_ARGUMENTS))
 
 
-def _reconstructor(unpickler: Unpickler, kind: Any, _base: Any, _state: Any) -> Any:
+def _reconstructor(
+    unpickler: Unpickler, kind: object, _base: object, _state: object
+) -> object:
     """`copyreg._reconstructor`, for the inert classes only."""
     if not isinstance(kind, Symbol) or kind.call is None:
         raise TypeError("an object without a class")
     return kind.call(unpickler)
 
 
-def _persistent_object(unpickler: Unpickler, meta: Any) -> records.Record:
+def _persistent_object(unpickler: Unpickler, meta: object) -> records.Record:
     """NVIDIA's persistence: the source text in `module_src` is left alone."""
     if not isinstance(meta, dict):
         raise TypeError("no table of the object")
@@ -114,7 +117,7 @@ def _record(kind: str) -> Symbol:
     return Symbol(kind, lambda unpickler, *_: records.Record(kind, name, {}))
 
 
-def _load_from_bytes(unpickler: Unpickler, data: Any) -> tensors.Storage:
+def _load_from_bytes(unpickler: Unpickler, data: object) -> tensors.Storage:
     """`torch.storage._load_from_bytes`: a nested stream that holds one storage."""
     unpickler.budget.step(_STREAM_STEPS)
     storage = torch_streams.read_legacy(
@@ -133,7 +136,7 @@ _STORAGES: dict[str, Symbol] = {
     for module in ("torch", "torch.cuda", "torch.storage")
 }
 
-_TORCH: dict[str, Any] = {
+_TORCH: dict[str, Callable[..., object]] = {
     "torch._utils._rebuild_tensor": tensors.rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": tensors.rebuild_tensor,
     "torch._utils._rebuild_tensor_v3": tensors.rebuild_tensor_v3,
@@ -145,7 +148,7 @@ _TORCH: dict[str, Any] = {
     "torch.device": _device,
 }
 
-_NUMPY: dict[str, Any] = {
+_NUMPY: dict[str, Callable[..., object]] = {
     "numpy.dtype": tensors.make_dtype,
     **{
         f"numpy.{core}.{name}": call
@@ -158,7 +161,7 @@ _NUMPY: dict[str, Any] = {
     },
 }
 
-_PYTHON: dict[str, Any] = {
+_PYTHON: dict[str, Callable[..., object]] = {
     "collections.OrderedDict": _mapping,
     "collections.defaultdict": _mapping,
     "collections.Counter": _mapping,
@@ -204,7 +207,7 @@ _VALUES = (
     "builtins.float",
 )
 
-_TABLE: dict[str, Any] = {
+_TABLE: dict[str, object] = {
     **_STORAGES,
     **{name: Symbol(name, call) for name, call in (_TORCH | _NUMPY | _PYTHON).items()},
     **{name: _record(name) for name in _RECORDS},
@@ -225,7 +228,7 @@ def _full_name(module: str, name: str) -> str:
     return f"{module:s}.{name:s}"
 
 
-def find(module: str, name: str) -> Any:
+def find(module: str, name: str) -> object:
     """The stand-in for a global.
 
     Raises:
@@ -241,7 +244,7 @@ def find(module: str, name: str) -> Any:
     return _TABLE[full]
 
 
-def find_storage(module: str, name: str) -> Any:
+def find_storage(module: str, name: str) -> object:
     """The stand-in for a storage type, the only global inside a nested stream.
 
     Raises:

@@ -5,12 +5,11 @@ All arrays are read-only views of the file's bytes; nothing is copied here.
 
 import dataclasses
 import re
-from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe
@@ -82,9 +81,9 @@ def view(
     data: memoryview,
     dtype: np.dtype,
     *,
-    offset: Any,
-    shape: Any,
-    strides: Any,
+    offset: object,
+    shape: object,
+    strides: object,
     budget: budgets.Budget,
 ) -> np.ndarray:
     """A strided view of bytes.
@@ -103,24 +102,29 @@ def view(
     Raises:
       ConversionError: any element would lie outside of `data`.
     """
-    shape, strides = budget.shape(shape), budget.shape(strides)
-    if len(shape) != len(strides) or not budgets.is_count(offset):
+    sides, spans = budget.shape(shape), budget.shape(strides)
+    if len(sides) != len(spans) or not budgets.is_count(offset):
         raise errors.ConversionError("a tensor whose offset or strides make no sense")
-    if not budget.size(shape, dtype):
-        return budget.array(b"", dtype, shape)
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    if not budget.size(sides, dtype):
+        return budget.array(b"", dtype, sides)
+    last = offset + sum((n - 1) * s for n, s in zip(sides, spans, strict=True))
     if (last + 1) * dtype.itemsize > len(data):
         raise errors.ConversionError(
-            f"a tensor of {len(shape)} axes ends at element {describe(last)}, beyond"
+            f"a tensor of {len(sides)} axes ends at element {describe(last)}, beyond"
             f" its storage of {len(data) // dtype.itemsize:d}"
         )
     item = dtype.itemsize
-    steps = budget.items([stride * item for stride in strides])
-    return budget.array(data, dtype, shape, offset=offset * item, strides=steps)
+    steps = (*[stride * item for stride in spans],)
+    return budget.array(data, dtype, sides, offset=offset * item, strides=steps)
 
 
 def rebuild_tensor(
-    unpickler: pickles.Unpickler, storage: Any, offset: Any, size: Any, stride: Any, *_
+    unpickler: pickles.Unpickler,
+    storage: object,
+    offset: object,
+    size: object,
+    stride: object,
+    *_,
 ) -> np.ndarray | None:
     """`torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`."""
     if not isinstance(storage, Storage):
@@ -139,13 +143,13 @@ def rebuild_tensor(
 
 def rebuild_tensor_v3(
     unpickler: pickles.Unpickler,
-    storage: Any,
-    offset: Any,
-    size: Any,
-    stride: Any,
-    _requires_grad: Any,
-    _hooks: Any,
-    dtype: Any,
+    storage: object,
+    offset: object,
+    size: object,
+    stride: object,
+    _requires_grad: object,
+    _hooks: object,
+    dtype: object,
     *_,
 ) -> np.ndarray | None:
     """`torch._utils._rebuild_tensor_v3`: an untyped storage and a dtype."""
@@ -160,18 +164,19 @@ def rebuild_tensor_v3(
 class PendingDtype(pickles.Pending):
     """A `numpy.dtype`; the byte order follows in its state."""
 
-    def build(self, unpickler: pickles.Unpickler, state: Any) -> np.dtype:
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         """Applies the byte order."""
-        assert self.value is not None
+        value = self.value
+        assert isinstance(value, np.dtype)
         parts = unpickler.budget.items(state, limit=9)
         order = parts[1] if len(parts) > 1 else "|"
         is_plain = all(part is None for part in parts[2:5])
         if not isinstance(order, str) or order not in "<>=|" or not is_plain:
             raise errors.ConversionError("a structured or unknown NumPy type")
-        return self.value.newbyteorder(order) if order in ("<", ">") else self.value
+        return value.newbyteorder(order) if order in ("<", ">") else value
 
 
-def make_dtype(unpickler: pickles.Unpickler, name: Any, *_) -> PendingDtype:
+def make_dtype(unpickler: pickles.Unpickler, name: object, *_) -> PendingDtype:
     """`numpy.dtype`, of numbers and short texts only."""
     if isinstance(name, bytes):
         name = unpickler.budget.decode(name, "ascii")
@@ -182,7 +187,7 @@ def make_dtype(unpickler: pickles.Unpickler, name: Any, *_) -> PendingDtype:
     return pending
 
 
-def check_dtype(dtype: Any) -> np.dtype:
+def check_dtype(dtype: object) -> np.dtype:
     """The finished dtype.
 
     Raises:
@@ -194,7 +199,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     return dtype
 
 
-def raw_bytes(unpickler: pickles.Unpickler, data: Any) -> memoryview:
+def raw_bytes(unpickler: pickles.Unpickler, data: object) -> memoryview:
     """The bytes of an array, whichever way its pickle holds them."""
     if isinstance(data, str):  # Python 2, or protocol 2 of Python 3
         unpickler.budget.copy(len(data))
@@ -207,7 +212,7 @@ def raw_bytes(unpickler: pickles.Unpickler, data: Any) -> memoryview:
 class PendingArray(pickles.Pending):
     """What `numpy.core.multiarray._reconstruct` returns; the content is its state."""
 
-    def build(self, unpickler: pickles.Unpickler, state: Any) -> np.ndarray:
+    def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         """Makes the array from (version, shape, dtype, is_fortran, bytes)."""
         parts = unpickler.budget.items(state, limit=5)
         if len(parts) < 4:
@@ -219,9 +224,9 @@ class PendingArray(pickles.Pending):
 
 def contiguous(
     unpickler: pickles.Unpickler,
-    data: Any,
-    dtype: Any,
-    shape: Any,
+    data: object,
+    dtype: object,
+    shape: object,
     *,
     is_fortran: bool = False,
 ) -> np.ndarray:
@@ -239,13 +244,18 @@ def contiguous(
 
 
 def from_buffer(
-    unpickler: pickles.Unpickler, data: Any, dtype: Any, shape: Any, order: Any, *_
+    unpickler: pickles.Unpickler,
+    data: object,
+    dtype: object,
+    shape: object,
+    order: object,
+    *_,
 ) -> np.ndarray:
     """`numpy.core.numeric._frombuffer`, protocol 5's way to pickle an array."""
     is_fortran = isinstance(order, str) and order == "F"
     return contiguous(unpickler, data, dtype, shape, is_fortran=is_fortran)
 
 
-def scalar(unpickler: pickles.Unpickler, dtype: Any, data: Any = b"") -> Any:
+def scalar(unpickler: pickles.Unpickler, dtype: object, data: object = b"") -> object:
     """`numpy.core.multiarray.scalar`."""
     return contiguous(unpickler, data, dtype, ())[()]

@@ -5,11 +5,10 @@ parameters as attributes. They become a state dict: names joined by points.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe
@@ -21,14 +20,14 @@ _MAX_DEPTH = 32
 _MAX_NAME = 1000
 
 
-def symbols(known: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
+def symbols(known: Callable[[str, str], object]) -> Callable[[str, str], object]:
     """Adds the classes of a program to the stand-ins for globals.
 
     Args:
       known: the stand-ins of other files.
     """
 
-    def find(module: str, name: str) -> Any:
+    def find(module: str, name: str) -> object:
         if len(module) <= _MAX_NAME and module.partition(".")[0] == _ROOT:
             return pickles.Symbol(
                 KIND, lambda unpickler, *_: records.Record(KIND, name, {})
@@ -40,7 +39,7 @@ def symbols(known: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
     return find
 
 
-def state_dict(program: Any, budget: budgets.Budget) -> dict[str, Any]:
+def state_dict(program: object, budget: budgets.Budget) -> dict[str, object]:
     """The arrays of a program's modules, by their names.
 
     Args:
@@ -54,7 +53,7 @@ def state_dict(program: Any, budget: budgets.Budget) -> dict[str, Any]:
         raise errors.ConversionError(
             f"a TorchScript archive of {describe(program)}, which is no module"
         )
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     waiting = [("", program, 0)]
     while waiting:
         prefix, module, depth = waiting.pop()

@@ -9,11 +9,10 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, tensors, torch_programs, zips
 from jax_encoder.nn.checks import describe
@@ -23,7 +22,7 @@ MAGIC_BYTES = b"\x8a\n" + MAGIC.to_bytes(10, "little")
 _PROTOCOL = 1001
 _MAX_KEY = 200
 
-Symbols = Callable[[str, str], Any]
+Symbols = Callable[[str, str], object]
 
 
 class StorageType(pickles.Symbol):
@@ -38,7 +37,9 @@ class StorageType(pickles.Symbol):
         self.dtype = dtype
 
 
-def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget) -> Any:
+def read_zip(
+    archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget
+) -> object:
     """Reads the object of a zip archive.
 
     Args:
@@ -58,7 +59,7 @@ def read_zip(archive: zips.Archive, *, symbols: Symbols, budget: budgets.Budget)
         order = budget.decode(content[:16], "latin-1")
     storages: dict[str, tensors.Storage] = {}
 
-    def persistent(identifier: Any) -> tensors.Storage:
+    def persistent(identifier: object) -> tensors.Storage:
         kind, key, numel, _ = _parse(identifier, budget)
         dtype = _ordered(kind.dtype, order)
         if key not in storages:
@@ -101,7 +102,9 @@ def _ordered(dtype: np.dtype, order: str) -> np.dtype:
     raise errors.ConversionError(f"storages in the byte order {describe(order)}")
 
 
-def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -> Any:
+def read_legacy(
+    data: memoryview, *, symbols: Symbols, budget: budgets.Budget
+) -> object:
     """Reads the object of a legacy stream.
 
     The object comes before the storages that its tensors view. So it is interpreted
@@ -148,14 +151,14 @@ def read_legacy(data: memoryview, *, symbols: Symbols, budget: budgets.Budget) -
     return reader.load()
 
 
-def _no_symbols(module: str, name: str) -> Any:
+def _no_symbols(module: str, name: str) -> object:
     raise errors.ConversionError(
         f"refused: {describe(module)} {describe(name)} in the header of the file"
     )
 
 
 def _declare(
-    identifier: Any, storages: dict[str, tensors.Storage], budget: budgets.Budget
+    identifier: object, storages: dict[str, tensors.Storage], budget: budgets.Budget
 ) -> tensors.Storage:
     """The storage of a persistent identifier; a part of it where it says so."""
     kind, key, numel, part = _parse(identifier, budget)
@@ -173,8 +176,8 @@ def _declare(
 
 
 def _parse(
-    identifier: Any, budget: budgets.Budget
-) -> tuple[StorageType, str, int, Any]:
+    identifier: object, budget: budgets.Budget
+) -> tuple[StorageType, str, int, object]:
     """Takes ("storage", type, key, location, numel[, part]) apart."""
     if (
         not isinstance(identifier, tuple)

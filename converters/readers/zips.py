@@ -9,9 +9,8 @@ import dataclasses
 import mmap
 import struct
 import zlib
-from typing import Any
 
-from converters import errors
+from converters import conversion_errors as errors
 from jax_encoder.nn.checks import describe, failure
 
 _END = b"PK\x05\x06"
@@ -105,11 +104,11 @@ class Archive:
 
     def _release(self, member: Member) -> None:
         """Lets the system drop the pages that the checksum touched."""
-        mapped: Any = self._data.obj
+        mapped: object = self._data.obj
         start = -(-member.offset // mmap.PAGESIZE) * mmap.PAGESIZE
         length = member.offset + member.packed - start
-        is_mapped = isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED")
-        if is_mapped and length > _LARGE:
+        is_known = hasattr(mmap, "MADV_DONTNEED")
+        if isinstance(mapped, mmap.mmap) and is_known and length > _LARGE:
             mapped.madvise(mmap.MADV_DONTNEED, start, length)
 
     def _inflate(self, content: memoryview, size: int) -> bytes:

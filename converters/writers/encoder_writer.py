@@ -2,12 +2,11 @@
 
 import os
 import re
-from typing import Any
 
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 from converters.writers import export, torch_writer
 from jax_encoder.io import files
@@ -81,7 +80,7 @@ def whole(
         torch_writer.write(file, tree)
 
 
-def encoder_state(encoder: Any) -> dict[str, np.ndarray]:
+def encoder_state(encoder: object) -> dict[str, np.ndarray]:
     """Returns an encoder's state dict, without the prefix "encoder.".
 
     Args:
@@ -129,7 +128,7 @@ def _their_name(name: str, config: style_encoder.StyleEncoderConfig) -> str:
     return entry_names.rename(rest, _RESNET_RULES)
 
 
-def _options(config: encoder_decoder.EncoderDecoderConfig) -> dict[str, Any]:
+def _options(config: encoder_decoder.EncoderDecoderConfig) -> dict[str, object]:
     encoder = config.encoder
     assert isinstance(encoder, style_encoder.StyleEncoderConfig)
     is_restyle = encoder.in_channels == 6

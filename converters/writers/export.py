@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from flax import nnx
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.formats import entry_names
 from converters.writers import torch_writer
 from jax_encoder.io import files

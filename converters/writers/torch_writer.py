@@ -2,8 +2,8 @@
 
 import struct
 import zipfile
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,7 +20,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _ALIGNMENT = 64
 
 
-def write(file: BinaryIO, tree: Mapping[str, Any], name: str = "archive") -> None:
+def write(file: BinaryIO, tree: Mapping[str, object], name: str = "archive") -> None:
     """Writes nested dicts of arrays so that `torch.load(weights_only=True)` reads them.
 
     Args:
@@ -57,7 +57,7 @@ class _Writer:
     def __init__(self):
         self.arrays: list[np.ndarray] = []
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: object) -> bytes:
         """The opcodes that push `value`."""
         if isinstance(value, Mapping):
             items = (self.encode(k) + self.encode(v) for k, v in value.items())
@@ -117,5 +117,5 @@ def _integer(value: int) -> bytes:
     return b"\x8a\x08" + struct.pack("<q", value)
 
 
-def _integers(values: Any) -> bytes:
+def _integers(values: Iterable[int]) -> bytes:
     return b"(" + b"".join(_integer(int(value)) for value in values) + b"t"

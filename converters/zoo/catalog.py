@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import tqdm
 
-from converters import errors
+from converters import conversion_errors as errors
 from converters.readers import contents
 from converters.zoo import downloads
 from converters.zoo import table as zoo_table

@@ -13,7 +13,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import Any
 
 from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
@@ -101,7 +100,9 @@ def fetch(
         raise DownloadError(f"no address: {str(error)[:200]}") from None
 
 
-def _offset(part: pathlib.Path, request: Any, trusts_ranges: bool) -> int:
+def _offset(
+    part: pathlib.Path, request: urllib.request.Request, trusts_ranges: bool
+) -> int:
     """How much of the part is used; asks the server for the rest."""
     size = part.stat().st_size if part.is_file() else 0
     try:

@@ -56,7 +56,7 @@ class DevicePlan:
 
     @property
     def sides(self) -> tuple[int, int]:
-        """Of the pictures: the large one first."""
+        """The sides of the pictures, the large one first."""
         return (1024, 256) if self.size == "full" else (32, 16)
 
     @property
@@ -137,7 +137,7 @@ def _parity(plan: DevicePlan) -> Iterator[Step]:
         yield Step(section="parity", name=f"{name} {dtype} {precision}", run=run)
 
 
-def _peak(plan: DevicePlan) -> dict[str, Any]:
+def _peak(plan: DevicePlan) -> dict[str, object]:
     side = None if plan.size == "full" else 256
     num_bytes = None if plan.size == "full" else 1 << 20
     flops = {dtype: peaks.measure(dtype, side=side) for dtype in cases.DTYPES}
@@ -195,7 +195,7 @@ def _missing(section: str, why: str) -> Step:
     return Step(section=section, name=section, run=lambda _: {"skipped": why})
 
 
-def _throughput(plan: DevicePlan) -> dict[str, Any]:
+def _throughput(plan: DevicePlan) -> dict[str, object]:
     """Pictures per hour of `default`, from inversions of two lengths."""
     side, batch = plan.sides[0], plan.batches[1]
     generator = networks.generator("stylegan2", side, plan.size)
@@ -229,7 +229,7 @@ def _throughput(plan: DevicePlan) -> dict[str, Any]:
     }
 
 
-def _profile(plan: DevicePlan) -> list[dict[str, Any]]:
+def _profile(plan: DevicePlan) -> list[dict[str, object]]:
     case = plan.case(resolution=plan.sides[0])
     (part,) = workloads.build(case, num_steps=2)
     program = timing.compile_program(part.fn, part.args, with_cache=False)

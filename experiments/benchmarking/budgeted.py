@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.benchmarking.accelerator import SECTIONS, Step
 
-Save = Callable[[Mapping[str, Any], str], None]
+Save = Callable[[Mapping[str, object], str], None]
 """Takes the sections so far, and the name of the step that is about to run."""
 
 
@@ -48,7 +48,7 @@ def measure(steps: Iterable[Step], seconds: float, save: Save) -> dict[str, Any]
     return result
 
 
-def _run(step: Step, peak: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _run(step: Step, peak: Mapping[str, object]) -> list[dict[str, object]]:
     try:
         rows = step.run(peak)
     except Exception as error:  # Whatever a strange machine makes of it is a finding.

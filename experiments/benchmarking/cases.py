@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from jax_encoder.errors import InputError
 
@@ -74,7 +73,7 @@ class Case:
             parts.append(self.size)
         return " ".join(map(str, parts))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Returns the fields, and the name."""
         return {"name": self.name, **dataclasses.asdict(self)}
 

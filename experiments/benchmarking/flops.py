@@ -16,7 +16,7 @@ import jax
 from experiments.benchmarking import plain
 
 
-def count(fn: Callable[..., Any], *args: Any) -> float:
+def count(fn: Callable[..., object], *args: object) -> float:
     """Counts the operations of `fn(*args)`; nothing is computed.
 
     Args:
@@ -44,7 +44,7 @@ def _count(jaxpr: Any) -> float:
     return total
 
 
-def _inner(equation: Any) -> list[Any]:
+def _inner(equation: Any) -> list[object]:
     """The programs inside an equation."""
     if equation.primitive.name == "cond":
         return [equation.params["branches"][0].jaxpr]

@@ -44,7 +44,7 @@ def _timed(title, rows, peaks) -> list[str]:
     return _section(title, (_step(row, peak) for row in rows))
 
 
-def _either(row: Mapping[str, Any]) -> str | None:
+def _either(row: Mapping[str, object]) -> str | None:
     """What is said of a row that holds no measurement."""
     if "error" in row:
         return f"{row['name']}: failed. {row['error']} ({row['where']})"

@@ -10,7 +10,6 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import jax
 
@@ -63,7 +62,7 @@ class Operation:
     layout: str = ""
 
 
-def lower(fn: Callable[..., Any], args: tuple[Any, ...], platform: str) -> str:
+def lower(fn: Callable[..., object], args: tuple[object, ...], platform: str) -> str:
     """Lowers `fn` as the library would compute it on another platform.
 
     Args:

@@ -83,7 +83,7 @@ def vgg16(size: str = "full") -> vgg.VGG:
     return vgg.VGG(vgg.VGGConfig(channels=_vgg_channels(size)), rngs=nnx.Rngs(2))
 
 
-def latents(network: Any, batch: int) -> Any:
+def latents(network: Any, batch: int) -> object:
     """Returns fixed `ws` `[N, num_ws, w_dim]`."""
     shape = (batch, network.config.num_ws, network.config.w_dim)
     return nnx.Rngs(3).params.normal(shape).astype(jnp.float32)

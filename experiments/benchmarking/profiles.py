@@ -15,8 +15,8 @@ _IGNORED = ("end: ", "$", "ThunkExecutor")
 
 
 def by_operation(
-    run: Callable[[], Any], *, num_calls: int = 1, most: int = 25
-) -> list[dict[str, Any]]:
+    run: Callable[[], object], *, num_calls: int = 1, most: int = 25
+) -> list[dict[str, object]]:
     """Profiles a compiled program.
 
     Args:

@@ -11,7 +11,7 @@ from experiments.benchmarking import plain, timing, workloads
 from experiments.benchmarking.cases import Case
 from experiments.launch import command_line
 
-Reference = Callable[[Mapping[str, Any]], Callable[[], Any] | None]
+Reference = Callable[[Mapping[str, object]], Callable[[], object] | None]
 """From the fields of a case to a callable that makes one step; None: it has none."""
 
 Programs = dict[Case, list[tuple[workloads.Part, timing.Compiled]]]
@@ -64,7 +64,11 @@ def measure(
     parts = [part for part, _ in programs[case]]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
     measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
-    row = {**case.as_json(), **_times(case, measured), **_programs(measured)}
+    row: dict[str, Any] = {
+        **case.as_json(),
+        **_times(case, measured),
+        **_programs(measured),
+    }
     if len(parts) > 1:
         row["parts"] = [_part_row(case, m) for m in measured]
     row["flops"] = _total([p.flops and p.flops * p.share for p in parts])
@@ -114,8 +118,8 @@ def _measure_part(part, program, options, peer) -> _Measured:
     )
 
 
-def _times(case, measured) -> dict[str, Any]:
-    """Of a step: the parts weighed by their shares."""
+def _times(case, measured) -> dict[str, object]:
+    """The times of a step: its parts weighed by their shares."""
 
     def total(who, field):
         return sum(m.part.share * getattr(getattr(m, who), field) for m in measured)
@@ -141,7 +145,7 @@ def _times(case, measured) -> dict[str, Any]:
     }
 
 
-def _programs(measured) -> dict[str, Any]:
+def _programs(measured) -> dict[str, object]:
     programs = [m.program for m in measured]
     return {
         "trace_seconds": sum(p.trace_seconds for p in programs),
@@ -158,7 +162,7 @@ def _programs(measured) -> dict[str, Any]:
     }
 
 
-def _part_row(case, measured) -> dict[str, Any]:
+def _part_row(case, measured) -> dict[str, object]:
     seconds = measured.ours.seconds
     return {
         "name": measured.part.name,

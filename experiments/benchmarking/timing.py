@@ -64,7 +64,7 @@ class Timing:
 
 
 def compile_program(
-    fn: Callable[..., Any], args: tuple[Any, ...], *, with_cache: bool = True
+    fn: Callable[..., object], args: tuple[object, ...], *, with_cache: bool = True
 ) -> Compiled:
     """Compiles `fn` for `args`, cold and then from a persistent cache of its own.
 
@@ -102,7 +102,7 @@ def compile_program(
     )
 
 
-def _configure(settings: Mapping[str, Any]) -> None:
+def _configure(settings: Mapping[str, object]) -> None:
     for name, value in settings.items():
         jax.config.update(name, value)
     compilation_cache.reset_cache()
@@ -141,7 +141,7 @@ def resident_peak_bytes() -> int | None:
 
 
 def alternate(
-    callables: Mapping[str, Callable[[], Any]],
+    callables: Mapping[str, Callable[[], object]],
     *,
     num_repeats: int = 5,
     num_warm_ups: int = 1,

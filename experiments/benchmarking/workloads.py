@@ -15,7 +15,7 @@ from jax_encoder.inversion import memory, projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
-from jax_encoder.nn import frozen, stylegan3
+from jax_encoder.nn import base, frozen, stylegan3
 from jax_encoder.ops import formulations, resize
 from jax_encoder.training import (
     encoder_presets,
@@ -41,8 +41,8 @@ class Part:
       flops: of one step, or None where a rate would say nothing.
     """
 
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
+    fn: Callable[..., object]
+    args: tuple[object, ...]
     name: str = ""
     share: float = 1.0
     num_steps: int = 1
@@ -157,7 +157,7 @@ def _vgg(case: Case, _) -> list[Part]:
 
 
 def _vgg_gradient(case: Case, _) -> list[Part]:
-    """To the last rectified map (relu5_3) and back to the picture."""
+    """Runs to the last rectified map (relu5_3) and back to the picture."""
     network = networks.vgg16(case.size)
     last = [name for name in network.config.layer_names if name.startswith("relu")][-1]
     side = case.resolution
@@ -261,7 +261,7 @@ def _encoder(case: Case, _) -> list[Part]:
     return [_forward(lambda e, x: e(x), network, pictures)]
 
 
-def _preset(case: Case, generator: Any) -> encoder_presets.EncoderPreset:
+def _preset(case: Case, generator: base.Generator) -> encoder_presets.EncoderPreset:
     is_small = case.size == "small" or case.resolution <= _SMALL_ENCODER
     return encoder_presets.preset("avatars" if is_small else "e4e", generator)
 

@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -117,7 +117,7 @@ def load_networks(*, lpips: str | None, inception: str, identity: str) -> dict:
 
 def run(
     options: EvaluationOptions,
-    networks: Mapping[str, Any],
+    networks: Mapping[str, object],
     generator: base.Generator | None = None,
 ) -> Report:
     """Reads pictures or draws them, and measures.
@@ -237,7 +237,7 @@ class Reader:
     ) -> Iterator[np.ndarray]:
         """The pictures as arrays `[n, R, R, 3]`."""
         readable = (x for path in paths if (x := self.read(path)) is not None)
-        yield from map(np.stack, _parts(readable, batch_size))
+        yield from (np.stack(part) for part in _parts(readable, batch_size))
 
 
 def _judge_folder(found, references, reader: Reader, networks, options) -> None:
@@ -362,7 +362,7 @@ def _compare_sets(
     reader: Reader,
     references: Sequence[pathlib.Path],
     stacks: Iterable[np.ndarray],
-    networks: Mapping[str, Any],
+    networks: base.Networks,
     *,
     num: int,
     batch_size: int,
@@ -408,7 +408,9 @@ def _keeping(parts: Iterable[np.ndarray], kept: list[np.ndarray]) -> Iterator:
 
 
 def _measure_paths(
-    generator: base.Generator, networks: Mapping[str, Any], options: EvaluationOptions
+    generator: base.Generator,
+    networks: Mapping[str, object],
+    options: EvaluationOptions,
 ) -> np.ndarray:
     if "lpips" not in networks:
         raise InputError("Path lengths are perceptual: name --lpips.")
@@ -427,13 +429,18 @@ def _call(network, near, far):
     return network(near, far)
 
 
-def _parts(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+Item = TypeVar("Item")
+
+
+def _parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while part := list(itertools.islice(iterator, size)):
         yield part
 
 
-def _counted(parts: Iterable[Any], total: int, description: str) -> Iterator[Any]:
+def _counted(
+    parts: Iterable[np.ndarray], total: int, description: str
+) -> Iterator[np.ndarray]:
     with progress.track(total, description=description) as reporter:
         for part in parts:
             yield part

@@ -3,7 +3,7 @@
 import csv
 import io
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -63,7 +63,7 @@ def generators(directory: str) -> Iterator[tuple[str, int, base.Generator]]:
 def run(
     directory: str,
     options: evaluation.EvaluationOptions,
-    networks: Mapping[str, Any],
+    networks: base.Networks,
     output: pathlib.Path,
 ) -> int:
     """Judges every checkpoint; writes a table, curves and the last one's worst paths.
@@ -103,7 +103,7 @@ def run(
     return 1 if report.failures else 0
 
 
-def _write_table(output: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(output: pathlib.Path, rows: list[dict[str, object]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
@@ -111,7 +111,7 @@ def _write_table(output: pathlib.Path, rows: list[dict[str, Any]]) -> None:
     files.write_bytes(output / "training.csv", text.getvalue().encode())
 
 
-def _draw(output: pathlib.Path, directory: str, rows: list[dict[str, Any]]) -> None:
+def _draw(output: pathlib.Path, directory: str, rows: list[dict[str, object]]) -> None:
     """One panel per measure, one line per stage."""
     names = [name for name in _TITLES if name in rows[0]]
     title = f"{pathlib.Path(directory).name}: {len(rows)} checkpoints"

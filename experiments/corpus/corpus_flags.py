@@ -147,9 +147,7 @@ class CorpusPlan:
 
 def _check_borrowed() -> None:
     """Refuses flags of `encode_image` that mean nothing for a corpus."""
-    unused = [
-        flags.FLAGS.find_module_defining_flag(name) and name for name in _NOT_HERE
-    ]
+    unused = [n for n in _NOT_HERE if flags.FLAGS.find_module_defining_flag(n)]
     given = [f"--{name}" for name in unused if flags.FLAGS[name].present]
     if given:
         raise command_line.UsageError(
@@ -225,7 +223,7 @@ def _scorer(job: jobs.InversionJob) -> str | None:
     return str(resources.DEMO_NETWORKS["vgg"])
 
 
-def _settings(job: jobs.InversionJob, scorer: str | None) -> dict[str, Any]:
+def _settings(job: jobs.InversionJob, scorer: str | None) -> dict[str, object]:
     """JSON values on which the rows depend; computed without touching a device."""
     try:
         preset = presets.get(job.preset).changed(**job.overrides)

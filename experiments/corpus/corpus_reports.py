@@ -5,7 +5,6 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from experiments.corpus import layout
 from experiments.sharing import leases
@@ -77,7 +76,7 @@ class CorpusStatus:
     num_shards_done: int
     rate: float
     reasons: Mapping[str, int]
-    holders: Mapping[int, Mapping[str, Any]]
+    holders: Mapping[int, Mapping[str, object]]
     damaged: Mapping[int, str]
 
     @classmethod
@@ -160,7 +159,7 @@ class CorpusStatus:
         lines += [f"  shard {k} is damaged: {why}" for k, why in self.damaged.items()]
         return "\n".join(lines)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The state as JSON values."""
         fields = dataclasses.asdict(self)
         fields["root"] = str(self.root)

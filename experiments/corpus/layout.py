@@ -85,7 +85,7 @@ def _numbers(folder: pathlib.Path) -> Iterator[int]:
                 yield int(match[1])
 
 
-def digest(settings: Mapping[str, Any]) -> str:
+def digest(settings: Mapping[str, object]) -> str:
     """Sixteen hexadecimal digits that tell settings apart."""
     text = json.dumps(settings_lib.plain(settings), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -116,12 +116,12 @@ def read(root: str | os.PathLike[str]) -> Corpus:
 
 def prepare(
     root: str | os.PathLike[str],
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     where: Sequence[str],
     *,
     shard_size: int,
     hashes: bool,
-    about: Mapping[str, Any],
+    about: Mapping[str, object],
     say=lambda text: None,
 ) -> Corpus:
     """Makes the folder of a corpus, or opens the one that is there.

@@ -17,7 +17,14 @@ from experiments.stores import tables
 from jax_encoder.io import files, loading
 
 FILE = "manifest.parquet"
-_COLUMNS = ("id", "uri", "bytes", "place", "sha256")
+_KINDS = {
+    "id": "string",
+    "uri": "string",
+    "bytes": "int64",
+    "place": "int64",
+    "sha256": "string",
+}
+_COLUMNS = tuple(_KINDS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,24 +59,37 @@ class Manifest:
         file = _opened(self.path)
         first = index * file.metadata.row_group(0).num_rows
         try:
-            columns = file.read_row_group(index, list(_COLUMNS)).to_pydict()
+            rows = file.read_row_group(index, list(_COLUMNS))
+            inflation = tables.Inflation(file, self.path, os.path.getsize(self.path))
+            columns = inflation.plain(rows).to_pydict()
         except (tables.arrow().ArrowException, OSError) as error:
             raise loading.LoadError(self.path, f"damaged ({error})") from error
-        rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
-        return [picture_bytes.Entry(first + k, *row) for k, row in enumerate(rows)]
+        found = zip(*(columns[name] for name in _COLUMNS), strict=True)
+        return [picture_bytes.Entry(first + k, *row) for k, row in enumerate(found)]
 
 
 @functools.lru_cache(maxsize=4)
 def _opened(path: str) -> Any:
     pa = tables.arrow()
+    texts = [name for name, kind in _KINDS.items() if kind == "string"]
     try:
-        return pa.parquet.ParquetFile(path, page_checksum_verification=True)
+        file = pa.parquet.ParquetFile(
+            path, page_checksum_verification=True, read_dictionary=texts
+        )
     except FileNotFoundError:
         raise loading.LoadError(path, "no such file") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, KeyError) as error:
         raise loading.LoadError(
             path, f"damaged ({error}); remove the output directory and begin anew"
         ) from error
+    found = {f.name: str(f.type).removeprefix("large_") for f in file.schema_arrow}
+    found = {name: "string" if "dictionary" in k else k for name, k in found.items()}
+    if found != _KINDS or not file.metadata.num_row_groups:
+        raise loading.LoadError(
+            path, "damaged: no list of pictures; remove the output directory"
+        )
+    tables.Inflation(file, path, os.path.getsize(path))
+    return file
 
 
 def read(path: str | os.PathLike[str]) -> Manifest:
@@ -83,7 +103,9 @@ def read(path: str | os.PathLike[str]) -> Manifest:
     """
     file = _opened(os.fspath(path))
     about = (file.schema_arrow.metadata or {}).get(b"jax_encoder", b"")
-    content: dict[str, Any] = loading.parse_json(about, path) if about else {}
+    content = loading.parse_json(about, path) if about else {}
+    if not isinstance(content, dict):
+        raise loading.LoadError(path, "damaged: what it says of itself is no table")
     return Manifest(
         path=os.fspath(path),
         num=file.metadata.num_rows,

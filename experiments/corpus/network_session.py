@@ -53,7 +53,7 @@ class NetworkSession:
         return self.engine.details
 
     @property
-    def target(self) -> Mapping[str, Any]:
+    def target(self) -> Mapping[str, object]:
         """How pictures become targets."""
         engine = self.engine
         return {
@@ -64,7 +64,7 @@ class NetworkSession:
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """The seed of all that is drawn at random."""
         return self.engine.seed
 
     def encode(self, targets: np.ndarray, ids: Sequence[str]) -> sessions.Encoded:
@@ -92,7 +92,7 @@ class NetworkSession:
         starts_there = self.engine.inverter.preset.start == "encoder"
         return config.num_steps == 1 and config.keep == "best" and starts_there
 
-    def judge(self, row: Mapping[str, Any]) -> str:
+    def judge(self, row: Mapping[str, object]) -> str:
         """The verdict on a row."""
         return "" if self.judge_by is None else verdicts.judge(row, self.judge_by)
 

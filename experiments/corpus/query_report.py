@@ -4,10 +4,9 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 
-def show(rows: Sequence[Mapping[str, Any]], form: str) -> None:
+def show(rows: Sequence[Mapping[str, object]], form: str) -> None:
     """Prints rows.
 
     Args:

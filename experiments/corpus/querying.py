@@ -5,7 +5,6 @@ import heapq
 import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class Condition:
     sign: str
     value: float | str
 
-    def holds(self, row: Mapping[str, Any]) -> bool:
+    def holds(self, row: Mapping[str, object]) -> bool:
         """Whether a row satisfies it; one without a value does not."""
         found = row.get(self.column)
         if found is None:
@@ -85,7 +84,7 @@ def nearest(
     code: np.ndarray,
     num: int,
     conditions: Sequence[Condition] = (),
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """The pictures whose codes are nearest to a code.
 
     Args:

@@ -5,6 +5,8 @@ was listed before; Ray gets the rest and keeps no record of it. An actor that di
 started again by Ray, and its shard is tried again; a driver that dies leaves whole
 shards and nothing else.
 """
+# An extra, which need not be installed where types are checked.
+# pyright: reportMissingImports=false
 
 import contextlib
 import json
@@ -38,7 +40,7 @@ def _actor(ray: Any, options: dict[str, Any]) -> Any:
     return RayEncoder
 
 
-def _options() -> dict[str, Any]:
+def _options() -> dict[str, object]:
     """One actor per GPU where there are GPUs, else per processor."""
     has_gpu = any(pathlib.Path("/dev").glob("nvidia[0-9]*"))
     own = {"num_gpus": 1} if has_gpu else {"num_cpus": 1}
@@ -68,7 +70,7 @@ def _connect(ray: Any, address: str | None) -> None:
 
 
 def _num_actors(ray: Any, wanted: int, kind: str, address: str | None) -> int:
-    """As many as the cluster has devices for: the others would wait for ever."""
+    """How many the cluster has devices for: others would wait for ever."""
     available = int(ray.cluster_resources().get(kind, 0))
     if address is not None:  # It may grow.
         return wanted

@@ -39,7 +39,7 @@ class Session(picture_loop.BatchSession, Protocol):
 
     @property
     def layout(self) -> tables.RowLayout:
-        """Of the rows."""
+        """The layout of the rows."""
         ...
 
     @property
@@ -49,14 +49,14 @@ class Session(picture_loop.BatchSession, Protocol):
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """The seed of all that is drawn at random."""
         ...
 
     def encode(self, targets: np.ndarray, ids: Sequence[str]) -> Encoded:
         """Encodes a batch `[N, R, R, C]` of pictures with these ids."""
         ...
 
-    def judge(self, row: Mapping[str, Any]) -> str:
+    def judge(self, row: Mapping[str, object]) -> str:
         """The verdict on a row: "good", "fair" or "poor"; "" without one."""
         ...
 

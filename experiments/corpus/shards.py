@@ -79,7 +79,7 @@ def encode(
         if found is not None:
             row |= _outcome(found, index, session)
         shard.rows[place] = row
-        if row["status"] == "failed":
+        if found is None or row["status"] == "failed":
             return
         shard.ws[place] = found.ws[index]
         if found.images is not None:
@@ -111,7 +111,7 @@ def _row(picture: picture_bytes.Loaded, session: sessions.Session, config: str) 
 
 def _outcome(
     found: sessions.Encoded, index: int, session: sessions.Session
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a row says of a picture that was computed."""
     ws = found.ws[index].astype(session.layout.dtype)
     if not np.isfinite(ws).all():
@@ -120,7 +120,7 @@ def _outcome(
         )
         return {"reason": reason}
     measures = {name: float(found.measures[name][index]) for name in found.measures}
-    told: dict[str, Any] = {
+    told: dict[str, object] = {
         name: value if np.isfinite(value) else None for name, value in measures.items()
     }
     is_diverged = bool(found.is_diverged[index])
@@ -141,7 +141,7 @@ def _png(image: np.ndarray) -> bytes:
     return encoded.getvalue()
 
 
-def to_table(shard: Shard, session: sessions.Session, config: str) -> Any:
+def to_table(shard: Shard, session: sessions.Session, config: str) -> object:
     """The rows of a shard, as many as there are, as a table."""
     places = sorted(shard.rows)
     index = {place: k for k, place in enumerate(places)}
@@ -259,6 +259,8 @@ def _adopt(
         if row["status"] == "failed" and is_retry:
             continue
         place = row["position"] - first
+        if not 0 <= place < len(shard.entries) or row["id"] != shard.entries[place].id:
+            raise loading.LoadError(path, "rows of other pictures")
         shard.rows[place] = row
         if index in codes:
             shard.ws[place] = codes[index]
@@ -279,9 +281,13 @@ def _codes_of(corpus, rows, accounts, kind: tables.RowLayout) -> dict[int, np.nd
 def _adopt_images(shard: Shard, corpus: layout.Corpus) -> None:
     """The reconstructions of a shard that is retried."""
     names = {entry.id: place for place, entry in enumerate(shard.entries)}
-    with tarfile.open(corpus.path(shard.number, layout.RECONSTRUCTIONS)) as archive:
-        for member in archive:
-            place = names.get(member.name.removesuffix(".png"))
-            content = archive.extractfile(member)
-            if place in shard.rows and content is not None:
-                shard.images[place] = content.read()
+    path = corpus.path(shard.number, layout.RECONSTRUCTIONS)
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            for member in archive:
+                place = names.get(member.name.removesuffix(".png"))
+                content = archive.extractfile(member) if member.size >= 0 else None
+                if place in shard.rows and content is not None:
+                    shard.images[place] = content.read(member.size)
+    except (OSError, tarfile.TarError) as error:
+        raise loading.LoadError(path, f"damaged ({error})") from error

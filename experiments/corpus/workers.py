@@ -13,7 +13,6 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from experiments.corpus import claims as claims_lib
 from experiments.corpus import layout, sessions, shards, stores_setup
@@ -33,7 +32,7 @@ class Log:
     path: pathlib.Path
     worker: str
 
-    def write(self, event: str, **values: Any) -> None:
+    def write(self, event: str, **values: object) -> None:
         """Appends a line; a full disk costs the line, not the run."""
         line = {"time": round(time.time(), 3), "worker": self.worker, "event": event}
         with contextlib.suppress(OSError), open(self.path, "a") as file:

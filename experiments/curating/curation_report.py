@@ -24,7 +24,7 @@ _SCORES = {
 
 
 def write(
-    output: pathlib.Path, described: Described, found: Verdicts, skipped: Any
+    output: pathlib.Path, described: Described, found: Verdicts, skipped: object
 ) -> dict[str, Any]:
     """Writes `curation.csv`, `keep.txt`, `drop.txt`, `summary.json` and sheets.
 

@@ -15,7 +15,7 @@ REASONS = ("duplicate", "outlier", "misaligned", "blurred", "tiny")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CurationLimits:
-    """From where on a picture is called something.
+    """The limits from which on a picture is called something.
 
     Attributes:
       difference: of near-duplicates at most: the geometric mean of what they leave of

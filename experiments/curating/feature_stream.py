@@ -3,13 +3,16 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
+import jax
 import numpy as np
 
 from jax_encoder.errors import InputError
 from jax_encoder.io import images, progress
 from jax_encoder.metrics import features
+
+N = TypeVar("N")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,10 +35,10 @@ class Described:
 
 def describe(
     paths: Sequence[pathlib.Path],
-    network: Any,
+    network: N,
     side: int,
     *,
-    apply: Callable[[Any, Any], dict[str, Any]],
+    apply: Callable[[N, jax.Array], Mapping[str, jax.Array]],
     look: Callable[[np.ndarray], dict[str, float]] | None = None,
     batch_size: int = 16,
     title: str = "Describing pictures",

@@ -115,6 +115,6 @@ def look(decoded: np.ndarray) -> dict[str, float]:
     }
 
 
-def thumbnails(described: Described, rows: Sequence[int]) -> np.ndarray:
+def thumbnails(described: Described, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """The small pictures of some rows, `[M, 64, 64, 3]` in [-1, 1]."""
     return images.from_uint8(described.rows["thumbnail"][np.asarray(rows, int)])

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -129,7 +130,8 @@ def _distances(distance, pairs, others):
     apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
 
     def correlation(distances, truth):
-        return float(stats.spearmanr(distances, truth).statistic)
+        found: Any = stats.spearmanr(distances, truth)
+        return float(found.statistic)
 
     return {
         "spearman": correlation(channels.sum(axis=1), truth),

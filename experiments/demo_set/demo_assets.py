@@ -40,7 +40,7 @@ def copy(source: pathlib.Path, target: pathlib.Path) -> None:
     _make_whole(target, lambda scratch: shutil.copytree(source, scratch))
 
 
-def _make_whole(target: pathlib.Path, make: Callable[[pathlib.Path], Any]) -> None:
+def _make_whole(target: pathlib.Path, make: Callable[[pathlib.Path], object]) -> None:
     """Lets `make` fill a directory that appears under its name when it is finished."""
     files.make_directory(target.parent)
     scratch = target.with_name(f".{target.name}.unfinished")
@@ -101,7 +101,7 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
     files.write_json(directory / face_attributes.TRUTH, truth)
 
 
-def reading_error(network: Any, resolution: int = 64) -> float:
+def reading_error(network: object, resolution: int = 64) -> float:
     """Returns the mean error of a network that reads attributes, on new renderings.
 
     Args:

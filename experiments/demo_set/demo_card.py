@@ -216,7 +216,7 @@ def _stages(job: Mapping[str, Any], error: float | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _adversarial(changes: Mapping[str, Any]) -> str:
+def _adversarial(changes: Mapping[str, object]) -> str:
     """What it was told beside its length."""
     options = {
         "generator_learning_rate": "the generator's rate was {:g}",
@@ -243,7 +243,7 @@ def _noise(generator: base.Generator) -> str:
     return f"Noise maps do little: their strengths are at most {largest:.3g}."
 
 
-def _mixing(job: Mapping[str, Any]) -> str:
+def _mixing(job: Mapping[str, object]) -> str:
     if job.get("num_steps"):
         return ""
     return (

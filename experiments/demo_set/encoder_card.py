@@ -142,7 +142,7 @@ def measure(assets: pathlib.Path, *, num: int, num_refined: int) -> dict[str, An
     }
 
 
-def refine(encoder: Any, models: Models, targets: jax.Array) -> dict[str, Any]:
+def refine(encoder: object, models: Models, targets: jax.Array) -> dict[str, object]:
     """Compares the encoder, 30 evaluations from it, and 150 from the mean.
 
     Args:

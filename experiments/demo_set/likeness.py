@@ -57,7 +57,7 @@ def read_truth(directory: pathlib.Path) -> dict[str, dict[str, float]]:
     return {name: row for name, row in rows if _is_person(row)}
 
 
-def _is_person(row: Any) -> bool:
+def _is_person(row: object) -> bool:
     """Whether a value holds a finite number for every attribute."""
     if not isinstance(row, dict):
         return False
@@ -66,7 +66,7 @@ def _is_person(row: Any) -> bool:
 
 
 def compare(
-    network: Any, pictures: np.ndarray, truth: Sequence[Mapping[str, float]]
+    network: object, pictures: np.ndarray, truth: Sequence[Mapping[str, float]]
 ) -> list[dict[str, Any]]:
     """Reads the attributes of reconstructions.
 
@@ -144,7 +144,7 @@ def judge(
 
 
 def changes(
-    network: Any,
+    network: object,
     targets: np.ndarray,
     pictures: np.ndarray,
     truth: Sequence[Mapping[str, float]],

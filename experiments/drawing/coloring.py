@@ -1,7 +1,7 @@
 """Colors of samples: their norm, class, cluster, or what is read from pictures."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,11 @@ from experiments.launch import command_line
 from experiments.networks import resources
 from jax_encoder.io import plots
 from jax_encoder.latents import maps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
 
 KINDS = ("norm", "class", "cluster")
 
@@ -29,7 +34,9 @@ class Coloring:
     title: str
     groups: tuple[str, ...] = ()
 
-    def scatter(self, axes: Any, points: np.ndarray, **options: Any) -> Any:
+    def scatter(
+        self, axes: "Axes", points: np.ndarray, **options: Any
+    ) -> "PathCollection | None":
         """Draws points in their colors, those that lie outermost in value last.
 
         Args:
@@ -51,7 +58,9 @@ class Coloring:
         axes.scatter(*points.T, c=list(chosen), **options)
         return None
 
-    def explain(self, drawing: Any, axes: np.ndarray, drawn: Any) -> None:
+    def explain(
+        self, drawing: "Figure", axes: np.ndarray, drawn: "PathCollection | None"
+    ) -> None:
         """Adds a color bar or a legend to a figure.
 
         Args:
@@ -62,7 +71,8 @@ class Coloring:
         if drawn is not None:
             bar = drawing.colorbar(drawn, ax=list(axes.ravel()), pad=0.01, aspect=30)
             bar.set_label(self.title)
-            bar.solids.set_alpha(1.0)
+            if bar.solids is not None:
+                bar.solids.set_alpha(1.0)
             return
         last = axes.ravel()[-1]
         marks = [

@@ -140,7 +140,9 @@ def _subject(task: DrawingTask, source, output_dir: str, refused: list[str]):
     )
 
 
-def _draw(task: DrawingTask, source, subject: figures.Subject, axes) -> dict[str, Any]:
+def _draw(
+    task: DrawingTask, source, subject: figures.Subject, axes
+) -> dict[str, object]:
     """Draws the figures of the samples; returns their numbers."""
     summary: dict[str, Any] = {"num_samples": len(subject.samples), "maps": {}}
     for method in task.methods:
@@ -172,7 +174,7 @@ def _draw(task: DrawingTask, source, subject: figures.Subject, axes) -> dict[str
 
 def _follow(
     task: DrawingTask, source, subject: figures.Subject, refused: list[str]
-) -> Any:
+) -> object:
     """Inverts pictures in every space, and draws how."""
     is_demo = source.path == resources.DEMO_GENERATOR
     networks = resources.networks(["lpips"], {"lpips": task.lpips}, is_demo=is_demo)

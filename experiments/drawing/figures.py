@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from experiments.drawing.coloring import Coloring
 from experiments.drawing.latent_samples import TITLES, LatentSamples
 from jax_encoder.io import panels, plots
 from jax_encoder.latents import contours, maps, statistics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "lle": "LLE"}
 """Titles of the maps; others go by their names."""
@@ -79,6 +82,7 @@ def pair(subject: Subject, axes: tuple[int, int] | None = None) -> None:
     with panels.panels(
         subject.paths("pair"), (1, 4), title=title, caption=caption
     ) as grid:
+        drawn = None
         for axis, (space, name) in zip(grid[0], TITLES.items(), strict=True):
             first, second = of_space[space]
             points = subject.samples.places[space][:, [first, second]]
@@ -96,7 +100,7 @@ def pair(subject: Subject, axes: tuple[int, int] | None = None) -> None:
         subject.coloring.explain(grid[0, 0].figure, grid, drawn)
 
 
-def _pair_lines(axis: Any, subject: Subject, space: str, axes, points) -> None:
+def _pair_lines(axis: "Axes", subject: Subject, space: str, axes, points) -> None:
     of_p: Any = subject.found.p
     mean, covariance = contours.marginal(of_p, axes)
     for radius in _RADII:
@@ -142,6 +146,7 @@ def embedded(subject: Subject, method: str) -> dict[str, maps.Map]:
     with panels.panels(
         subject.paths(method), (1, 4), title=title, caption=caption
     ) as grid:
+        drawn = None
         for axis, (space, layout) in zip(grid[0], found.items(), strict=True):
             drawn = subject.coloring.scatter(axis, layout.points)
             if method == "pca":
@@ -153,7 +158,7 @@ def embedded(subject: Subject, method: str) -> dict[str, maps.Map]:
     return found
 
 
-def _map_lines(axis: Any, points: np.ndarray) -> None:
+def _map_lines(axis: "Axes", points: np.ndarray) -> None:
     x, y, height, levels = contours.density(points)
     axis.contour(x, y, height, levels, colors=plots.COLORS[5], linewidths=1.3)
     for radius in _RADII:
@@ -161,7 +166,7 @@ def _map_lines(axis: Any, points: np.ndarray) -> None:
         axis.plot(*line.T, "--", lw=1, color=plots.COLORS[5])
 
 
-def _zoom(axis: Any, points: np.ndarray) -> None:
+def _zoom(axis: "Axes", points: np.ndarray) -> None:
     """Shows the bulk: a few far points do not shrink all others to a speck."""
     low, high = np.percentile(points, [0.5, 99.5], axis=0)
     margin = 0.25 * (high - low)
@@ -171,7 +176,7 @@ def _zoom(axis: Any, points: np.ndarray) -> None:
     )
 
 
-def _mark(axis: Any, subject: Subject, space: str, place) -> None:
+def _mark(axis: "Axes", subject: Subject, space: str, place) -> None:
     """Marks the other codes among the samples."""
     if space not in subject.others:
         return

@@ -11,6 +11,7 @@ from experiments.launch import command_line
 from jax_encoder.inversion import inverter, presets, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.latents import spaces, statistics
+from jax_encoder.nn import base
 
 DEFAULT = "z,w,w+,p_n:0.01,p_n:0.001"
 _OBJECTIVE = (terms.Pixel(weight=10.0), terms.Perceptual())
@@ -104,8 +105,8 @@ def parse(text: str) -> list[PathSearch]:
 
 def follow(
     search: PathSearch,
-    generator: Any,
-    lpips: Any,
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
     found: statistics.LatentStatistics,
     targets: np.ndarray,
     *,
@@ -154,7 +155,7 @@ def _frame(search: PathSearch, engine, targets, state, found) -> tuple:
     else:
         places = np.asarray(drawn.from_w(jnp.asarray(result.ws), found))
         places = places if search.space.endswith("+") else places[:, :1]
-    p_n: Any = spaces.get("p_n+")
+    p_n: object = spaces.get("p_n+")
     white = np.asarray(p_n.from_ws(jnp.asarray(result.ws), found))
     strangeness = np.sqrt(np.mean(np.square(white), axis=(1, 2)))
     shown = np.clip(result.images, -1.0, 1.0)

@@ -1,7 +1,7 @@
 """Inversions drawn among samples: a figure of all searches, a film of each."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from experiments.drawing.inversion_paths import Trail, ends
 from experiments.drawing.latent_samples import TITLES
 from jax_encoder.io import films, panels, plots
 from jax_encoder.latents import maps
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
 
 _MAX_PICTURES = 3
 
@@ -33,7 +37,7 @@ class Plane:
         """`[..., D]` to `[..., 2]`."""
         return (codes - self._mean) @ self._components.T
 
-    def draw(self, axis: Any, subject: Subject, places: np.ndarray) -> None:
+    def draw(self, axis: "Axes", subject: Subject, places: np.ndarray) -> None:
         """Draws the samples, and room for all of a trail `[F, N, K, 2]`."""
         subject.coloring.scatter(axis, self.points, alpha=0.35)
         means = places.mean(axis=2).reshape(-1, 2)
@@ -81,7 +85,7 @@ def draw_all(subject: Subject, trails: Sequence[Trail]) -> None:
             axis.set_title(trail.search.title)
 
 
-def _draw_paths(axis: Any, places: np.ndarray, frame: int) -> list[Any]:
+def _draw_paths(axis: "Axes", places: np.ndarray, frame: int) -> list["Artist"]:
     """Draws every picture's path up to a frame; returns what it drew."""
     drawn = []
     for index in range(places.shape[1]):

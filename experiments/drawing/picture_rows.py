@@ -1,11 +1,15 @@
 """Pictures on the axes of a figure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jax_encoder.io import images
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.image import AxesImage
 
 
 def to_bytes(picture: np.ndarray) -> np.ndarray:
@@ -13,14 +17,14 @@ def to_bytes(picture: np.ndarray) -> np.ndarray:
     return images.to_uint8(images.with_channels(picture, 3))
 
 
-def blank(axis: Any) -> Any:
+def blank(axis: "Axes") -> "AxesImage":
     """Makes axes the place of a picture; returns what its pixels are given to."""
     axis.set_axis_off()
     white = np.full((8, 8, 3), 255, np.uint8)
     return axis.imshow(white, interpolation="nearest", extent=(0, 1, 0, 1))
 
 
-def fill(row: Sequence[Any], pictures: Sequence[np.ndarray]) -> None:
+def fill(row: "Sequence[Axes]", pictures: Sequence[np.ndarray]) -> None:
     """Shows one picture on each of the axes; those left over stay empty.
 
     Args:
@@ -33,7 +37,7 @@ def fill(row: Sequence[Any], pictures: Sequence[np.ndarray]) -> None:
         blank(axis).set_data(to_bytes(picture))
 
 
-def merge(block: np.ndarray) -> Any:
+def merge(block: np.ndarray) -> "Axes":
     """Replaces a block of axes by one as large as all of them.
 
     Args:

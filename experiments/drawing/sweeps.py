@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +12,14 @@ from experiments.editing.edit_rendering import Renderer
 from jax_encoder.io import contact_sheet, folders, images, panels, plots
 from jax_encoder.latents import styles
 from jax_encoder.metrics import features, neighbors
+from jax_encoder.nn import base
 
 _SIDE = 112
 
 
 def truncation(
     renderer: Renderer,
-    lpips: Any,
+    lpips: object,
     ws: np.ndarray,
     labels: Sequence[str],
     psis: Sequence[float],
@@ -65,7 +65,7 @@ def truncation(
     return {"psi": list(psis), "diversity": diversity}
 
 
-def _diversity(lpips: Any, pictures: Sequence[np.ndarray]) -> float:
+def _diversity(lpips: object, pictures: Sequence[np.ndarray]) -> float:
     stacked = jnp.asarray(np.stack(pictures))
     shifted = [
         _distance(lpips, stacked, jnp.roll(stacked, k, axis=0))
@@ -81,7 +81,7 @@ def _distance(lpips, a, b):
 
 def mixing(
     renderer: Renderer,
-    lpips: Any,
+    lpips: object,
     ws: np.ndarray,
     labels: Sequence[str],
     output: pathlib.Path,
@@ -133,7 +133,7 @@ def mixing(
 
 def near(
     renderer: Renderer,
-    lpips: Any,
+    lpips: base.PerceptualDistance,
     ws: np.ndarray,
     labels: Sequence[str],
     data: str,

@@ -1,6 +1,6 @@
 """Pictures of samples on a map, where they do not hide each other."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from experiments.editing.edit_rendering import Renderer
 from experiments.networks import resources
 from jax_encoder.io import panels
 from jax_encoder.latents import maps
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SIDE = 9.0
 
@@ -66,7 +69,9 @@ def draw(
     return len(chosen)
 
 
-def _paste(axis: Any, picture: np.ndarray, place: np.ndarray, half: np.ndarray) -> None:
+def _paste(
+    axis: "Axes", picture: np.ndarray, place: np.ndarray, half: np.ndarray
+) -> None:
     extent = (
         place[0] - half[0],
         place[0] + half[0],

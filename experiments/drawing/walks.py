@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ from experiments.editing.edit_rendering import Renderer
 from jax_encoder.io import films, panels, plots
 from jax_encoder.latents import paths, sampling
 from jax_encoder.metrics import path_length
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _TITLES = {"z": "Z, great circle", "w": "W, straight line"}
 
@@ -33,7 +36,12 @@ class Walk:
 
 
 def take(
-    renderer: Renderer, lpips: Any, seeds: list[int], num_frames: int, *, is_loop: bool
+    renderer: Renderer,
+    lpips: object,
+    seeds: list[int],
+    num_frames: int,
+    *,
+    is_loop: bool,
 ) -> Walk:
     """Walks through seeds.
 
@@ -67,7 +75,7 @@ def take(
 def _codes(generator, ends, share, label):
     """The codes on the path, by space."""
     a, b = (sampling.map_to_ws(generator, z, label) for z in ends)
-    between = paths.slerp(*ends, share[:, None]) * ends[0].shape[-1] ** 0.5
+    between = paths.slerp(ends[0], ends[1], share[:, None]) * ends[0].shape[-1] ** 0.5
     return {
         "z": sampling.map_to_ws(generator, between, label),
         "w": paths.lerp(a, b, share[:, None, None]),
@@ -143,7 +151,7 @@ def draw(
     return {space: float(rows.mean()) for space, rows in walk.lengths.items()}
 
 
-def _curves(axis: Any, walk: Walk) -> None:
+def _curves(axis: "Axes", walk: Walk) -> None:
     for color, (space, lengths) in zip(
         plots.COLORS, walk.lengths.items(), strict=False
     ):

@@ -17,10 +17,12 @@ from experiments.stores import code_loading
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.errors import InputError
 from jax_encoder.io import codes as code_files
+from jax_encoder.io import loading
 
 STYLES = "styles"
 """The name of an offset of styles `[S]` among a code's arrays."""
 SPACES = {"z": "z", "w": "w", "wp": "w+", "w+": "w+"}
+_MAX_SHOWN = 8
 _SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
 
@@ -94,7 +96,10 @@ def read(
         except InputError as error:
             refused.append(str(error))
     if not found:
-        reasons = "".join(f"\n  {reason}" for reason in refused)
+        shown = refused[:_MAX_SHOWN]
+        if more := len(refused) - len(shown):
+            shown = [*shown, f"... and {more} more"]
+        reasons = "".join(f"\n  {reason}" for reason in shown)
         raise command_line.Failure(f"{text}: no code that can be used.{reasons}")
     return _unique(found), refused
 
@@ -148,13 +153,14 @@ def _from_file(path: pathlib.Path, source: Source, space: str | None) -> list[Co
     return found
 
 
-def _check_features(code: Code, config: Any, path: pathlib.Path) -> None:
+def _check_features(code: Code, config: object, path: pathlib.Path) -> None:
     """Refuses the offset of a feature map that this generator does not have."""
     if code.features is None:
         return
     shape = code.features.shape
     known = [layer.shape for layer in getattr(config, "feature_layers", ())]
-    if shape not in known or not np.isfinite(code.features).all():
+    is_number = code.features.dtype.kind in "fiu"
+    if shape not in known or not is_number or not np.isfinite(code.features).all():
         raise code_files.CodeError(
             f"{path}: its array {code_files.FEATURES!r}, of shape {shape}, changes no"
             f" feature map of this generator, whose are {known or 'fixed'}; name the"
@@ -167,9 +173,9 @@ def _space_of(path: pathlib.Path, space: str | None) -> str | None:
     if space is not None or path.suffix != ".npy":
         return space
     try:
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-    except (OSError, ValueError):
-        return None
+        shape = np.shape(loading.read(path))
+    except loading.LoadError:
+        return None  # the reader of codes says why
     is_named = path.stem.lower().rsplit("_", 1)[-1] in ("z", "w", "wp")
     return "w" if len(shape) == 1 and not is_named else None
 
@@ -184,7 +190,7 @@ def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:
     }
     features = loaded.arrays.get(code_files.FEATURES)
     if features is not None:
-        is_shared = features.ndim == 3
+        is_shared = features.ndim != 4 or len(features) != num
         arrays[code_files.FEATURES] = features if is_shared else features[index]
     difference = path.with_name(f"{name}{tuning.DIFFERENCE}")
     return Code(

@@ -54,7 +54,7 @@ class DataSet:
     seed: int = 0
     layout: str = "own"
     is_reference_bug: bool = False
-    scorer: Any = None
+    scorer: object = None
 
     @property
     def settings(self) -> dict[str, Any]:

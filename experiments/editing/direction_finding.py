@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from jax_encoder.editing import components, edits, effects, finding, sefa
 from jax_encoder.editing.directions import Direction, DirectionError, find
 from jax_encoder.errors import InputError
 from jax_encoder.io import loading
+from jax_encoder.nn import base
 
 METHODS = ("svm", "difference", "regression", "pca", "sefa")
 _ROUNDS = 2
@@ -86,7 +86,7 @@ def from_scores(
     samples: Samples,
     wanted: Sequence[str],
     *,
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
     reach: float,
 ) -> dict[str, Direction]:
     """Finds directions of scores.
@@ -133,7 +133,7 @@ def _known(samples: Samples, name: str) -> str:
 
 def from_generator(
     method: str,
-    generator: Any,
+    generator: base.Generator,
     *,
     num_samples: int,
     num_components: int,

@@ -150,7 +150,11 @@ class Library:
             array = codes.read_arrays(path)
         except codes.CodeError:
             return None  # The reader of all other files says why.
-        if not isinstance(array, np.ndarray) or not num:
+        if (
+            not isinstance(array, np.ndarray)
+            or not num
+            or array.dtype.kind not in "fiu"
+        ):
             return None
         if array.size == num != self.source.network.config.w_dim and not entry:
             vector = array.reshape(-1).astype(np.float32)
@@ -167,9 +171,11 @@ class Library:
             text, beta = codes.read_arrays(pathlib.Path(file)), float(threshold or 0.1)
         except (codes.CodeError, ValueError) as error:
             raise DirectionError(f"{path}:{entry}: {error}") from error
+        if not isinstance(text, np.ndarray) or text.dtype.kind not in "fiu":
+            raise DirectionError(f"{file}: holds no embedding of a text [D].")
         name = pathlib.Path(file).stem
         return style_space.global_direction(
-            name, array, np.asarray(text), self._spread, threshold=beta
+            name, array, text, self._spread, threshold=beta
         )
 
     @functools.cached_property

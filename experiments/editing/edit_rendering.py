@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +17,7 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors, rendering
 from jax_encoder.io import differences
 from jax_encoder.latents import styles
-from jax_encoder.nn import stylegan3
+from jax_encoder.nn import base, stylegan3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,7 +106,7 @@ class Renderer:
             num = min(self.batch_size, len(ws) - first)
             yield from np.asarray(jnp.clip(pictures, -1.0, 1.0))[:num]
 
-    def tuned(self, code: Code) -> Any:
+    def tuned(self, code: Code) -> base.Generator:
         """The generator that was tuned around a code, or moved to its picture's face.
 
         Raises:
@@ -128,7 +127,7 @@ class Renderer:
         is_movable = isinstance(network, stylegan3.StyleGAN3Generator)
         if transform is None or not is_movable:
             return network
-        return stylegan3.moved(network, transform)
+        return stylegan3.moved(network, jnp.asarray(transform))
 
     def _noise(self, code: Code | None) -> str | list[jax.Array]:
         if self.noise != "code":
@@ -179,6 +178,6 @@ def _render(kind, generator, ws, maps: Sequence[jax.Array], features):
 
 
 def _recolor(pictures, table):
-    """From the generator's colors back to the picture's, where they were moved."""
+    """Moves the generator's colors back to the picture's, where they were moved."""
     own, generator = colors.from_array(table)
     return colors.move(pictures, generator, own)

@@ -171,7 +171,7 @@ def _pictures(plan: Plan, ws: np.ndarray, codes: Sequence[Code]) -> list[np.ndar
 
 
 def _kept(code: Code) -> dict:
-    """Of the code's metadata what stays true: the frame in the photograph."""
+    """What stays true of the code's metadata: the frame in the photograph."""
     return {k: v for k, v in code.metadata.items() if k == "frame"}
 
 
@@ -187,7 +187,7 @@ def _walk(plan: Plan, code: Code, edit: edits.Edit, positions) -> np.ndarray:
 
 
 def _write_film(plan: Plan, moved: Code, code: Code, edit, path: pathlib.Path) -> None:
-    """From the first position to the last and back, as a loop."""
+    """Films the way from the first position to the last and back, as a loop."""
     shares = interpolation.back_and_forth(plan.num_frames, plan.easing)
     first, last = plan.positions[0], plan.positions[-1]
     values = _walk(plan, moved, edit, first + shares * (last - first))

@@ -63,7 +63,7 @@ class FindingTask:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Of the method's function."""
+        """The options of the method's function."""
         if self.method == "svm":
             return {"chosen": self.chosen, "invalid_value": self.invalid_value}
         return {"threshold": self.threshold, "invalid_value": self.invalid_value}
@@ -112,7 +112,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     return int(bool(refused))
 
 
-def _scorer(task: FindingTask, source: resources.Source) -> Any:
+def _scorer(task: FindingTask, source: resources.Source) -> object:
     """The network that reads pictures, or None."""
     if task.scorer:
         return resources.load(task.scorer).network

@@ -12,6 +12,7 @@ from jax_encoder.avatars import attribute_network, face_attributes
 from jax_encoder.editing import effects
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import rendering
+from jax_encoder.nn import base
 
 BATCH = 64
 
@@ -33,7 +34,7 @@ def names(network: Any) -> tuple[str, ...]:
     return tuple(f"score_{k}" for k in range(num))
 
 
-def reader(generator: Any, network: Any) -> effects.Reader:
+def reader(generator: object, network: object) -> effects.Reader:
     """Makes a function that renders codes and reads their pictures.
 
     Args:
@@ -67,8 +68,8 @@ def reader(generator: Any, network: Any) -> effects.Reader:
     return read
 
 
-def scale(network: Any, scores: np.ndarray) -> effects.Scale:
-    """In what the scores of a network are measured.
+def scale(network: object, scores: np.ndarray) -> effects.Scale:
+    """The unit in which a network's scores are measured.
 
     Args:
       network: the scorer.
@@ -98,7 +99,7 @@ def scale(network: Any, scores: np.ndarray) -> effects.Scale:
     )
 
 
-def through_mapping(generator: Any, read: effects.Reader) -> effects.Reader:
+def through_mapping(generator: base.Generator, read: effects.Reader) -> effects.Reader:
     """A reader of codes of Z `[N, 1, z_dim]`, so that moves in Z can be measured."""
 
     def read_z(z: np.ndarray) -> effects.Reading:
@@ -108,7 +109,7 @@ def through_mapping(generator: Any, read: effects.Reader) -> effects.Reader:
     return read_z
 
 
-def map_codes(generator: Any, z: np.ndarray) -> np.ndarray:
+def map_codes(generator: object, z: np.ndarray) -> np.ndarray:
     """Maps z `[N, z_dim]` to w `[N, w_dim]`, `BATCH` at a time."""
     parts = [np.asarray(_map(generator, batch)) for batch in _batches(z)]
     return np.concatenate(parts)[: len(z)]
@@ -140,7 +141,7 @@ def _read(generator, network, ws):
 
 
 def score_samples(
-    generator: Any, network: Any, *, num_samples: int, seed: int
+    generator: base.Generator, network: object, *, num_samples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws codes and reads their pictures.
 

@@ -2,10 +2,9 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any
 
 
-def attempt(name: str, write: Callable[..., Any], *arguments: Any) -> bool:
+def attempt(name: str, write: Callable[..., object], *arguments: object) -> bool:
     """Writes a report; one that cannot be written never fails a finished run.
 
     Args:

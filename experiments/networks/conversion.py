@@ -38,7 +38,7 @@ class ConvertedCheckpoint:
     network: Any
     path: pathlib.Path
     provenance: dict[str, Any]
-    assumed: Mapping[str, Any]
+    assumed: Mapping[str, object]
 
 
 def announce(entry: zoo_table.ZooEntry) -> None:
@@ -116,7 +116,7 @@ def _join(
 
 def _provenance(
     path: pathlib.Path, entry: zoo_table.ZooEntry | None, license_text: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Where a file came from, for the bundle."""
     digest = files.sha256(path)
     entry = entry or zoo.find_sha256(digest)
@@ -127,7 +127,7 @@ def _provenance(
     return provenance
 
 
-def parse_given(texts: Sequence[str]) -> dict[str, Any]:
+def parse_given(texts: Sequence[str]) -> dict[str, object]:
     """Values that a file lacks, out of "name=value" as a person writes them.
 
     Args:
@@ -173,7 +173,7 @@ def _rows(text: str) -> int:
     return int(text)
 
 
-def _unless_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+def _unless_none(parse: Callable[[str], object]) -> Callable[[str], object]:
     return lambda text: None if text == "none" else parse(text)
 
 
@@ -190,7 +190,7 @@ def _taps(text: str) -> tuple[float, ...]:
     return taps
 
 
-_GIVEN: dict[str, Callable[[str], Any]] = {
+_GIVEN: dict[str, Callable[[str], object]] = {
     "lr_multiplier": _positive,
     "conv_clamp": _unless_none(_positive),
     "group_size": _unless_none(lambda text: max(_count(text), 1)),

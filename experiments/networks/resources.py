@@ -145,7 +145,7 @@ def networks(
 
 
 @functools.cache
-def _load_once(path: str, role: str) -> Any:
+def _load_once(path: str, role: str) -> object:
     return load(path, role).network
 
 

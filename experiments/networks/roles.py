@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 from experiments.launch import command_line
 from jax_encoder.nn import inception, lpips
@@ -19,15 +18,15 @@ class Role:
     """
 
     title: str
-    fits: Callable[[Any], bool]
+    fits: Callable[[object], bool]
     remedy: str
 
 
-def _has(*names: str) -> Callable[[Any], bool]:
+def _has(*names: str) -> Callable[[object], bool]:
     return lambda network: all(hasattr(network, name) for name in names)
 
 
-def _predicts_codes(network: Any) -> bool:
+def _predicts_codes(network: object) -> bool:
     inner = getattr(network, "encoder", network)
     config = getattr(inner, "config", None)
     has_rows = hasattr(config, "num_ws") and hasattr(config, "w_dim")
@@ -74,7 +73,7 @@ ROLES = {
 """By the name of the flag, or of what it is for."""
 
 
-def check(network: Any, role: str, source: str) -> Any:
+def check(network: object, role: str, source: str) -> object:
     """The network, if it can play the role.
 
     Args:

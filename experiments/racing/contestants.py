@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 from collections.abc import Sequence
+from typing import Any
 
 from experiments.racing.contest import Peer
 from jax_encoder.errors import InputError
@@ -59,7 +60,7 @@ def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
             if importlib.util.find_spec("torch") is None:
                 raise InputError(f"{name}: needs PyTorch (pip install torch).")
             peers = importlib.import_module("experiments.racing.torch_projectors")
-            own = dict(map(_change, changes))
+            own: dict[str, Any] = dict(map(_change, changes))
             found.append((text, _with_steps(peers.PROJECTORS[name], **own)))
         elif name in rows or name in presets.names():
             preset = rows[name] if name in rows else presets.get(name)

@@ -99,7 +99,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _own_row(row: Mapping[str, Any], kind: Mapping[str, Any]) -> str:
+def _own_row(row: Mapping[str, object], kind: Mapping[str, Any]) -> str:
     def mean(name: str, digits: int) -> str:
         value = kind.get(name, {}).get("mean")
         return "" if value is None else f"{value:.{digits}f}"

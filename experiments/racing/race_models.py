@@ -20,7 +20,7 @@ from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
-from jax_encoder.nn import stylegan1, stylegan2, stylegan3, stylegan3_config
+from jax_encoder.nn import base, stylegan1, stylegan2, stylegan3, stylegan3_config
 
 _GENERATOR = flags.DEFINE_string(
     "generator", None, "A bundle or a checkpoint file; default: the demo's."
@@ -119,7 +119,9 @@ def load(racing: Sequence[Any]) -> tuple[list[Any], Models, Panel]:
     return racing, models, Panel(judges=judges, columns=tuple(columns))
 
 
-def _calibrated(contestant: Any, generator: Any, lpips: Any) -> Any:
+def _calibrated(
+    contestant: object, generator: base.Generator, lpips: base.PerceptualDistance
+) -> object:
     """A preset that tunes, with its threshold on the scale of the distance at hand."""
     if not isinstance(contestant, presets.Preset) or contestant.pivotal is None:
         return contestant
@@ -157,7 +159,9 @@ def random_generator(text: str) -> Any:
         sides = [2**k for k in range(2, side.bit_length())]
         widths = tuple(min(_WIDTH * 2 // x, limit) for x in sides)
         configs: dict[str, Any] = {
-            "stylegan1": lambda: stylegan1.StyleGAN1Config(resolution=side),
+            "stylegan1": lambda: stylegan1.StyleGAN1Config(
+                resolution=side, channels=(widths[0], *widths)
+            ),
             "stylegan2": lambda: stylegan2.StyleGAN2Config(
                 resolution=side, channels=widths
             ),
@@ -186,7 +190,7 @@ def _directions(source: resources.Source) -> list:
         raise command_line.UsageError(f"--directions: {error}") from error
 
 
-def _distance(text: str) -> tuple[str, Any]:
+def _distance(text: str) -> tuple[str, object]:
     trunk, _, heads = text.partition(":")
     if not heads:
         raise command_line.UsageError(

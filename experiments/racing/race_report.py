@@ -33,9 +33,9 @@ class RaceEntry:
     examples: np.ndarray | None = None
 
 
-def summarize(entry: RaceEntry, targets: Targets) -> dict[str, Any]:
+def summarize(entry: RaceEntry, targets: Targets) -> dict[str, object]:
     """The row of a contestant as JSON values: medians and worst by kind, curves."""
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, object] = {}
     for kind in KINDS:
         index = targets.of_kind(kind)
         if len(index):
@@ -139,7 +139,7 @@ def write(
     targets: Targets,
     output: pathlib.Path,
     *,
-    about: Mapping[str, Any],
+    about: Mapping[str, object],
     measures: Sequence[str],
 ) -> str:
     """Writes `race.json`, `table.md`, two plots and `contact_sheet.png`.

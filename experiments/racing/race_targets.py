@@ -67,7 +67,9 @@ def draw(
     ws = np.asarray(starts.from_z(models, "w+", z))
     parts, names = [], [f"own_{k}" for k in range(num_own)]
     if num_own:
-        parts.append(np.asarray(jnp.clip(models.generator.synthesis(ws), -1, 1)))
+        parts.append(
+            np.asarray(jnp.clip(models.generator.synthesis(jnp.asarray(ws)), -1, 1))
+        )
     attributes = np.zeros((0, len(face_attributes.NAMES)), np.float32)
     if num_held_out:
         attributes = np.asarray(face_attributes.sample(other_key, num_held_out))

@@ -56,7 +56,8 @@ class TorchStyleGAN2:
         config, synthesis = generator.config, generator.synthesis
         if config.architecture != "skip" or config.conv_clamp is not None:
             raise InputError("The peers have StyleGAN2 with output skips, unclamped.")
-        self.const = _tensor(synthesis.b4.const[...]).permute(2, 0, 1)[None]
+        blocks: Any = synthesis
+        self.const = _tensor(blocks.b4.const[...]).permute(2, 0, 1)[None]
         self.blocks = []
         for side in config.resolutions:
             block = getattr(synthesis, f"b{side}")
@@ -141,16 +142,16 @@ class TorchLPIPS:
         return torch.cat(rows, dim=1)
 
 
-def _tensor(array: Any) -> torch.Tensor:
+def _tensor(array: object) -> torch.Tensor:
     return torch.from_numpy(np.array(array, np.float32))
 
 
-def _kernel(array: Any) -> torch.Tensor:
+def _kernel(array: object) -> torch.Tensor:
     """`[KH, KW, I, O]` to `[O, I, KH, KW]`."""
     return _tensor(array).permute(3, 2, 0, 1).contiguous()
 
 
-def _layer(layer: Any) -> dict[str, Any]:
+def _layer(layer: Any) -> dict[str, object]:
     affine = layer.affine
     gain = affine.lr_multiplier / math.sqrt(affine.weight.shape[0])
     is_up = getattr(layer, "up", False)
@@ -196,7 +197,7 @@ def project(
     torch.set_num_threads(1)
     torch.manual_seed(303)
     generator: Any = models.generator
-    networks: Any = models.networks
+    networks = models.networks
     synthesis, distance = TorchStyleGAN2(generator), TorchLPIPS(networks["lpips"])
     parts = [
         _project_one(recipe, models, synthesis, distance, target, num_steps)

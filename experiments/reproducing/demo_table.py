@@ -16,6 +16,7 @@ from jax_encoder.avatars import attribute_network, face_attributes, face_renderi
 from jax_encoder.editing import direction_files, effects
 from jax_encoder.inversion import inverter, presets
 from jax_encoder.metrics import features, frechet, pairs
+from jax_encoder.nn import base
 
 EDITED = "smile"
 COLUMNS = {
@@ -44,7 +45,7 @@ class World:
       spread: the RMS distance of two random codes.
     """
 
-    generator: Any
+    generator: base.Generator
     networks: dict[str, Any]
     targets: np.ndarray
     ws: np.ndarray

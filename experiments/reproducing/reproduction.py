@@ -49,7 +49,7 @@ def run(task: Task, output_dir: str) -> int:
     return int(any(result.verdict == "outside" for result in results))
 
 
-def _demo(task: Task, output: pathlib.Path) -> dict[str, Any]:
+def _demo(task: Task, output: pathlib.Path) -> dict[str, object]:
     """The table of the presets; rows that an earlier run wrote are kept."""
     names = task.only or presets.names()
     if unknown := set(names) - set(presets.names()):
@@ -74,13 +74,13 @@ def _demo(task: Task, output: pathlib.Path) -> dict[str, Any]:
     return kept
 
 
-def _shown(name: str, value: Any) -> str:
+def _shown(name: str, value: object) -> str:
     return value if isinstance(value, str) else f"{value:.{_DIGITS.get(name, 3)}f}"
 
 
 def report(
     results: Sequence[published_numbers.Result],
-    table: dict[str, Any] | None,
+    table: dict[str, object] | None,
     task: Task,
 ) -> str:
     """Both tables in Markdown."""

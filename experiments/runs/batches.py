@@ -208,7 +208,13 @@ class _Run:
             for place, name in enumerate(own)
         }
         session.begin(saved)
-        loaded = picture_loop.read_ahead(entries, session.load, readers, len(own))
+
+        def load(entry: picture_bytes.Entry) -> picture_bytes.Loaded:
+            picture = picture_bytes.load(entry, **session.target)
+            session.digests[entry.id] = picture.sha256
+            return picture
+
+        loaded = picture_loop.read_ahead(entries, load, readers, len(own))
 
         def keep(_, picture: picture_bytes.Loaded, found, index: int) -> None:
             path = by_name[picture.entry.id]
@@ -258,7 +264,7 @@ class _Run:
         codes.save(
             stem,
             found.ws[index],
-            measures={name: rows[index] for name, rows in found.measures.items()},
+            measures={k: float(rows[index]) for k, rows in found.measures.items()},
             arrays={"losses": losses}
             | {name: rows[index] for name, rows in found.arrays.items()},
             picture=names.safe(pathlib.Path(picture.entry.uri).name),

@@ -10,8 +10,6 @@ one. The demo set's own networks have other scales, so with them
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 
@@ -19,12 +17,15 @@ from experiments.runs import jobs, verdicts
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import pivotal, presets
 from jax_encoder.inversion.config import ProjectorConfig
+from jax_encoder.nn import base
 
 STOP_SHARE = 0.1
 
 
 def typical_distance(
-    generator: Any, lpips: Any, label: jax.Array | None = None
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
+    label: jax.Array | None = None,
 ) -> float:
     """The median perceptual distance between two pictures of the generator.
 
@@ -42,8 +43,8 @@ def typical_distance(
 
 def stop(
     config: pivotal.PivotalConfig,
-    generator: Any,
-    lpips: Any,
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
     *,
     is_published: bool,
     label: jax.Array | None = None,
@@ -69,8 +70,8 @@ def stop(
 def fit(
     job: jobs.InversionJob,
     preset: presets.Preset,
-    generator: Any,
-    networks: Mapping[str, Any],
+    generator: base.Generator,
+    networks: base.Networks,
     label: jax.Array | None,
 ) -> presets.Preset:
     """A preset with its threshold on the scale of the network at hand.

@@ -47,7 +47,7 @@ class Outcome:
 
 
 def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
-    """As `share`, where it does not matter who writes the reports: the rows."""
+    """Does what `share` does, where it does not matter who writes the reports."""
     return share(job).rows
 
 
@@ -172,7 +172,7 @@ def make_engine(
 
 def _settings(
     job: jobs.InversionJob, source: resources.Source, start: str
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What a run must have in common with the one it goes on with."""
     return {
         "generator": source.sha256,
@@ -189,7 +189,7 @@ def _details(
     source: resources.Source,
     preset: presets.Preset,
     start: str,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What every code says of its origin."""
     return {
         "space": preset.config.space,
@@ -202,11 +202,11 @@ def _details(
     }
 
 
-def _alignment_settings(job: jobs.InversionJob) -> dict[str, Any]:
+def _alignment_settings(job: jobs.InversionJob) -> dict[str, object]:
     return {"align": dataclasses.asdict(job.alignment)} if job.alignment else {}
 
 
-def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, Any]:
+def _networks(job: jobs.InversionJob, preset: presets.Preset) -> dict[str, object]:
     """The perceptual networks of a preset, and the one that measures the results."""
     names = {*preset.network_names, "lpips"}
     if job.networks.get("identity"):
@@ -251,7 +251,9 @@ def _solver(
         if path.stem in outcome.frames
     }
     options = dataclasses.replace(job.options, batch_size=1)
-    return unaligned.make(engine, places), options
+    # What it does not do itself, it asks of the engine inside.
+    moved: Any = unaligned.make(engine, places)
+    return moved, options
 
 
 def _aligned_names(
@@ -288,7 +290,7 @@ def _as_flags(text: str) -> str:
 def report(
     job: jobs.InversionJob,
     engine: engines.Engine,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     seconds: float,
 ) -> None:
     """Writes the summary, the contact sheet and the loss curves.

@@ -40,17 +40,17 @@ class Engine(Protocol):
 
     @property
     def resolution(self) -> int:
-        """Of targets and reconstructions."""
+        """The side of targets and reconstructions in pixels."""
         ...
 
     @property
     def channels(self) -> int:
-        """Of targets and reconstructions: 3; 1 for gray, 4 for RGBA generators."""
+        """How many targets and reconstructions have: 3, 1 (gray) or 4 (RGBA)."""
         ...
 
     @property
     def num_steps(self) -> int:
-        """In all."""
+        """How many steps an inversion takes in all."""
         ...
 
     @property
@@ -75,14 +75,14 @@ class Engine(Protocol):
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """Of further files that every picture gets, such as ".difference.npz"."""
+        """The endings of a picture's further files, such as ".difference.npz"."""
         ...
 
     def init(self, targets: np.ndarray, names: Sequence[str]) -> Any:
         """The state before the first step, for targets `[N, R, R, 3]` and names."""
         ...
 
-    def template(self, targets: np.ndarray) -> Any:
+    def template(self, targets: np.ndarray) -> object:
         """A state of the same structure, shapes and types; its values mean nothing."""
         ...
 

@@ -11,7 +11,6 @@ import numpy as np
 from experiments.launch import signals
 from experiments.runs import batch_states, engines, filming
 from experiments.runs import journal as journals
-from experiments.sharing import picture_bytes
 from jax_encoder.io import files, progress
 
 Saved = tuple[pathlib.Path, batch_states.BatchState]
@@ -23,6 +22,7 @@ class FolderSession:
     Attributes:
       batch_size: pictures of the batch in work, with those that fill it up.
       target: how pictures become targets.
+      digests: SHA-256 of the pictures of the batch, by name; who reads them notes it.
       curves: `[steps, N]` losses of the last batch.
       seconds: that each of its pictures took.
     """
@@ -53,19 +53,13 @@ class FolderSession:
             "crop": options.crop,
         }
         self.curves, self.seconds = np.zeros((0, size), np.float32), 0.0
-        self._digests: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self._saved: Saved | None = None
         self._can_save = True
 
-    def load(self, entry: picture_bytes.Entry) -> picture_bytes.Loaded:
-        """Reads a picture of the batch to come."""
-        picture = picture_bytes.load(entry, **self.target)
-        self._digests[entry.id] = picture.sha256
-        return picture
-
     def begin(self, saved: Saved | None) -> None:
         """Prepares for a batch, and for its state where it was saved."""
-        self._saved, self._digests = saved, {}
+        self._saved, self.digests = saved, {}
         self.batch_size = self._size if saved is None else saved[1].losses.shape[1]
 
     def end(self, names: Sequence[str]) -> None:
@@ -116,7 +110,7 @@ class FolderSession:
         return (saved.names, saved.digests) == (own, self._digests_of(own))
 
     def _digests_of(self, own: Sequence[str]) -> tuple[str, ...]:
-        return tuple(self._digests[name] for name in own)
+        return tuple(map(self.digests.__getitem__, own))
 
     def _advance(self, num: int, num_steps: int, note: str = "") -> None:
         if num_steps:

@@ -5,7 +5,6 @@ is free again, and its batch is gone on with from where it was saved.
 """
 
 import collections
-import hashlib
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -74,7 +73,7 @@ class FreePictures:
         """Gives pictures back, which are done."""
         self._done.update(names)
         for name in names:
-            self._held.release(_number(name))
+            self._held.release(name)
 
     def _take_saved(self) -> Taken | None:
         """Takes a batch that was saved, and that nobody is at work on any more."""
@@ -86,16 +85,14 @@ class FreePictures:
             if len(taken) == len(names) or self._done.issuperset(names):
                 self._journal.forget(path, saved.names)  # Not all of it is left.
             for name in taken:
-                self._held.release(_number(name))
+                self._held.release(name)
         self._has_looked = True
         return None
 
     def _take(self, names: Sequence[str]) -> list[str]:
         """Takes those of some pictures that are free and not done."""
         taken = [
-            name
-            for name in names
-            if name not in self._done and self._held.take(_number(name))
+            name for name in names if name not in self._done and self._held.take(name)
         ]
         self._note_others()  # One was perhaps finished before it was taken.
         return [name for name in taken if name not in self._done]
@@ -119,9 +116,3 @@ class FreePictures:
         if finished:
             self.finish([*finished])
             self._tell(len(finished))
-
-
-def _number(name: str) -> int:
-    """The number of a picture's lease."""
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:7], "big")

@@ -45,9 +45,9 @@ class InversionJob:
     paths: Sequence[pathlib.Path]
     output: pathlib.Path
     names: Mapping[pathlib.Path, str] = dataclasses.field(default_factory=dict)
-    skipped: Sequence[Mapping[str, Any]] = ()
+    skipped: Sequence[Mapping[str, object]] = ()
     preset: str = "default"
-    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    overrides: Mapping[str, object] = dataclasses.field(default_factory=dict)
     start: str = ""
     generator: str | None = None
     networks: Mapping[str, str | None] = dataclasses.field(default_factory=dict)

@@ -38,7 +38,7 @@ class Journal:
     def __init__(
         self,
         output: str | os.PathLike,
-        settings: dict[str, Any],
+        settings: dict[str, object],
         *,
         resume: bool,
         names: Collection[str] | None = None,

@@ -1,7 +1,6 @@
 """The presets as text: what each does, with its values and where they come from."""
 
 import dataclasses
-from typing import Any
 
 from jax_encoder.inversion import presets
 
@@ -40,13 +39,13 @@ def table() -> str:
     return "\n\n".join(map(describe, map(presets.get, presets.names())))
 
 
-def _is_default(field: dataclasses.Field, value: Any) -> bool:
+def _is_default(field: dataclasses.Field, value: object) -> bool:
     if field.default_factory is not dataclasses.MISSING:
         return value == field.default_factory()
     return value == field.default
 
 
-def _say(value: Any) -> str:
+def _say(value: object) -> str:
     """A value as text; of a part its kind and what differs from the kind's defaults."""
     if dataclasses.is_dataclass(value):
         parts = [

@@ -50,17 +50,17 @@ class ProjectorEngine:
 
     @property
     def resolution(self) -> int:
-        """Of targets and reconstructions."""
+        """The side of targets and reconstructions in pixels."""
         return self.inverter.models.generator.config.resolution
 
     @property
     def channels(self) -> int:
-        """Of targets and reconstructions."""
+        """How many channels targets and reconstructions have."""
         return getattr(self.inverter.models.generator.config, "image_channels", 3)
 
     @property
     def num_steps(self) -> int:
-        """In all."""
+        """How many steps an inversion takes in all."""
         return self.inverter.config.num_steps
 
     @property
@@ -80,7 +80,7 @@ class ProjectorEngine:
 
     @property
     def extensions(self) -> tuple[str, ...]:
-        """Of further files: the tuned generator's."""
+        """The extensions of further files: the tuned generator's."""
         return () if self.inverter.preset.pivotal is None else (tuning.DIFFERENCE,)
 
     @property
@@ -144,7 +144,7 @@ class ProjectorEngine:
         )
 
 
-def describe(config: Any) -> Any:
+def describe(config: object) -> Any:
     """A configuration as JSON values that tell the classes of its parts.
 
     Args:

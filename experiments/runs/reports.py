@@ -20,8 +20,8 @@ _FORMATS = {"lpips": "LPIPS {:.3f}", "psnr": "PSNR {:.1f} dB", "ssim": "SSIM {:.
 
 
 def write_summary(
-    output: pathlib.Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
-) -> dict[str, Any]:
+    output: pathlib.Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, object]
+) -> dict[str, object]:
     """Writes `summary.json` and `summary.csv`.
 
     Args:
@@ -67,7 +67,7 @@ def _median(values: Sequence[float | None]) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def caption(row: Mapping[str, Any]) -> str:
+def caption(row: Mapping[str, object]) -> str:
     """The verdict and measures of a picture: "good  LPIPS 0.123  PSNR 31.2 dB".
 
     Args:
@@ -78,7 +78,7 @@ def caption(row: Mapping[str, Any]) -> str:
     return "  ".join([row["verdict"], *texts] if "verdict" in row else texts)
 
 
-def sentence(rows: Sequence[Mapping[str, Any]], output: Any) -> str:
+def sentence(rows: Sequence[Mapping[str, Any]], output: object) -> str:
     """The run in one line, and where to look.
 
     Args:
@@ -150,7 +150,7 @@ def write_contact_sheet(
 
 
 def write_loss_curves(
-    output: pathlib.Path, rows: Sequence[Mapping[str, Any]], title: str = ""
+    output: pathlib.Path, rows: Sequence[Mapping[str, object]], title: str = ""
 ) -> None:
     """Writes `loss_curves.png` from the losses kept with the codes.
 

@@ -49,7 +49,7 @@ def read_list(
     return settings, rows, num_damaged
 
 
-def _is_row(entry: Any) -> bool:
+def _is_row(entry: object) -> bool:
     """Whether a line is what `Journal.record` writes."""
     if not isinstance(entry, dict):
         return False

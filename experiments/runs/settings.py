@@ -17,7 +17,7 @@ class SettingsError(InputError):
     """An earlier run with other settings wrote to the same directory."""
 
 
-def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+def plain(settings: Mapping[str, object]) -> dict[str, object]:
     """The settings as they come back from a file."""
     return json.loads(json.dumps(settings))
 
@@ -38,7 +38,7 @@ def read(path: str | os.PathLike) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def claim(directory: str | os.PathLike, now: Mapping[str, Any], what: str) -> None:
+def claim(directory: str | os.PathLike, now: Mapping[str, object], what: str) -> None:
     """Notes the settings of a run in its directory, or compares them with those there.
 
     Args:
@@ -68,7 +68,7 @@ def _has_results(directory: pathlib.Path) -> bool:
     return any(name != FILE and not name.startswith(".") for name in entries)
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def differences(before: Mapping[str, object], now: Mapping[str, object]) -> str:
     """What differs, as "num_steps: 3000 then, 2000 now; seed: 0 then, 7 now".
 
     Args:
@@ -102,7 +102,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     return "; ".join(clauses + more)
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
     """The leaves of nested values by their dotted places."""
     if isinstance(value, dict) and value:
         pairs = value.items()
@@ -128,7 +128,7 @@ def _short(key: str, keys: list[str]) -> str:
     return ".".join(parts)
 
 
-def _say(leaves: dict[str, Any], key: str) -> str:
+def _say(leaves: dict[str, object], key: str) -> str:
     value = leaves.get(key, "none")
     text = "none" if value is None else str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -20,6 +20,7 @@ from jax_encoder.inversion.tuner import Tuned
 from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
 from jax_encoder.io import names as naming
 from jax_encoder.metrics import pairs
+from jax_encoder.nn import base
 
 DIFFERENCE = ".difference.npz"
 
@@ -128,7 +129,11 @@ def read_pivots(
 
 
 def write(
-    output: str, pivots: Pivots, tuned: Tuned, lpips: Any, parent_sha256: str
+    output: str,
+    pivots: Pivots,
+    tuned: Tuned,
+    lpips: base.PerceptualDistance,
+    parent_sha256: str,
 ) -> list[dict[str, Any]]:
     """Writes reconstructions, tuned generators and a contact sheet.
 

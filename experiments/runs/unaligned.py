@@ -8,14 +8,16 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.runs import engines, projector_engine
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.errors import InputError
+from jax_encoder.inversion import batch_inverter
 from jax_encoder.nn import stylegan3
 
-MovedState = tuple[np.ndarray, Any]
+MovedState = tuple[np.ndarray, batch_inverter.InverterState]
 """The transform `[3, 3]` of the picture, and the state of the engine under it."""
 
 
@@ -37,10 +39,12 @@ class UnalignedEngine:
             raise AttributeError(name)
         return getattr(self.engine, name)
 
-    def _under(self, matrix: Any) -> projector_engine.ProjectorEngine:
+    def _under(self, matrix: np.ndarray) -> projector_engine.ProjectorEngine:
         """The engine with the generator moved."""
         inverter = self.engine.inverter
-        moved = stylegan3.moved(inverter.models.generator, np.asarray(matrix))
+        generator = inverter.models.generator
+        assert isinstance(generator, stylegan3.StyleGAN3Generator)
+        moved = stylegan3.moved(generator, jnp.asarray(matrix))
         models = dataclasses.replace(inverter.models, generator=moved)
         inverter = dataclasses.replace(inverter, models=models)
         return dataclasses.replace(self.engine, inverter=inverter)

@@ -25,12 +25,14 @@ import numpy as np
 from experiments.runs import engines
 from jax_encoder.io import bundles, caches, files, loading
 from jax_encoder.latents import sampling
+from jax_encoder.nn import base
 
 GOOD, FAIR = 1 / 3, 2 / 3
 NUM_PICTURES = 16
 VERDICTS = ("good", "fair", "poor")
 _SEED = 602_214
 _MIN_SPAN = 2.0
+_MAX_ERROR = 1e30
 _LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 _TYPICAL = "0.9"
 _VERSION = 2  # of the tables: one of another version is not found
@@ -95,7 +97,7 @@ def _place(error: float, table: Table, name: str) -> float:
 def tabulate(
     measures: Mapping[str, np.ndarray],
     chance: Mapping[str, float],
-    about: Mapping[str, Any] | None = None,
+    about: Mapping[str, object] | None = None,
 ) -> Table:
     """Makes a table of the measures of a generator's own pictures.
 
@@ -118,7 +120,7 @@ def tabulate(
     return Table(num=num, quantiles=quantiles, chance=chance, about=dict(about or {}))
 
 
-def chance(pictures: np.ndarray, lpips: Any = None) -> dict[str, float]:
+def chance(pictures: np.ndarray, lpips: object = None) -> dict[str, float]:
     """The errors of taking one picture for the next.
 
     Args:
@@ -142,7 +144,7 @@ def chance(pictures: np.ndarray, lpips: Any = None) -> dict[str, float]:
 
 
 def own_pictures(
-    generator: Any, num: int, label: jax.Array | None = None
+    generator: base.Generator, num: int, label: jax.Array | None = None
 ) -> np.ndarray:
     """Pictures that a generator draws from random latents, without truncation.
 
@@ -192,7 +194,7 @@ def measure(
     return {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
 
 
-def key(settings: Mapping[str, Any], network: str) -> str:
+def key(settings: Mapping[str, object], network: str) -> str:
     """Tells a table's file from those of other generators, presets and networks.
 
     Args:
@@ -226,11 +228,14 @@ def read(path: pathlib.Path) -> Table:
     content = loading.read_json(path)
     try:
         table = Table(**content)
-        numbers = [float(table.quantiles[name][_TYPICAL]) for name in table.quantiles]
-        numbers += [float(table.chance[name]) for name in table.quantiles]
+        numbers = [table.quantiles[name][_TYPICAL] for name in table.quantiles]
+        numbers += [table.chance[name] for name in table.quantiles]
     except Exception as error:  # foreign JSON holds anything
         raise loading.LoadError(path, "no table of reconstructions") from error
-    if "rmse" not in table.quantiles or not all(0 <= x < np.inf for x in numbers):
+    are_errors = all(
+        isinstance(x, int | float) and 0 <= x < _MAX_ERROR for x in numbers
+    )
+    if "rmse" not in table.quantiles or not are_errors:
         raise loading.LoadError(path, "its quantiles are no errors")
     return table
 
@@ -250,7 +255,9 @@ def save(table: Table, name: str, directory: pathlib.Path | None = None) -> None
         files.write_json(directory / name, content)
 
 
-def add(rows: Sequence[Mapping[str, Any]], table: Table | None) -> list[dict[str, Any]]:
+def add(
+    rows: Sequence[Mapping[str, object]], table: Table | None
+) -> list[dict[str, Any]]:
     """The rows of a summary, with "verdict" where there is a table to judge by."""
     if table is None:
         return [dict(row) for row in rows]

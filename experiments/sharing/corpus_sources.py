@@ -13,10 +13,14 @@ from typing import Any
 
 from experiments.launch import command_line
 from experiments.stores import tables
+from jax_encoder.errors import InputError
 from jax_encoder.io import folders, names
+from jax_encoder.nn.checks import describe
 
 LISTS = (".txt", ".lst", ".list", ".tsv")
 _MAGIC = "*?["
+_BATCH = 4096
+_MAX_ADDRESS = 1 << 16
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -99,7 +103,9 @@ def _one(uri: str, size: int | None) -> Iterator[PictureSource]:
             )
         else:
             yield PictureSource(uri, _size(uri) if size is None else size)
-    except (OSError, tarfile.TarError) as error:
+    except InputError as error:
+        raise command_line.Failure(str(error)) from error
+    except (OSError, ValueError, tarfile.TarError) as error:  # Arrow's are ValueErrors
         raise command_line.Failure(f"{uri}: cannot be read ({error}).") from error
 
 
@@ -178,7 +184,12 @@ def _list(uri: str) -> Iterator[PictureSource]:
 def _tar(uri: str) -> Iterator[PictureSource]:
     """The pictures of a tar, by their places in it."""
     with open_binary(uri) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        last = -1
         for member in archive:
+            # A size below zero leads back to the same member, for ever.
+            if member.size < 0 or member.offset_data <= last:
+                raise tarfile.ReadError(f"damaged after {last} bytes")
+            last = member.offset_data
             if member.isreg() and _is_picture(member.name):
                 name = os.path.splitext(member.name)[0]
                 yield PictureSource(uri, member.size, member.offset_data, name)
@@ -189,7 +200,7 @@ _CONTENTS = ("image", "bytes", "jpg", "png", "webp", "jpeg", "content")
 _NAMES = ("id", "name", "key", "__key__")
 
 
-def content_column(schema: Any) -> str | None:
+def content_column(schema: object) -> str | None:
     """The column of a table that holds the pictures themselves, or None."""
     return next((name for name in _CONTENTS if _holds_bytes(schema, name)), None)
 
@@ -209,11 +220,17 @@ def _table(uri: str) -> Iterator[PictureSource]:
     pa = tables.arrow()
     with open_binary(uri) as file:
         try:
-            table = pa.parquet.ParquetFile(file)
+            texts = tables.text_columns(pa.parquet.read_schema(file))
+            table = pa.parquet.ParquetFile(file, read_dictionary=texts)
         except pa.ArrowException as error:
             raise command_line.Failure(f"{uri}: no Parquet, or damaged.") from error
         schema = table.schema_arrow
+        inflation = tables.Inflation(table, uri, file.seek(0, os.SEEK_END))
         is_inline = content_column(schema) is not None
+        if table.metadata.num_rows > file.seek(0, os.SEEK_END):
+            raise command_line.Failure(
+                f"{uri}: damaged: {table.metadata.num_rows} rows in fewer bytes."
+            )
         address = next((name for name in _ADDRESSES if name in schema.names), None)
         if not is_inline and address is None:
             raise command_line.Failure(
@@ -223,7 +240,8 @@ def _table(uri: str) -> Iterator[PictureSource]:
         named = next((name for name in _NAMES if name in schema.names), None)
         columns = [c for c in (named, None if is_inline else address) if c]
         first, folder = 0, uri.rpartition("/")[0]
-        for batch in table.iter_batches(columns=columns):
+        for part in table.iter_batches(columns=columns, batch_size=_BATCH):
+            batch = inflation.plain(pa.Table.from_batches([part]))
             ids = batch.column(named).to_pylist() if named else [""] * len(batch)
             if is_inline:
                 for k, name in enumerate(ids):
@@ -234,13 +252,18 @@ def _table(uri: str) -> Iterator[PictureSource]:
                 for where, name in zip(
                     batch.column(address).to_pylist(), ids, strict=True
                 ):
+                    if not isinstance(where, str) or len(where) > _MAX_ADDRESS:
+                        raise command_line.Failure(
+                            f"{uri}: {describe(where)} where an address must be, after"
+                            f" row {first}."
+                        )
                     is_whole = is_remote(where) or where.startswith("/") or not folder
                     place = where if is_whole else f"{folder}/{where}"
                     yield PictureSource(place, name=str(name or ""))
             first += len(batch)
 
 
-def _row_name(uri: str, row: int, name: Any) -> str:
+def _row_name(uri: str, row: int, name: object) -> str:
     if name not in (None, ""):
         return str(name)
     stem = os.path.splitext(uri.rsplit("/", 1)[-1])[0]

@@ -12,6 +12,7 @@ file, whole. So a lease that is lost, doubled or torn harms nothing.
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -80,8 +81,8 @@ class Leases:
         self.folder = files.make_directory(folder)
         self.seconds = seconds
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}"
-        self._held: dict[int, str] = {}
-        self._seen: dict[int, _Seen] = {}
+        self._held: dict[int | str, str] = {}
+        self._seen: dict[int | str, _Seen] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -90,27 +91,30 @@ class Leases:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
         for shard in list(self._held):
             self.release(shard)
 
-    def _path(self, shard: int) -> pathlib.Path:
-        return self.folder / f"{shard:06d}.lease"
+    def _path(self, shard: int | str) -> pathlib.Path:
+        if isinstance(shard, int):
+            return self.folder / f"{shard:06d}.lease"
+        digest = hashlib.sha256(shard.encode("utf-8", "surrogateescape")).hexdigest()
+        return self.folder / f"{digest[:24]}.lease"
 
-    def take(self, shard: int) -> bool:
+    def take(self, shard: int | str) -> bool:
         """Takes a shard, where nobody holds it or its holder is dead.
 
         Args:
-          shard: its number.
+          shard: its number; or the name of a picture, of any length and script.
 
         Raises:
           WriteError: the folder cannot be written to.
         """
         return self._create(shard) or (self._is_dead(shard) and self._take_over(shard))
 
-    def _create(self, shard: int) -> bool:
+    def _create(self, shard: int | str) -> bool:
         path, nonce = self._path(shard), secrets.token_hex(8)
         content = {
             "owner": self.owner,
@@ -136,7 +140,7 @@ class Leases:
             self._held[shard] = nonce
         return True
 
-    def _is_dead(self, shard: int) -> bool:
+    def _is_dead(self, shard: int | str) -> bool:
         """Whether a lease has not changed for long, or its process is gone."""
         path = self._path(shard)
         try:
@@ -150,7 +154,7 @@ class Leases:
             self._seen[shard] = seen = _Seen(sign, now)
         return now - seen.since > self.seconds or is_gone(_content(path))
 
-    def _take_over(self, shard: int) -> bool:
+    def _take_over(self, shard: int | str) -> bool:
         """Removes a dead lease; of several workers one succeeds, and then creates."""
         path, before = self._path(shard), _content(self._path(shard))
         grave = path.with_name(f".{path.name}.tmp-{secrets.token_hex(6)}")
@@ -169,12 +173,12 @@ class Leases:
         self._seen.pop(shard, None)
         return self._create(shard)
 
-    def shards(self) -> list[int]:
+    def shards(self) -> list[int | str]:
         """The numbers of the shards that this worker holds."""
         with self._lock:
             return list(self._held)
 
-    def release(self, shard: int) -> None:
+    def release(self, shard: int | str) -> None:
         """Gives a shard back; one that another took over stays with it."""
         with self._lock:
             nonce = self._held.pop(shard, None)
@@ -192,7 +196,7 @@ class Leases:
                     os.utime(self._path(shard))
 
 
-def _content(path: pathlib.Path) -> dict[str, Any]:
+def _content(path: pathlib.Path) -> dict[str, object]:
     """What a lease says; {} for one that is torn or gone."""
     try:
         found = json.loads(path.read_bytes()[:4096])
@@ -223,7 +227,7 @@ def remove_all(folder: str | os.PathLike[str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+def holders(folder: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, object]]]:
     """Yields the shards that are held and what their leases say.
 
     Args:

@@ -120,7 +120,7 @@ def read(entry: Entry) -> bytes:
     is_row = entry.place >= 0 and entry.uri.lower().endswith(".parquet")
     if is_row:
         return _table(entry.uri).content(entry.place)
-    if corpus_sources.is_remote(entry.uri):
+    if "://" in entry.uri:
         system, path = corpus_sources.filesystem(entry.uri)
         if entry.place < 0:
             return system.cat_file(path)

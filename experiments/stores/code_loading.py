@@ -8,6 +8,7 @@ import numpy as np
 from converters.formats import latent_codes
 from experiments.stores import stores
 from jax_encoder.io import codes, loading
+from jax_encoder.nn.checks import failure
 
 ATTRIBUTES = "attributes"
 _SEPARATOR = "#"
@@ -57,6 +58,8 @@ def load(
         found = _from_store(stores.read(where), name)
     except loading.LoadError as error:
         raise codes.CodeError(str(error)) from error
+    except KeyError as error:  # of Arrow, over a column
+        raise codes.CodeError(f"{where}: damaged ({failure(error)}).") from error
     if not len(found.values):
         what = f"no picture {name!r} with a code" if name else "no codes"
         raise codes.CodeError(f"{where}: holds {what}.")
@@ -82,7 +85,7 @@ def _from_store(store: stores.Store, name: str) -> codes.Codes:
     for rows, values, index in store.codes():
         ids = rows.column("id").take(index).to_pylist()
         kept = [k for k, own in enumerate(ids) if name in ("", own)]
-        names += [ids[k] for k in kept]
+        names += [str(ids[k]) for k in kept]
         parts.append(values[kept])
         columns = [rows.column(f"attribute_{a}") for a in layout.attributes]
         read = [np.asarray(column.take(index[kept]), np.float32) for column in columns]

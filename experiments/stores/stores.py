@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from experiments.stores import tables, zarr_codes
+from jax_encoder.errors import InputError
 from jax_encoder.io import loading
+from jax_encoder.nn.checks import failure
 
 SHARDS = "shards"
 ROWS = "rows.parquet"
@@ -57,14 +59,22 @@ class Store:
     def codes(self) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
         """Yields tables of rows, the codes in them, and the indices of their rows."""
         for rows in self.batches():
-            if self.layout.has_codes:
-                values, index = tables.codes(rows, self.layout)
-            else:
-                statuses = rows.column("status").to_pylist()
-                index = np.flatnonzero([s not in ("failed",) for s in statuses])
-                positions = np.asarray(rows.column("position"))[index]
-                values = zarr_codes.read(self.root / ZARR, positions)
+            try:
+                values, index = self._codes(rows)
+            except (KeyError, TypeError, InputError) as error:
+                raise loading.LoadError(
+                    self.root, f"its rows are no rows of codes ({failure(error)})"
+                ) from error
             yield rows, values, index
+
+    def _codes(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+        if self.layout.has_codes:
+            return tables.codes(rows, self.layout)
+        statuses = rows.column("status").to_pylist()
+        index = np.flatnonzero([s not in ("failed",) for s in statuses])
+        positions = np.asarray(rows.column("position"))[index]
+        shape = (self.layout.num_ws, self.layout.w_dim)
+        return zarr_codes.read(self.root / ZARR, positions, shape), index
 
 
 def is_store(path: str | os.PathLike[str]) -> bool:
@@ -111,5 +121,8 @@ def read(path: str | os.PathLike[str]) -> Store:
     if not files:
         raise loading.LoadError(path, "no store of codes: no shard is finished")
     _, about = tables.describe(files[0])
-    layout = tables.RowLayout.from_json(about["layout"])
+    try:
+        layout = tables.RowLayout.from_json(about["layout"])
+    except Exception as error:  # foreign JSON holds anything
+        raise loading.LoadError(files[0], "damaged: no layout of rows") from error
     return Store(root=root, files=tuple(files), layout=layout, about=about)

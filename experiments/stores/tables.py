@@ -15,11 +15,16 @@ from typing import Any
 import numpy as np
 
 from experiments.launch import command_line
+from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
+from jax_encoder.nn.checks import describe as describe_value
 
 _KEY = b"jax_encoder"
 _FORMAT = 1
 DTYPES = ("float16", "float32")
+_MAX_WIDTH = 1 << 20  # numbers of a code
+_SPARE_BYTES = 256 << 20
+_MAX_INFLATION = 64
 
 
 def arrow() -> Any:
@@ -30,6 +35,7 @@ def arrow() -> Any:
     """
     try:
         import pyarrow
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
         raise command_line.Failure(
@@ -67,6 +73,18 @@ class RowLayout:
         }
         return cls(**as_tuples)
 
+    def __post_init__(self):
+        sides = (self.num_ws, self.w_dim)
+        are_sides = all(isinstance(x, int) and 0 < x <= _MAX_WIDTH for x in sides)
+        names = (*self.measures, *self.attributes)
+        are_names = all(isinstance(name, str) for name in names)
+        if not are_sides or not are_names or self.dtype not in DTYPES:
+            raise InputError(
+                f"Rows of {describe_value(self.num_ws)} times"
+                f" {describe_value(self.w_dim)} numbers of"
+                f" {describe_value(self.dtype)} are no codes."
+            )
+
     def schema(self, about: Mapping[str, Any]) -> Any:
         """The Arrow schema.
 
@@ -88,7 +106,7 @@ class RowLayout:
         return pa.schema(fields, metadata={_KEY: json.dumps(content).encode()})
 
 
-def _seal(content: Mapping[str, Any], schema: Any) -> str:
+def _seal(content: Mapping[str, object], schema: Any) -> str:
     """A digest of what a file says of itself; checksums of pages leave it out."""
     told = {key: value for key, value in content.items() if key != "seal"}
     # Parquet calls the items of lists by another name.
@@ -102,7 +120,7 @@ def table(
     ws: Mapping[int, np.ndarray],
     layout: RowLayout,
     about: Mapping[str, Any],
-) -> Any:
+) -> object:
     """Makes a table.
 
     Args:
@@ -126,7 +144,7 @@ def table(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> Any:
+def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> object:
     """The column of codes.
 
     Args:
@@ -180,13 +198,84 @@ def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> 
       LoadError: missing or damaged.
     """
 
-    def work(file: Any) -> Any:
-        about(file.schema_arrow, path)
-        names = set(file.schema_arrow.names)
+    def work(file: Any, schema: Any) -> Any:
+        about(schema, path)
+        names = file.schema_arrow.names
         wanted = None if columns is None else [c for c in columns if c in names]
-        return file.read(columns=wanted)
+        inflation = Inflation(file, path, os.path.getsize(path))
+        return inflation.plain(file.read(columns=wanted))
 
     return _opened(path, work)
+
+
+class Inflation:
+    """What the rows of a file may take: a small file can repeat a text without end."""
+
+    def __init__(self, file: Any, path: str | os.PathLike[str], size: int):
+        """Checks what the file says of itself.
+
+        Args:
+          file: a `pyarrow.parquet.ParquetFile`.
+          path: where it lies, for messages.
+          size: of the file in bytes.
+
+        Raises:
+          LoadError: its rows would take far more than the file.
+        """
+        self._path, self._left = path, _SPARE_BYTES + _MAX_INFLATION * size
+        metadata, schema = file.metadata, file.schema_arrow
+        groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+        self._charge(sum(group.total_byte_size for group in groups))
+        self._charge(metadata.num_rows * sum(_width(field.type) for field in schema))
+
+    def _charge(self, num_bytes: int) -> None:
+        self._left -= num_bytes
+        if self._left < 0:
+            raise loading.LoadError(
+                self._path, "damaged: its rows repeat beyond the size of the file"
+            )
+
+    def plain(self, rows: Any) -> Any:
+        """Rows whose texts were read as dictionaries, with the texts themselves.
+
+        Args:
+          rows: a `pyarrow.Table`.
+
+        Raises:
+          LoadError: the texts would take far more than the file.
+        """
+        pa = arrow()
+        for index, field in enumerate(rows.schema):
+            if not pa.types.is_dictionary(field.type):
+                continue
+            column = rows.column(index)
+            for chunk in column.chunks:
+                lengths = pa.compute.binary_length(chunk.dictionary)
+                sizes = pa.compute.sum(lengths.take(chunk.indices).cast("int64"))
+                self._charge(sizes.as_py() or 0)
+            text = pa.field(field.name, field.type.value_type)
+            rows = rows.set_column(index, text, column.cast(text.type))
+        return rows
+
+
+def _width(kind: Any) -> int:
+    """The bytes of a value, as far as its type tells."""
+    if arrow().types.is_fixed_size_list(kind):
+        return kind.list_size * _width(kind.value_type)
+    try:
+        return max(1, kind.bit_width // 8)
+    except ValueError:
+        return 4
+
+
+def text_columns(schema: Any) -> list[str]:
+    """The columns of texts, which are best read as dictionaries."""
+    types = arrow().types
+    return [
+        field.name
+        for field in schema
+        if types.is_string(field.type) or types.is_large_string(field.type)
+    ]
 
 
 def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
@@ -202,8 +291,8 @@ def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
       LoadError: missing, damaged, or no such table.
     """
 
-    def work(file: Any) -> tuple[int, dict[str, Any]]:
-        return file.metadata.num_rows, about(file.schema_arrow, path)
+    def work(file: Any, schema: Any) -> tuple[int, dict[str, Any]]:
+        return file.metadata.num_rows, about(schema, path)
 
     return _opened(path, work)
 
@@ -228,7 +317,7 @@ def about(schema: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _opened(path: str | os.PathLike[str], work: Any) -> Any:
-    """What `work` makes of an opened Parquet file."""
+    """What `work` makes of an opened Parquet file and its schema."""
     pa = arrow()
     if not pathlib.Path(path).is_file():
         raise loading.LoadError(path, "no such file")
@@ -236,8 +325,13 @@ def _opened(path: str | os.PathLike[str], work: Any) -> Any:
         with open(path, "rb") as file:
             if file.read(4) != b"PAR1":
                 raise loading.LoadError(path, "damaged: no Parquet")
-        with pa.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            return work(file)
+        schema = pa.parquet.read_schema(path)  # with its texts as they are
+        with pa.parquet.ParquetFile(
+            path,
+            page_checksum_verification=True,
+            read_dictionary=text_columns(schema),
+        ) as file:
+            return work(file, schema)
     except loading.LoadError:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
@@ -254,9 +348,18 @@ def codes(rows: Any, layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
       `[M, num_ws, w_dim]` float32, and the `[M]` indices of the rows that have one.
+
+    Raises:
+      InputError: they are no codes of the layout.
     """
+    if "ws" not in rows.column_names:
+        raise InputError("A table without its column of codes.")
     column = rows.column("ws").combine_chunks()
+    if not arrow().types.is_fixed_size_list(column.type):
+        raise InputError(f"Codes of the type {column.type}.")
     index = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
     values = column.flatten().to_numpy(zero_copy_only=False)
     shape = (len(index), layout.num_ws, layout.w_dim)
+    if values.dtype.kind != "f" or values.size != shape[0] * shape[1] * shape[2]:
+        raise InputError("The codes of a table have another shape than it says.")
     return values.astype(np.float32).reshape(shape), index

@@ -5,6 +5,7 @@ lie chunks of few codes, which are read alone.
 """
 
 import contextlib
+import math
 import os
 import pathlib
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from jax_encoder.errors import InputError
-from jax_encoder.io import files
+from jax_encoder.io import files, loading
+from jax_encoder.nn.checks import failure
 
 _INNER = 16
+_MAX_CHUNK = 1 << 26  # numbers that are unpacked at a time
 
 
-def _spec(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _spec(path: str | os.PathLike[str]) -> dict[str, object]:
     place = f"{os.fspath(pathlib.Path(path).absolute())}/"
     return {"driver": "zarr3", "kvstore": {"driver": "file", "path": place}}
 
@@ -90,23 +93,44 @@ def write(path: str | os.PathLike[str], first: int, values: np.ndarray) -> None:
         array[first : first + len(values)].write(values).result()
 
 
-def read(path: str | os.PathLike[str], positions: np.ndarray) -> np.ndarray:
+def read(
+    path: str | os.PathLike[str],
+    positions: np.ndarray,
+    shape: tuple[int, int] | None = None,
+) -> np.ndarray:
     """Reads codes.
 
     Args:
       path: of the array.
       positions: `[M]` their places.
+      shape: (num_ws, w_dim) that each must have; None: any.
 
     Returns:
       `[M, num_ws, w_dim]` float32.
 
     Raises:
-      ValueError: missing or damaged.
+      LoadError: missing, damaged, or of another shape.
     """
     import tensorstore
 
-    array = tensorstore.open(_spec(path), open=True).result()
-    return np.asarray(array[np.asarray(positions)].read().result(), np.float32)
+    try:
+        array = tensorstore.open(_spec(path), open=True).result()
+        _check(path, array, shape)
+        return np.asarray(array[np.asarray(positions)].read().result(), np.float32)
+    except loading.LoadError:
+        raise
+    except Exception as error:  # TensorStore raises many kinds on damaged arrays
+        raise loading.LoadError(path, f"damaged ({failure(error)})") from error
+
+
+def _check(path, array: Any, shape: tuple[int, int] | None) -> None:
+    """Refuses an array that is none of codes, before a chunk of it is read."""
+    chunk = math.prod(array.chunk_layout.read_chunk.shape or (0,))
+    is_code = array.ndim == 3 and array.dtype.name in ("float16", "float32")
+    if shape is not None and is_code:
+        is_code = tuple(array.shape[1:]) == shape
+    if not is_code or chunk > _MAX_CHUNK:
+        raise loading.LoadError(path, f"no codes, but {array.dtype.name} {array.shape}")
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> int:

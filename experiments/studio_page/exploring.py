@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -126,7 +125,7 @@ def seed_code(seed: int, psi: float, workshop: Workshop) -> Code:
     return Code(name=f"seed{seed:04}", value=ws, space="w+", metadata=about)
 
 
-def _owner(workshop: Workshop) -> dict[str, Any]:
+def _owner(workshop: Workshop) -> dict[str, object]:
     return {"generator_sha256": workshop.source.sha256}
 
 

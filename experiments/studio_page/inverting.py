@@ -59,7 +59,7 @@ class PictureInversion:
 
     @property
     def seconds_left(self) -> float | None:
-        """By the speed so far, with those who share it; None before it is known."""
+        """The rest at the speed so far, which others share; None before it is known."""
         done = self.step - self._since_step
         if self.status != RUNNING or done <= 0:
             return None

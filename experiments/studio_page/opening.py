@@ -1,4 +1,6 @@
 """From the flags of the studio to a server that listens."""
+# An extra, which need not be installed where types are checked.
+# pyright: reportMissingImports=false
 
 import contextlib
 import socket

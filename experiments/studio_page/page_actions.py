@@ -3,7 +3,6 @@
 import base64
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -29,7 +28,7 @@ from experiments.studio_page.workshop import Workshop, Workshops
 from jax_encoder.errors import InputError
 from jax_encoder.io import images
 
-JSON = Mapping[str, Any]
+JSON = Mapping[str, object]
 THUMBNAIL = 128
 
 
@@ -63,7 +62,7 @@ class Studio:
         self.turns = Turns()
         self.preparation = preparing.Preparation(self.turns)
         self.visits = Visits(limits, workshops.first, on_end=self._forget)
-        self.actions: dict[str, Callable[[Visit, JSON], Any]] = {
+        self.actions: dict[str, Callable[[Visit, JSON], object]] = {
             "hello": self.hello,
             "example": self.example,
             "seed": self.seed,
@@ -83,7 +82,7 @@ class Studio:
             "seeds": self.seeds,
             "generator": self.generator,
         }
-        self.uploads: dict[str, Callable[[Visit, bytes, str], Any]] = {
+        self.uploads: dict[str, Callable[[Visit, bytes, str], object]] = {
             "picture": self.upload,
             "codes": self.load,
             "directions": self.import_directions,
@@ -106,20 +105,20 @@ class Studio:
     def _workshop(self, visit: Visit) -> Workshop:
         return self.workshops.get(visit.generator)
 
-    def _entry(self, visit: Visit, name: Any) -> TrayEntry:
+    def _entry(self, visit: Visit, name: object) -> TrayEntry:
         entry = visit.entries.get(str(name))
         if entry is None:
             raise safety.Refusal("This code is not in the tray any more.")
         return entry
 
-    def _codes(self, visit: Visit, listed: Any) -> list[Code]:
+    def _codes(self, visit: Visit, listed: object) -> list[Code]:
         if not isinstance(listed, list):
             raise safety.Refusal("A list of the tray's names is expected.")
         return [self._entry(visit, name).code for name in listed]
 
     # What the page shows.
 
-    def hello(self, visit: Visit, values: JSON) -> Any:
+    def hello(self, visit: Visit, values: JSON) -> object:
         """All that stays as it is while a generator is in use."""
         del values
         shop = self._workshop(visit)
@@ -131,7 +130,7 @@ class Studio:
             "limits": dataclasses.asdict(self.limits),
         }
 
-    def state(self, visit: Visit) -> Any:
+    def state(self, visit: Visit) -> object:
         """All that changes: uploads, inversions, the tray."""
         return page_state.of_visit(visit, self._workshop(visit), self.turns)
 
@@ -161,25 +160,25 @@ class Studio:
 
     # Pictures and their inversion.
 
-    def upload(self, visit: Visit, content: bytes, name: str) -> Any:
+    def upload(self, visit: Visit, content: bytes, name: str) -> object:
         """Takes a picture in."""
         shop = self._workshop(visit)
         return {"upload": receiving.receive(content, name, visit, shop, self.limits).id}
 
-    def example(self, visit: Visit, values: JSON) -> Any:
+    def example(self, visit: Visit, values: JSON) -> object:
         """Takes one of the bundled pictures."""
         name = str(values.get("name"))
         shop = self._workshop(visit)
         return {"upload": receiving.from_example(name, visit, shop, self.limits).id}
 
-    def seed(self, visit: Visit, values: JSON) -> Any:
+    def seed(self, visit: Visit, values: JSON) -> object:
         """Takes the picture of a seed."""
         seed = int(slider_edits.number(values.get("seed"), 2**32 - 1))
         shop = self._workshop(visit)
         found = receiving.from_seed(abs(seed), visit, shop, self.limits)
         return {"upload": found.id}
 
-    def align(self, visit: Visit, values: JSON) -> Any:
+    def align(self, visit: Visit, values: JSON) -> object:
         """Aligns pictures; tells which could not be."""
         problems = []
         for upload in self._uploads(visit, values.get("uploads")):
@@ -190,13 +189,13 @@ class Studio:
                 problems.append(safety.sentence(error, visit.shown_names()))
         return {"problems": problems}
 
-    def _uploads(self, visit: Visit, listed: Any) -> list[Upload]:
+    def _uploads(self, visit: Visit, listed: object) -> list[Upload]:
         if not isinstance(listed, list):
             raise safety.Refusal("A list of pictures is expected.")
         found = [visit.uploads.get(str(upload_id)) for upload_id in listed]
         return [upload for upload in found if upload is not None]
 
-    def discard(self, visit: Visit, values: JSON) -> Any:
+    def discard(self, visit: Visit, values: JSON) -> object:
         """Removes a picture, and its inversion."""
         upload_id = str(values.get("upload"))
         for job in list(visit.jobs.values()):
@@ -212,7 +211,7 @@ class Studio:
             visit.jobs.pop(job.id, None)
             visit.changed()
 
-    def invert(self, visit: Visit, values: JSON) -> Any:
+    def invert(self, visit: Visit, values: JSON) -> object:
         """Begins inversions."""
         shop = self._workshop(visit)
         steps = values.get("steps") or None
@@ -254,7 +253,7 @@ class Studio:
             networks=shop.networks,
         )
 
-    def job(self, visit: Visit, values: JSON) -> Any:
+    def job(self, visit: Visit, values: JSON) -> object:
         """Stops an inversion, goes on with it, or takes it as it is."""
         job = visit.jobs.get(str(values.get("job")))
         if job is None:
@@ -270,7 +269,7 @@ class Studio:
 
     # The tray.
 
-    def rename(self, visit: Visit, values: JSON) -> Any:
+    def rename(self, visit: Visit, values: JSON) -> object:
         """Gives a code another name."""
         entry = self._entry(visit, values.get("name"))
         wanted = safety.shown_name(str(values.get("to")))
@@ -284,7 +283,7 @@ class Studio:
             visit.changed()
         return {"name": new.name}
 
-    def remove(self, visit: Visit, values: JSON) -> Any:
+    def remove(self, visit: Visit, values: JSON) -> object:
         """Removes a code."""
         with visit.lock:
             visit.entries.pop(str(values.get("name")), None)
@@ -304,7 +303,7 @@ class Studio:
         content = tray.save(entries, visit.folder)
         return File(content, "application/zip", name="codes.zip")
 
-    def load(self, visit: Visit, content: bytes, name: str) -> Any:
+    def load(self, visit: Visit, content: bytes, name: str) -> object:
         """Adds the codes of a file or archive to the tray."""
         shop, shown = self._workshop(visit), safety.shown_name(name)
         found, refused = tray.load(
@@ -335,7 +334,7 @@ class Studio:
         command = slider_edits.command(entry.name, setting, shop, paste_back=has_paste)
         return File(*picture_files.encode(picture), command)
 
-    def keep(self, visit: Visit, values: JSON) -> Any:
+    def keep(self, visit: Visit, values: JSON) -> object:
         """Puts an edited code, a place of a morph or of the map into the tray."""
         shop = self._workshop(visit)
         code = self._kept(visit, values, shop)
@@ -368,7 +367,7 @@ class Studio:
             code, name=name, value=ws, space="w+", metadata=about
         )
 
-    def import_directions(self, visit: Visit, content: bytes, name: str) -> Any:
+    def import_directions(self, visit: Visit, content: bytes, name: str) -> object:
         """Reads a direction file."""
         shop = self._workshop(visit)
         names = slider_edits.import_directions(content, name, visit, shop)
@@ -402,7 +401,7 @@ class Studio:
 
     # Exploring.
 
-    def map(self, visit: Visit, values: JSON) -> Any:
+    def map(self, visit: Visit, values: JSON) -> object:
         """The map with random codes and those of the tray."""
         shop = self._workshop(visit)
         own = shop.source.sha256
@@ -438,7 +437,7 @@ class Studio:
             command = slider_edits.command("map", slider_edits.check({}), shop)
         return File(*picture_files.encode(picture), command)
 
-    def seeds(self, visit: Visit, values: JSON) -> Any:
+    def seeds(self, visit: Visit, values: JSON) -> object:
         """A grid of seeds."""
         text = str(values.get("seeds"))[:200]
         psi = slider_edits.number(values.get("psi", 1.0), 2.0)
@@ -453,7 +452,7 @@ class Studio:
 
     # Generators.
 
-    def generator(self, visit: Visit, values: JSON) -> Any:
+    def generator(self, visit: Visit, values: JSON) -> object:
         """Takes another generator."""
         name = self.workshops.add(str(values.get("name") or "").strip())
         shop = self.workshops.get(name)
@@ -465,7 +464,7 @@ class Studio:
         return self.hello(visit, {})
 
 
-def _row(code: Code) -> dict[str, Any]:
+def _row(code: Code) -> dict[str, object]:
     """What a code's file says of how well its picture was met."""
     measures = code.metadata.get("measures")
     if not isinstance(measures, Mapping):

@@ -1,7 +1,5 @@
 """What the page shows: JSON of generators, pictures, inversions and the tray."""
 
-from typing import Any
-
 from experiments.studio_page import (
     exploring,
     inverting,
@@ -17,7 +15,7 @@ from jax_encoder.inversion import presets
 from jax_encoder.latents import spaces
 
 
-def of_generator(visit: Visit, shop: Workshop) -> dict[str, Any]:
+def of_generator(visit: Visit, shop: Workshop) -> dict[str, object]:
     """All that stays as it is while a generator is in use."""
     return {
         "generator": shop.facts,
@@ -33,7 +31,7 @@ def of_generator(visit: Visit, shop: Workshop) -> dict[str, Any]:
     }
 
 
-def directions(visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
+def directions(visit: Visit, shop: Workshop) -> list[dict[str, object]]:
     """The sliders: name, group, and how far each reaches."""
 
     def group(names, title, reach):
@@ -48,7 +46,7 @@ def directions(visit: Visit, shop: Workshop) -> list[dict[str, Any]]:
     ]
 
 
-def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, Any]:
+def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, object]:
     """All that changes: uploads, inversions, the tray."""
     with visit.lock:
         uploads, jobs = list(visit.uploads.values()), list(visit.jobs.values())
@@ -69,7 +67,7 @@ def of_visit(visit: Visit, shop: Workshop, turns: Turns) -> dict[str, Any]:
 
 def _describe_job(
     visit: Visit, job: inverting.PictureInversion, turns: Turns
-) -> dict[str, Any]:
+) -> dict[str, object]:
     is_queued = job.status in (inverting.WAITING, inverting.RUNNING)
     row = {"status": "ok", **job.measures}
     return {
@@ -92,7 +90,7 @@ def _describe_job(
     }
 
 
-def _describe_preset(name: str) -> dict[str, Any]:
+def _describe_preset(name: str) -> dict[str, object]:
     preset = presets.get(name)
     return {
         "name": name,
@@ -102,7 +100,7 @@ def _describe_preset(name: str) -> dict[str, Any]:
     }
 
 
-def _describe_upload(upload: Upload) -> dict[str, Any]:
+def _describe_upload(upload: Upload) -> dict[str, object]:
     width, height = upload.size
     return {
         "id": upload.id,
@@ -122,7 +120,7 @@ def _center(width: int, height: int) -> list[list[float]]:
     return [[left, top], [left, bottom], [right, bottom], [right, top]]
 
 
-def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, Any]:
+def _describe_entry(entry: TrayEntry, shop: Workshop) -> dict[str, object]:
     return {
         "name": entry.name,
         "preset": entry.preset,

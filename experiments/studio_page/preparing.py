@@ -137,5 +137,5 @@ class Calibration:
     def _keep(self) -> None:
         arrays = {k: np.array([f[k] for f in self._found]) for k in self._found[0]}
         about = {"preset": self._method.preset}
-        table = verdicts.tabulate(arrays, about)
+        table = verdicts.tabulate(arrays, {}, about)
         self._workshop.keep_table(self._method.preset, table)

@@ -1,4 +1,6 @@
 """The server: HTTP around a `studio.Studio`, with everything guarded at the door."""
+# An extra, which need not be installed where types are checked.
+# pyright: reportMissingImports=false
 
 import asyncio
 import contextlib
@@ -6,7 +8,6 @@ import json
 import logging
 import pathlib
 import urllib.parse
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -235,7 +236,7 @@ def _file(answer: File) -> Response:
     return _answer(answer.content, answer.media_type, headers=headers)
 
 
-def _told(text: str, **more: Any) -> Response:
+def _told(text: str, **more: object) -> Response:
     """A sentence. The status is 200: browsers note others as errors of the page."""
     return JSONResponse({"error": text, **more}, headers=_HEADERS)
 

@@ -39,7 +39,7 @@ class Setting:
     psi: float = 1.0
 
 
-def check(values: Mapping[str, Any]) -> Setting:
+def check(values: Mapping[str, object]) -> Setting:
     """The sliders out of what a page sends.
 
     Raises:

@@ -43,7 +43,7 @@ class TrayEntry:
 
     @property
     def name(self) -> str:
-        """As it is shown, and as its file is called."""
+        """What it is shown as, and what its file is called."""
         return self.code.name
 
     def renamed(self, name: str) -> "TrayEntry":

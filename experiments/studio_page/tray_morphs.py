@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -43,7 +42,7 @@ class Film:
     is_loop: bool = False
 
 
-def check_film(values: Mapping[str, Any], limits: safety.VisitorLimits) -> Film:
+def check_film(values: Mapping[str, object], limits: safety.VisitorLimits) -> Film:
     """A film out of what a page sends.
 
     Raises:

@@ -139,7 +139,7 @@ class Workshop:
         with self._lock:
             self._tables[preset] = table
 
-    def verdict(self, preset: str, row: Mapping[str, Any]) -> str:
+    def verdict(self, preset: str, row: Mapping[str, object]) -> str:
         """One of "good", "fair", "poor"; "" where there is nothing to judge by yet."""
         table = self._tables.get(preset)
         return verdicts.judge(row, table) if row and table is not None else ""
@@ -169,7 +169,7 @@ class Workshop:
         self.draw(Code(name="mean", value=value, space="w+"))
 
     @functools.cached_property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What the generator is, in words."""
         config, about = self.config, self.source.provenance
         return {

@@ -15,7 +15,7 @@ from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, rendered
 from jax_encoder.errors import InputError
 from jax_encoder.io import files
-from jax_encoder.nn import encoder_decoder, irse, small_encoder, style_encoder
+from jax_encoder.nn import base, encoder_decoder, irse, small_encoder, style_encoder
 from jax_encoder.training import (
     encoder_evaluation,
     encoder_presets,
@@ -64,15 +64,15 @@ class EncoderSetting:
       key: of the training.
     """
 
-    generator: Any
-    networks: Mapping[str, Any]
+    generator: base.Generator
+    networks: base.Networks
     source: encoder_sources.PairSource
     held_out: np.ndarray
     direction: jax.Array
     key: jax.Array
 
 
-def parse_changes(texts: Sequence[str]) -> dict[str, Any]:
+def parse_changes(texts: Sequence[str]) -> dict[str, object]:
     """Reads options "NAME=VALUE": numbers, None, True, False, else texts.
 
     Raises:
@@ -145,7 +145,9 @@ def _setting(job: EncoderJob) -> EncoderSetting:
     )
 
 
-def _pictures(job: EncoderJob, generator: Any, key: jax.Array) -> sources.Source:
+def _pictures(
+    job: EncoderJob, generator: base.Generator, key: jax.Array
+) -> sources.Source:
     resolution = generator.config.resolution
     if job.data in ("faces", "named"):
         return rendered.source(key, resolution)
@@ -156,7 +158,7 @@ def _pictures(job: EncoderJob, generator: Any, key: jax.Array) -> sources.Source
 
 
 def _source(
-    job: EncoderJob, generator: Any, key: jax.Array
+    job: EncoderJob, generator: base.Generator, key: jax.Array
 ) -> encoder_sources.PairSource:
     samples = encoder_sources.sampled(generator, jax.random.fold_in(key, 5))
     if job.data == "samples":
@@ -171,7 +173,7 @@ def _source(
 
 
 def _initial(job: EncoderJob, architecture: Any) -> Any:
-    """From nothing, from a face recognizer's weights, or from an encoder's."""
+    """Begins with random weights, a face recognizer's, or an encoder's."""
     encoder = encoder_presets.build(architecture, seed=job.seed)
     if job.start is None:
         return encoder
@@ -187,11 +189,11 @@ def _initial(job: EncoderJob, architecture: Any) -> Any:
 def _stage(
     job: EncoderJob,
     name: str,
-    encoder: Any,
+    encoder: object,
     config: encoder_training.EncoderConfig,
     setting: EncoderSetting,
     metric: jax.Array | None,
-) -> Any:
+) -> object:
     state, networks = encoder_training.init(
         encoder,
         setting.generator,
@@ -237,7 +239,7 @@ def _draw(
     log.sheet(name, np.concatenate(rows), num_columns=half)
 
 
-def _measure(encoder: Any, setting: EncoderSetting) -> dict[str, float]:
+def _measure(encoder: object, setting: EncoderSetting) -> dict[str, float]:
     return encoder_evaluation.measure(
         encoder,
         setting.generator,
@@ -247,14 +249,16 @@ def _measure(encoder: Any, setting: EncoderSetting) -> dict[str, float]:
     )
 
 
-def _whole(encoder: Any, generator: Any, config: encoder_training.EncoderConfig) -> Any:
+def _whole(
+    encoder: Any, generator: base.Generator, config: encoder_training.EncoderConfig
+) -> Any:
     """What gives whole codes: a small encoder itself, or one with its generator."""
     if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:
         return encoder
     return encoder_decoder.join(encoder, generator, num_steps=config.num_refinements)
 
 
-def _provenance(job: EncoderJob) -> dict[str, Any]:
+def _provenance(job: EncoderJob) -> dict[str, object]:
     told = ("preset", "backbone", "generator", "data", "sample_share", "start")
     made = {name: getattr(job, name) for name in (*told, "lesson_steps", "num_steps")}
     for name in ("data", "start", "generator"):  # Not where they lay.

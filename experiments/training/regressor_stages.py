@@ -17,6 +17,7 @@ from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, face_attributes, face_rendering
 from jax_encoder.errors import InputError
 from jax_encoder.io import files, images
+from jax_encoder.nn import base
 from jax_encoder.nn import regressors as networks_lib
 from jax_encoder.training import (
     code_folders,
@@ -70,7 +71,7 @@ class RegressorSetting:
 
     draw: Callable[[int, int], Pair]
     held_out: Pair
-    generator: Any
+    generator: base.Generator
 
 
 def run(job: RegressorJob) -> dict[str, float]:
@@ -129,7 +130,7 @@ def _index(name: str) -> int:
     return face_attributes.index(name)
 
 
-def _network(job: RegressorJob, setting: RegressorSetting) -> Any:
+def _network(job: RegressorJob, setting: RegressorSetting) -> object:
     """The architecture, with random weights."""
     rngs, config = nnx.Rngs(job.seed), setting.generator.config
     inputs, targets = setting.held_out
@@ -182,7 +183,7 @@ def _describe(network, pictures):
     return network.embed(pictures)
 
 
-def _folder(job: RegressorJob, generator: Any, describe):
+def _folder(job: RegressorJob, generator: base.Generator, describe):
     """Examples of a folder; descriptors are computed once."""
     config = generator.config
     if describe is None and (pathlib.Path(job.data) / "shards").is_dir():
@@ -295,7 +296,7 @@ def _predict(network, inputs, generator):
 
 def _provenance(
     job: RegressorJob, config: regressor_training.RegressorConfig
-) -> dict[str, Any]:
+) -> dict[str, object]:
     told = ("task", "backbone", "generator", "data", "attributes", "batch_size", "seed")
     made = {name: getattr(job, name) for name in told}
     for name in ("generator", "data"):  # Not where they lay.

@@ -33,7 +33,7 @@ class TrainingLog:
         """
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._pending: list[Mapping[str, Any]] = []
+        self._pending: list[Mapping[str, object]] = []
         self._start = time.monotonic()
         self._num_pictures = 0
         rows = [row for row in self._rows() if row["step"] <= step]
@@ -48,7 +48,7 @@ class TrainingLog:
                 str(directory / "events"), purge_step=step + 1 if step else None
             )
 
-    def add(self, report: Mapping[str, Any], num_pictures: int) -> None:
+    def add(self, report: Mapping[str, object], num_pictures: int) -> None:
         """Keeps the scalars of one step until `flush`; they may still be computed."""
         self._pending.append(report)
         self._num_pictures += num_pictures

@@ -73,7 +73,7 @@ def pace_of(job: PacedJob, num_steps: int) -> Pace:
     )
 
 
-Look = Callable[[Any, training_log.TrainingLog, int], Mapping[str, float]]
+Look = Callable[[object, training_log.TrainingLog, int], Mapping[str, float]]
 """From a state, the log and the steps done to measures by name; draws sheets."""
 
 
@@ -137,7 +137,7 @@ def run(
 
 
 def _check(
-    state: Any,
+    state: object,
     log: training_log.TrainingLog,
     done: int,
     remedy: str,

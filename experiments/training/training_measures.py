@@ -55,7 +55,7 @@ class GeneratorMeasures:
         self._source = source
         self._resolution = resolution
         self._num = num
-        self.latest: dict[str, Any] | None = None
+        self.latest: dict[str, object] | None = None
 
     def measure(self, generator: base.Generator) -> dict[str, Any]:
         """Returns "fid", "fid_real", "ppl" and what they were measured with.
@@ -103,7 +103,7 @@ class GeneratorMeasures:
         return self._networks.lpips or os.fspath(resources.DEMO_NETWORKS["lpips"])
 
     @functools.cached_property
-    def _features(self) -> tuple[Any, str]:
+    def _features(self) -> tuple[object, str]:
         path = self._networks.inception or self._vgg_path
         role = "inception" if self._networks.inception else "vgg"
         network = resources.load(path, role).network
@@ -111,7 +111,7 @@ class GeneratorMeasures:
         return network, kind + pathlib.Path(path).name
 
     @functools.cached_property
-    def _lpips(self) -> Any:
+    def _lpips(self) -> object:
         return resources.load(self._lpips_path, "lpips").network
 
     @functools.cached_property

@@ -21,7 +21,7 @@ class _HasOutput(Protocol):
 Job = TypeVar("Job", bound=_HasOutput)
 
 
-def run(make_job: Callable[[], Job], train: Callable[[Job], None]) -> None:
+def run(make_job: Callable[[], Job], train: Callable[[Job], object]) -> None:
     """Trains, from the last checkpoint on; two at once in a directory are refused.
 
     Args:

@@ -304,7 +304,7 @@ def _claim(job: GANJob) -> None:
     settings.claim(job.output, now, "a training")
 
 
-def _provenance(job: GANJob) -> dict[str, Any]:
+def _provenance(job: GANJob) -> dict[str, object]:
     made = dataclasses.asdict(job)
     for name in ("output", "networks", "measure_every", "num_fid"):
         made.pop(name)

@@ -105,7 +105,7 @@ class Frame:
         """Maps `[..., 2]` points of the photograph into the aligned picture."""
         return apply(np.linalg.inv(self.matrix()), points)
 
-    def sub_frame(self, box: Sequence[float], **changes: Any) -> "Frame":
+    def sub_frame(self, box: Sequence[float], **changes: object) -> "Frame":
         """The frame of a part of the aligned picture.
 
         Args:
@@ -120,7 +120,7 @@ class Frame:
         quad = apply(unit_homography(self.quad), np.array(spots))
         return dataclasses.replace(self, quad=as_quad(quad), **changes)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """The frame as JSON values; `from_dict` reads them back to equality."""
         return dataclasses.asdict(self)
 
@@ -169,7 +169,7 @@ def from_metadata(metadata: Mapping[str, Any]) -> Frame | None:
     return None if values is None else from_dict(values)
 
 
-def as_quad(corners: Any) -> Quad:
+def as_quad(corners: object) -> Quad:
     """Four corners as plain floats.
 
     Args:
@@ -199,7 +199,7 @@ def _is_convex(corners: np.ndarray) -> bool:
     return bool((turns < 0).all())
 
 
-def unit_homography(quad: Any) -> np.ndarray:
+def unit_homography(quad: object) -> np.ndarray:
     """The homography that takes the unit square's corners to a quad's.
 
     Args:
@@ -219,7 +219,7 @@ def unit_homography(quad: Any) -> np.ndarray:
     return np.append(solution, 1.0).reshape(3, 3)
 
 
-def apply(matrix: np.ndarray, points: Any) -> np.ndarray:
+def apply(matrix: np.ndarray, points: object) -> np.ndarray:
     """Maps points by a homography.
 
     Args:

@@ -11,8 +11,8 @@ import csv
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TextIO
 
 import numpy as np
 
@@ -20,7 +20,8 @@ from jax_encoder.alignment import landmarks
 from jax_encoder.errors import InputError
 
 EXTENSIONS = (".json", ".csv")
-_MAX_BYTES = 2**28
+_MAX_BYTES = 2**25
+_MAX_LINE = 2**17
 
 
 class PointFile:
@@ -81,25 +82,27 @@ def read(path: str | os.PathLike) -> PointFile:
     """
     path = pathlib.Path(path)
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise InputError(f"larger than {_MAX_BYTES} bytes")
-        text = path.read_text("utf-8-sig")
+        if path.stat() and not path.is_file():  # a pipe would be waited for
+            raise InputError("no regular file")
         if path.suffix.lower() == ".csv":
-            return PointFile(_from_csv(text), source=str(path))
-        values = json.loads(text)
+            with open(path, encoding="utf-8-sig", newline="") as file:
+                return PointFile(_from_csv(file), source=str(path))
+        if path.stat().st_size > _MAX_BYTES:
+            raise InputError(f"larger than {_MAX_BYTES} bytes; a .csv may be larger")
+        values = json.loads(path.read_text("utf-8-sig"))
         if isinstance(values, Mapping):
             faces = {str(name): _faces(v, str(name)) for name, v in values.items()}
             return PointFile(faces, source=str(path))
         return PointFile({}, of_any=_faces(values, "its faces"), source=str(path))
     except OSError as error:
         raise landmarks.FaceError(f"{path}: {error.strerror or error}.") from error
-    except (ArithmeticError, ValueError, RecursionError) as error:
+    except (ArithmeticError, ValueError, RecursionError, csv.Error) as error:
         raise landmarks.FaceError(
             f"{path}: no landmarks: {error}; see `alignment.point_files` for the form."
         ) from error
 
 
-def _faces(values: Any, name: str) -> list[np.ndarray]:
+def _faces(values: object, name: str) -> list[np.ndarray]:
     """One face or a list of faces as `[K, 2]` each."""
     if not isinstance(values, list):
         raise InputError(f"{name}: expected a list, got {type(values).__name__}")
@@ -113,7 +116,7 @@ def _faces(values: Any, name: str) -> list[np.ndarray]:
     return [_check(np.array(face, np.float64), name) for face in faces]
 
 
-def _is_point(value: Any) -> bool:
+def _is_point(value: object) -> bool:
     return (
         isinstance(value, list)
         and len(value) == 2
@@ -128,10 +131,18 @@ def _check(points: np.ndarray, name: str) -> np.ndarray:
         raise InputError(f"{name}: {error}") from None
 
 
-def _from_csv(text: str) -> dict[str, list[np.ndarray]]:
+def _lines(file: TextIO) -> Iterator[str]:
+    """The lines of a file, none of which may be endless."""
+    while line := file.readline(_MAX_LINE + 1):
+        if len(line) > _MAX_LINE:
+            raise InputError(f"a line of more than {_MAX_LINE} characters")
+        yield line
+
+
+def _from_csv(file: TextIO) -> dict[str, list[np.ndarray]]:
     """A name and numbers in every line."""
     faces: dict[str, list[np.ndarray]] = {}
-    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+    for number, row in enumerate(csv.reader(_lines(file)), 1):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue

@@ -6,7 +6,6 @@ very pictures that the generator imitates, and their codes are known.
 """
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +13,12 @@ import jax.numpy as jnp
 from jax_encoder.avatars import face_attributes, face_rendering, regression
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling
+from jax_encoder.nn import base
 from jax_encoder.training import encoder_sources
 from jax_encoder.training.encoder_objective import Batch
 
 
-def named(generator: Any, key: jax.Array) -> encoder_sources.PairSource:
+def named(generator: base.Generator, key: jax.Array) -> encoder_sources.PairSource:
     """Returns a source of renderings of the faces that random z name.
 
     Args:

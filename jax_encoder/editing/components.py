@@ -6,7 +6,6 @@ squares. Samples stream through: the published million is never kept.
 
 import functools
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,12 +87,15 @@ def of_activations(
         coordinates = (features - basis.mean) @ basis.components.T / basis.std
         products += coordinates.T @ w
     # The coordinates are uncorrelated, of mean 0 and variance 1.
-    about = {"method": "pca", "of": f"activations at {resolution}"}
+    about: dict[str, object] = {
+        "method": "pca",
+        "of": f"activations at {resolution}",
+    }
     about |= {"num_samples": num_samples, "seed": seed}
     return _named(products / (basis.count - 1), about)
 
 
-def _named(vectors: np.ndarray, provenance: dict[str, Any]) -> dict[str, Direction]:
+def _named(vectors: np.ndarray, provenance: dict[str, object]) -> dict[str, Direction]:
     return {
         f"pc{k:02}": Direction(
             name=f"pc{k:02}",

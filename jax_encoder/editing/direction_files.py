@@ -26,6 +26,7 @@ from jax_encoder.nn import checks
 
 _FORMAT = "directions 1"
 _MAX_DIRECTIONS = 20_000
+_MAX_NUMBERS = 1 << 26
 _METADATA = "metadata"
 _FIELDS = ("space", "unit", "scale", "rows", "provenance")
 _VECTOR, _ORIGIN = "vector:", "origin:"
@@ -96,7 +97,7 @@ def owner(path: str | os.PathLike[str]) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def from_tree(tree: Any, source: str | os.PathLike[str]) -> dict[str, Direction]:
+def from_tree(tree: object, source: str | os.PathLike[str]) -> dict[str, Direction]:
     """Understands an array, or a table of arrays.
 
     Args:
@@ -132,6 +133,7 @@ def _from_array(array: np.ndarray, path: pathlib.Path) -> Direction:
     """One direction; InterFaceGAN's file names tell the space."""
     if array.dtype.kind not in "fiu" or not 1 <= array.ndim <= 3:
         raise DirectionError(f"{path}: {array.dtype} {array.shape} is no direction.")
+    _check_size(array, path)
     vector = array.astype(np.float32)
     if vector.ndim == 3 and len(vector) == 1:
         vector = vector[0]
@@ -197,6 +199,8 @@ def _components(comp, mean, std, path: pathlib.Path) -> dict[str, Direction]:
     _check_number(len(comp), path)
     if any(array.dtype.kind not in "fiu" for array in (comp, mean, std)):
         raise DirectionError(f"{path}: its components are no numbers.")
+    for array in (comp, mean, std):
+        _check_size(array, path)
     comp = np.asarray(comp, np.float32)
     comp = comp.reshape(len(comp), -1)
     mean, std = np.ravel(mean).astype(np.float32), np.ravel(std).astype(np.float32)
@@ -225,12 +229,25 @@ def _check_number(number: int, path: pathlib.Path) -> None:
         )
 
 
-def _factors(eigenvectors, path: pathlib.Path) -> dict[str, Direction]:
+def _check_size(array: np.ndarray, path: pathlib.Path) -> None:
+    """Refuses what a small file makes large by repeating itself."""
+    if array.size > _MAX_NUMBERS:
+        raise DirectionError(
+            f"{path}: an array of {array.size} numbers, more than {_MAX_NUMBERS}, as no"
+            " latent space has."
+        )
+
+
+def _factors(eigenvectors: np.ndarray, path: pathlib.Path) -> dict[str, Direction]:
     """The columns of the closed-form factors that rosinality's script writes."""
+    if eigenvectors.ndim != 2 or eigenvectors.dtype.kind not in "fiu":
+        raise DirectionError(
+            f"{path}: eigvec holds {eigenvectors.dtype} of the shape"
+            f" {eigenvectors.shape}, where numbers [D, D] must be."
+        )
+    _check_number(eigenvectors.shape[1], path)
+    _check_size(eigenvectors, path)
     columns = np.asarray(eigenvectors, np.float32)
-    if columns.ndim != 2:
-        raise DirectionError(f"{path}: eigvec has the shape {columns.shape}.")
-    _check_number(columns.shape[1], path)
     return {
         f"factor{k:02}": Direction(
             name=f"factor{k:02}",

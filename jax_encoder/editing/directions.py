@@ -171,7 +171,7 @@ def find(directions: Mapping[str, Direction], name: str) -> Direction:
     raise DirectionError(f"There is no direction {name!r}. {suggest(name, directions)}")
 
 
-def suggest(name: str, known: Mapping[str, Any]) -> str:
+def suggest(name: str, known: Mapping[str, object]) -> str:
     """A sentence with the names nearest to one that is unknown.
 
     Args:

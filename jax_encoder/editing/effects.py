@@ -30,7 +30,7 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Scale:
-    """In what the scores are measured.
+    """The unit in which scores are measured.
 
     Attributes:
       names: K.

@@ -7,6 +7,7 @@ same for every code, so it is an offset of the affines' biases, and a generator 
 is a generator like any other.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,9 +17,10 @@ from flax import nnx
 
 from jax_encoder.editing.directions import Direction, DirectionError
 from jax_encoder.latents import sampling
+from jax_encoder.nn import base
 
 
-def widths(generator: Any) -> tuple[int, ...]:
+def widths(generator: base.Generator) -> tuple[int, ...]:
     """The numbers of styles of every layer, coarse to fine.
 
     Args:
@@ -28,7 +30,7 @@ def widths(generator: Any) -> tuple[int, ...]:
     return tuple(layer.bias.shape[0] for layer in layers)
 
 
-def moved(generator: Any, offset: np.ndarray | jax.Array) -> Any:
+def moved(generator: base.Generator, offset: np.ndarray | jax.Array) -> Any:
     """Returns a copy of a generator whose styles are moved.
 
     Args:
@@ -47,13 +49,14 @@ def moved(generator: Any, offset: np.ndarray | jax.Array) -> Any:
         )
     copy = nnx.merge(*nnx.split(generator))
     parts = jnp.split(offset, np.cumsum(sizes)[:-1])
-    for layer, part in zip(copy.synthesis.affine_layers(), parts, strict=True):
+    layers: Sequence[Any] = copy.synthesis.affine_layers()
+    for layer, part in zip(layers, parts, strict=True):
         layer.bias = nnx.Param(layer.bias[...] + part / layer.lr_multiplier)
     return copy
 
 
 def deviations(
-    generator: Any, *, num_samples: int = 10_000, seed: int = 0
+    generator: base.Generator, *, num_samples: int = 10_000, seed: int = 0
 ) -> np.ndarray:
     """Measures how much each style varies over the generator's own codes, `[S]`.
 
@@ -66,7 +69,8 @@ def deviations(
     w = np.asarray(ws[:, 0], np.float64)
     covariance = np.cov(w, rowvar=False)
     found = []
-    for layer in generator.synthesis.affine_layers():
+    layers: Sequence[Any] = generator.synthesis.affine_layers()
+    for layer in layers:
         matrix = np.asarray(layer.weight[...], np.float64)
         matrix = matrix * layer.lr_multiplier / matrix.shape[0] ** 0.5
         found.append(np.sqrt(np.einsum("io,ij,jo->o", matrix, covariance, matrix)))
@@ -97,13 +101,18 @@ def global_direction(
     Raises:
       DirectionError: shapes that do not go together, or a threshold that leaves none.
     """
+    if any(np.asarray(x).dtype.kind not in "fiu" for x in (matrix, text)):
+        raise DirectionError(f"{name}: the matrix and the text must hold numbers.")
     matrix, text = np.asarray(matrix, np.float64), np.asarray(text, np.float64).ravel()
     if matrix.ndim != 2 or matrix.shape != (len(spread), len(text)):
         raise DirectionError(
             f"{name}: the matrix must be [{len(spread)}, {len(text)}] for this"
             f" generator and text, got {list(matrix.shape)}."
         )
-    relevance = matrix @ text
+    with np.errstate(all="ignore"):
+        relevance = matrix @ text
+    if not np.isfinite(relevance).all() or not np.isfinite(threshold):
+        raise DirectionError(f"{name}: the matrix or the text is not finite.")
     kept = np.where(np.abs(relevance) >= threshold, relevance, 0.0)
     if not kept.any():
         raise DirectionError(

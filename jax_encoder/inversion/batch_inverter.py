@@ -65,7 +65,7 @@ class BatchInverter:
 
     @property
     def config(self) -> ProjectorConfig:
-        """Of the projector."""
+        """The projector's options."""
         return self.preset.config
 
     @property

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import optax
@@ -73,7 +72,7 @@ class ProjectorConfig:
     space: str = "w+"
     num_steps: int = 300
     optimizer: str | optimizers.Factory = "adam"
-    optimizer_options: tuple[tuple[str, Any], ...] = ()
+    optimizer_options: tuple[tuple[str, object], ...] = ()
     schedule: schedules.Rate = schedules.CosineRamps()
     terms: tuple[term_lib.Term, ...]
     exploration: schedules.Exploration | None = None
@@ -200,7 +199,7 @@ class ProjectorConfig:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the terms of the objective."""
+        """The names of the terms of the objective."""
         return tuple(term.name for term in self.objective)
 
     @property

@@ -106,7 +106,7 @@ class Inverter:
 
     @property
     def config(self) -> ProjectorConfig:
-        """Of the projector, as it serves the generator."""
+        """The projector's options, as they serve the generator."""
         preset: Any = self.preset
         return preset.config
 
@@ -131,7 +131,7 @@ class Inverter:
 
     @property
     def resolution(self) -> int:
-        """Of targets and reconstructions."""
+        """The side of targets and reconstructions in pixels."""
         return self.generator.config.resolution
 
     def invert(

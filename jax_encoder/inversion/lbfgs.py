@@ -98,12 +98,12 @@ def lbfgs(
         return _init(params, int(memory))
 
     def update(
-        updates: Any,
+        updates: object,
         state: Any,
         params: Any = None,
         *,
         value: jax.Array | None = None,
-        **extra: Any,
+        **extra: object,
     ) -> tuple[Any, Any]:
         del extra
         if params is None or value is None:
@@ -115,7 +115,7 @@ def lbfgs(
         trial = state.point + state.search.step * state.direction
         return jnp.where(state.is_begun, trial - params, 0.0), state
 
-    flat: Any = optax.flatten(optax.GradientTransformationExtraArgs(init, update))
+    flat: object = optax.flatten(optax.GradientTransformationExtraArgs(init, update))
     return flat
 
 

@@ -59,7 +59,7 @@ def make(
     optimizer: str | Factory,
     schedule: schedules.Rate,
     num_steps: int,
-    options: tuple[tuple[str, Any], ...] = (),
+    options: tuple[tuple[str, object], ...] = (),
 ) -> optax.GradientTransformationExtraArgs:
     """Makes an optimizer with its schedule.
 
@@ -112,7 +112,7 @@ def _factory(optimizer: str | Factory) -> Factory:
     return cast(Factory, found)
 
 
-def _lbfgs(rate: Any, **options: Any) -> optax.GradientTransformation:
+def _lbfgs(rate: object, **options: Any) -> optax.GradientTransformation:
     del rate  # Of a first-order optimizer; the line search finds the step.
     return lbfgs.lbfgs(**options)
 

@@ -417,7 +417,8 @@ def finish(
         kept = _normalize_noises(kept, config)
 
     units = _feature_units(models, config)
-    features = None if units is None else kept.features * units
+    offset = kept.features
+    features = None if units is None or offset is None else offset * units
 
     # Without one finite objective these are the start.
     def show(batch):

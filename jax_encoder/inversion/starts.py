@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -267,7 +266,7 @@ def _distances(models, pool, targets, weights, *, config):
     return jax.lax.map(measure, _prepare(models, targets, config))
 
 
-def features_of_a_pool(models: Models, config: ProjectorConfig, side: int) -> Any:
+def features_of_a_pool(models: Models, config: ProjectorConfig, side: int) -> object:
     """Returns the shapes of what a pool of one picture remembers.
 
     Args:

@@ -54,7 +54,7 @@ def save(
     module: nnx.Module,
     directory: str | os.PathLike[str],
     *,
-    provenance: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, object] | None = None,
     dtype: str | None = None,
 ) -> None:
     """Writes a network as a bundle. The directory appears whole or not at all.
@@ -140,7 +140,7 @@ def read(
 
 def _load(
     directory, *, verify: bool, has_digest: bool, max_bytes: int | None
-) -> tuple[Any, str, dict[str, Any]]:
+) -> tuple[object, str, dict[str, object]]:
     """The network, its digest ("" unless asked for) and the description."""
     root = pathlib.Path(directory).absolute()
     description = describe(root)
@@ -165,16 +165,18 @@ def _load(
             f"The arrays of the bundle {root} are damaged ({reason}); get it again."
         ) from error
     # Files that are as they were saved hold the arrays that were saved.
-    digest = digests.of_tree(stored) if has_digest or not is_verified else ""
-    if verify and digest and description["digests"]:
-        _compare(root, "arrays", description, digest)
+    needs_digest = has_digest or not is_verified
+    arrays_digest = _later(lambda: digests.of_tree(stored) if needs_digest else "")
     # As one transfer: converted one by one, every shape is a little program.
     restored = jax.tree.map(lambda x, y: x.astype(y.dtype, copy=False), stored, wanted)
     nnx.replace_by_pure_dict(abstract, jax.device_put(restored))
+    digest = arrays_digest()  # taken meanwhile
+    if verify and digest and description["digests"]:
+        _compare(root, "arrays", description, digest)
     return nnx.merge(graphdef, abstract), digest, description
 
 
-def _restore(root: pathlib.Path, wanted: Any) -> Any:
+def _restore(root: pathlib.Path, wanted: object) -> object:
     """The arrays as they are stored, in the shapes that the network has."""
     arguments = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted)
     with ocp.PyTreeCheckpointer() as checkpointer:
@@ -194,7 +196,7 @@ def _check_array(array: Any, wanted: jax.ShapeDtypeStruct) -> None:
         raise InputError(f"an array of {array.shape} stands where {wanted.shape} must")
 
 
-def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:
+def _check_size(root: pathlib.Path, wanted: object, max_bytes: int | None) -> None:
     """Refuses a network that would fill the memory, before any of it is made."""
     size = sum(math.prod(x.shape) * x.dtype.itemsize for x in jax.tree.leaves(wanted))
     try:
@@ -204,7 +206,7 @@ def _check_size(root: pathlib.Path, wanted: Any, max_bytes: int | None) -> None:
 
 
 def _digests(
-    root: pathlib.Path, description: dict[str, Any], arrays: str
+    root: pathlib.Path, description: dict[str, object], arrays: str
 ) -> dict[str, str]:
     """What a description notes: of the settings, the arrays, and the arrays' files."""
     return {
@@ -299,7 +301,9 @@ def seal(directory: str | os.PathLike[str]) -> None:
     descriptions.write(root, description)
 
 
-def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+def _describe(
+    module: Any, provenance: Mapping[str, object] | None
+) -> dict[str, object]:
     kind = type(module)
     return {
         "format": descriptions.FORMAT,
@@ -309,7 +313,9 @@ def _describe(module: Any, provenance: Mapping[str, Any] | None) -> dict[str, An
     }
 
 
-def constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[], Any]:
+def constructor(
+    root: pathlib.Path, description: dict[str, Any]
+) -> Callable[[], object]:
     """What makes the network that a description names, its settings checked.
 
     Raises:
@@ -334,7 +340,7 @@ def constructor(root: pathlib.Path, description: dict[str, Any]) -> Callable[[],
     return lambda: kind(config, rngs=nnx.Rngs(0))
 
 
-def _tuples(value: Any) -> Any:
+def _tuples(value: object) -> Any:
     """JSON lists back to the tuples of hashable configs."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)

@@ -59,7 +59,7 @@ def save(
     preset: str | None = None,
     measures: Mapping[str, float] | None = None,
     arrays: Mapping[str, np.ndarray] | None = None,
-    **details: Any,
+    **details: object,
 ) -> None:
     """Writes one picture's code as `<path>.npz` and `<path>.npy`.
 
@@ -244,7 +244,7 @@ def read_arrays(path: pathlib.Path) -> np.ndarray | dict[str, np.ndarray]:
         raise CodeError(f"{error}{remedy}.") from error
 
 
-def _parse(path: pathlib.Path, text: np.ndarray) -> dict[str, Any]:
+def _parse(path: pathlib.Path, text: np.ndarray) -> dict[str, object]:
     content = text.item() if text.ndim == 0 and text.dtype.kind == "U" else ""
     try:
         metadata = loading.parse_json(content, path)

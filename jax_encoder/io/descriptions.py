@@ -20,7 +20,7 @@ _OLD_FORMAT = 1  # the same without digests
 CONFIG = "config.json"
 _MAX_CONFIG = 1 << 20
 # The entries of a description: their types, and what a missing one counts as.
-_SECTIONS: dict[str, tuple[type, Any]] = {
+_SECTIONS: dict[str, tuple[type, object]] = {
     "network": (str, None),
     "config": (dict, None),
     "provenance": (dict, {}),
@@ -58,7 +58,7 @@ def describe(directory: str | os.PathLike[str]) -> dict[str, Any]:
     return {"format": got, **_sections(path, description)}
 
 
-def _sections(path: pathlib.Path, description: dict[str, Any]) -> dict[str, Any]:
+def _sections(path: pathlib.Path, description: dict[str, object]) -> dict[str, object]:
     """The entries of a description, each of its type."""
     found = {}
     for name, (kind, default) in _SECTIONS.items():
@@ -142,7 +142,7 @@ def companion(
     return path
 
 
-def settings_digest(description: Mapping[str, Any]) -> str:
+def settings_digest(description: Mapping[str, object]) -> str:
     """The digest of what decides the network's shape."""
     settings = json.dumps(
         [description["network"], description["config"]], sort_keys=True
@@ -150,7 +150,7 @@ def settings_digest(description: Mapping[str, Any]) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()
 
 
-def write(root: pathlib.Path, description: dict[str, Any]) -> None:
+def write(root: pathlib.Path, description: Mapping[str, object]) -> None:
     """Writes a description, whole or not at all."""
     text = json.dumps(description, indent=2) + "\n"
     files.write_bytes(root / CONFIG, text.encode())

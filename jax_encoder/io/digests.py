@@ -5,7 +5,6 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from flax import nnx
 from jax_encoder.io import files
 
 
-def of_arrays(arrays: Mapping[str, Any]) -> str:
+def of_arrays(arrays: Mapping[str, object]) -> str:
     """Digests named arrays; their order does not matter.
 
     Args:
@@ -29,7 +28,7 @@ def of_arrays(arrays: Mapping[str, Any]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _line(item: tuple[str, Any]) -> str:
+def _line(item: tuple[str, object]) -> str:
     name, array = item[0], np.asarray(item[1])
     content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     digest = hashlib.sha256(content.data).hexdigest()
@@ -59,7 +58,7 @@ def of_files(directory: str | os.PathLike[str]) -> str:
     return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()
 
 
-def of_tree(tree: Any) -> str:
+def of_tree(tree: object) -> str:
     """Digests the arrays of a nested dict; see `of_arrays`."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return of_arrays({jax.tree_util.keystr(path): leaf for path, leaf in leaves})

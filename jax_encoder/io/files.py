@@ -169,7 +169,7 @@ def write_bytes(path: str | os.PathLike, content: bytes) -> None:
 
 def write_arrays(
     path: str | os.PathLike,
-    arrays: Mapping[str, Any],
+    arrays: Mapping[str, object],
     *,
     may_break: Collection[str] = (),
     is_compressed: bool = False,
@@ -193,7 +193,7 @@ def write_arrays(
         write(file, allow_pickle=False, **{k: np.asarray(v) for k, v in arrays.items()})
 
 
-def write_json(path: str | os.PathLike, content: Any) -> None:
+def write_json(path: str | os.PathLike, content: object) -> None:
     """Writes `content` as indented JSON, whole or not at all.
 
     Args:
@@ -208,7 +208,7 @@ def write_json(path: str | os.PathLike, content: Any) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def _finite(content: Any) -> Any:
+def _finite(content: object) -> Any:
     """A copy with every NaN and infinity replaced by None."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}

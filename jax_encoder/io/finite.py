@@ -6,7 +6,6 @@ must not touch a device.
 
 import os
 import pathlib
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ class NotFiniteError(FloatingPointError):
         self.entries = entries
 
 
-def check(tree: Any, what: str | os.PathLike[str]) -> None:
+def check(tree: object, what: str | os.PathLike[str]) -> None:
     """Refuses numbers that are not finite.
 
     Args:
@@ -53,7 +52,7 @@ def check(tree: Any, what: str | os.PathLike[str]) -> None:
         raise NotFiniteError(name, entries, len(leaves))
 
 
-def is_finite(array: Any) -> bool:
+def is_finite(array: object) -> bool:
     """Whether every number of an array is finite.
 
     Args:

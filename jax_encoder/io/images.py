@@ -25,6 +25,8 @@ MAX_PIXELS = 80_000_000
 _FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP", "GIF", "TIFF", "PPM", "AVIF", "HEIF")
 EXTENSIONS = folders.EXTENSIONS
 find = folders.find
+_SCAN = b"\xff\xda"
+_MAX_SCANNED = 20 * MAX_PIXELS  # usual are 10 scans
 _WITH_ALPHA = ("PNG", "WEBP", "TIFF", "AVIF")
 _GRAY16 = ("I;16", "I;16B", "I;16L", "I;16N")
 
@@ -169,6 +171,8 @@ def _open(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
             source = path if content is None else io.BytesIO(content)
             with Image.open(source, formats=formats) as image:
                 _check_size(path, image.size)
+                if image.info.get("progressive"):
+                    _check_scans(path, image.size, content)
                 image.load()
                 return ImageOps.exif_transpose(image)
     except PictureError:
@@ -230,6 +234,16 @@ def _check_size(path: str | os.PathLike, size: tuple[int, int]) -> None:
     """Refuses a decompression bomb before it is decoded."""
     if size[0] * size[1] > MAX_PIXELS:
         raise PictureError(path, f"{size[0]}x{size[1]} pixels are too many", _SMALLER)
+
+
+def _check_scans(path, size: tuple[int, int], content: bytes | None) -> None:
+    """Refuses a JPEG that goes over its pixels again and again, at no size."""
+    if content is None:
+        content = pathlib.Path(path).read_bytes()
+    num_scans = content.count(_SCAN)
+    if num_scans * size[0] * size[1] > _MAX_SCANNED:
+        remedy = "save it again with fewer"
+        raise PictureError(path, f"a JPEG of {num_scans} scans", remedy)
 
 
 def _to_rgb(image: Image.Image, path: str | os.PathLike) -> Image.Image:

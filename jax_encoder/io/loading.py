@@ -84,7 +84,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON) -> An
       LoadError: missing, too large, too deep, or no JSON.
     """
 
-    def parse(file: BinaryIO, size: int) -> Any:
+    def parse(file: BinaryIO, size: int) -> object:
         if size > max_bytes:
             raise LoadError(path, f"{size} bytes of JSON, more than {max_bytes}")
         return parse_json(file.read(), path)
@@ -100,8 +100,11 @@ def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> Any:
       source: where it comes from, for the message.
 
     Raises:
-      LoadError: too deep, or no JSON.
+      LoadError: too long, too deep, or no JSON.
     """
+    if len(text) > _MAX_JSON:
+        reason = f"{len(text)} characters of JSON, more than {_MAX_JSON}"
+        raise LoadError(source, reason)
     try:
         return json.loads(text)
     except RecursionError:

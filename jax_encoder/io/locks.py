@@ -13,7 +13,6 @@ import pathlib
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
@@ -194,7 +193,7 @@ def _sign(descriptor: int) -> None:
 
 def _owner(path: pathlib.Path) -> str:
     """Who holds a lock, as far as its file tells."""
-    owner: Any = None
+    owner: object = None
     with contextlib.suppress(loading.LoadError):
         owner = loading.read_json(path, max_bytes=4096)
     if not isinstance(owner, dict):

@@ -12,7 +12,6 @@ import pathlib
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 _MAX_BYTES = 180
 """Of one part of a name; leaves room for extensions where 255 are the limit."""
@@ -166,7 +165,7 @@ def safe_path(path: str | os.PathLike) -> str:
     ).replace(os.sep * 2, os.sep)
 
 
-def printable(value: Any) -> Any:
+def printable(value: object) -> object:
     """JSON values whose texts are valid Unicode: other bytes become `%FF`.
 
     Args:

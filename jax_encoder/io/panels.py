@@ -7,11 +7,14 @@ import contextlib
 import os
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jax_encoder.io import plots
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _CHARACTERS_PER_INCH = 17.0
 
@@ -59,7 +62,7 @@ def panels(
             plots.save(drawing, path)
 
 
-def pixels(axes: Any) -> np.ndarray:
+def pixels(axes: "Axes") -> np.ndarray:
     """Draws the figure as it is now.
 
     Args:
@@ -71,7 +74,7 @@ def pixels(axes: Any) -> np.ndarray:
     plots.import_matplotlib()
     from matplotlib.backends import backend_agg
 
-    drawing = axes.figure
+    drawing: Any = axes.figure
     plots.show_literally(drawing)
     canvas = backend_agg.FigureCanvasAgg(drawing)
     canvas.draw()

@@ -4,11 +4,16 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from jax_encoder.io import files, folders, names
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _NUM_NAMED = 10
 """With more curves than this, a legend hides more than it tells."""
@@ -94,7 +99,7 @@ def figure(
         save(drawing, path)
 
 
-def save(drawing: Any, path: str | os.PathLike) -> None:
+def save(drawing: "Figure", path: str | os.PathLike) -> None:
     """Writes a figure, whole or not at all; the same figure gives the same bytes.
 
     Args:
@@ -115,7 +120,7 @@ def save(drawing: Any, path: str | os.PathLike) -> None:
     files.write_bytes(path, encoded.getvalue())
 
 
-def show_literally(drawing: Any) -> None:
+def show_literally(drawing: "Figure") -> None:
     """Draws every text letter by letter, and none that the font does not have.
 
     Args:
@@ -125,7 +130,8 @@ def show_literally(drawing: Any) -> None:
     manager = matplotlib.font_manager
     font = manager.get_font(manager.findfont(manager.FontProperties()))
     powers = _powers_of_ten(matplotlib, drawing)
-    for text in drawing.findobj(matplotlib.text.Text):
+    texts: Any = drawing.findobj(matplotlib.text.Text)
+    for text in texts:
         if text in powers:
             continue
         text.set_parse_math(False)
@@ -139,7 +145,7 @@ def show_literally(drawing: Any) -> None:
             text.set_text("\n".join(kept))
 
 
-def _powers_of_ten(matplotlib: Any, drawing: Any) -> set[Any]:
+def _powers_of_ten(matplotlib: Any, drawing: "Figure") -> set[object]:
     """The labels of logarithmic axes: the only formulas, and Matplotlib's own."""
     return {
         label
@@ -150,7 +156,7 @@ def _powers_of_ten(matplotlib: Any, drawing: Any) -> set[Any]:
     }
 
 
-def legend(axes: Any, lines: Sequence[Any], labels: Sequence[str]) -> None:
+def legend(axes: "Axes", lines: "Sequence[Artist]", labels: Sequence[str]) -> None:
     """Names curves, whatever their names: a leading `_` hides none of them.
 
     Args:
@@ -204,7 +210,7 @@ def curves(
             axes.set_yscale("log")
 
 
-def _draw_bands(axes: Any, rows: Sequence[np.ndarray]) -> None:
+def _draw_bands(axes: "Axes", rows: Sequence[np.ndarray]) -> None:
     """Draws the median, and between which values half and nine tenths lie."""
     length = max(map(len, rows))
     padded = np.full((len(rows), length), np.nan)

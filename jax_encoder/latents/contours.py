@@ -76,4 +76,4 @@ def density(
     ]
     levels = np.quantile(smooth[indices[0], indices[1]], 1 - np.asarray(shares))
     centers = [(edges[1:] + edges[:-1]) / 2 for edges in (x, y)]
-    return *centers, smooth.T, sorted(set(levels.tolist()))
+    return centers[0], centers[1], smooth.T, sorted(set(levels.tolist()))

@@ -189,7 +189,7 @@ def show_path(
     ends = [jnp.broadcast_to(x[row : row + 1], (len(steps), x.shape[1])) for x in z]
     label = None if labels is None else labels[row : row + 1]
     if config.space == "z":
-        ws = sampling.map_to_ws(generator, paths.slerp(*ends, places), label)
+        ws = sampling.map_to_ws(generator, paths.slerp(ends[0], ends[1], places), label)
     else:
         first, last = (sampling.map_to_ws(generator, x, label) for x in ends)
         ws = paths.lerp(first, last, places[:, :, None])

@@ -70,7 +70,7 @@ class GeneratorConfig(Protocol):
 
 
 class MappingNetwork(Protocol):
-    """From z to w."""
+    """Maps z to w."""
 
     def __call__(self, z: jax.Array, labels: jax.Array | None = None, /) -> jax.Array:
         """Maps `[N, z_dim]`, and `[N, c_dim]` of conditional ones, to `[N, w_dim]`."""
@@ -78,7 +78,7 @@ class MappingNetwork(Protocol):
 
 
 class AffineLayer(Protocol):
-    """From w to the styles of one layer."""
+    """Maps w to the styles of one layer."""
 
     @property
     def weight(self) -> nnx.Variable:
@@ -87,7 +87,7 @@ class AffineLayer(Protocol):
 
 
 class SynthesisNetwork(Protocol):
-    """From rows of w to pictures."""
+    """Renders pictures from rows of w."""
 
     def __call__(
         self,
@@ -131,12 +131,12 @@ class Generator(Protocol):
 
     @property
     def mapping(self) -> MappingNetwork:
-        """From z to w."""
+        """Maps z to w."""
         ...
 
     @property
     def synthesis(self) -> SynthesisNetwork:
-        """From rows of w to pictures."""
+        """Renders pictures from rows of w."""
         ...
 
     @property

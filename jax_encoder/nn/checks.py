@@ -24,7 +24,7 @@ _SIZED = (list, tuple, dict, set, frozenset)
 _UNIONS = (types.UnionType, typing.Union)
 
 
-def describe(value: Any, limit: int = _MAX_TEXT) -> str:
+def describe(value: object, limit: int = _MAX_TEXT) -> str:
     """Shows any value in a few printable characters.
 
     Args:
@@ -65,7 +65,9 @@ def failure(error: BaseException) -> str:
     first = error.args[0] if error.args else ""
     name = type(error).__name__
     if isinstance(first, str) and not isinstance(error, KeyError):
-        text = first[:200].encode("ascii", "backslashreplace").decode("ascii")
+        # In one line, whatever other packages or a file put into it.
+        line = " ".join(first[:200].split())
+        text = line.encode("unicode_escape").decode("ascii")
         return f"{name}: {text}" if text else name
     return f"{name} of {describe(first)}"
 
@@ -210,12 +212,12 @@ def validate(config: Any, *, where: str = "") -> None:
 
 
 @functools.cache
-def _annotations(config_class: type) -> dict[str, Any]:
+def _annotations(config_class: type) -> dict[str, object]:
     hints = typing.get_type_hints(config_class)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_class)}
 
 
-def _validate(value: Any, kind: Any, name: str, where: str) -> None:
+def _validate(value: object, kind: object, name: str, where: str) -> None:
     options = typing.get_args(kind) if typing.get_origin(kind) in _UNIONS else (kind,)
     for option in options:
         if _is_a(value, option):
@@ -237,7 +239,7 @@ def _is_a(value: Any, kind: Any) -> bool:
     return isinstance(value, kind)
 
 
-def _check_inside(value: Any, kind: Any, name: str, where: str) -> None:
+def _check_inside(value: object, kind: object, name: str, where: str) -> None:
     is_right = True
     if isinstance(value, tuple):
         inner = typing.get_args(kind)
@@ -257,7 +259,7 @@ def _check_inside(value: Any, kind: Any, name: str, where: str) -> None:
         raise _refusal(value, kind, name, where)
 
 
-def _refusal(value: Any, kind: Any, name: str, where: str) -> ValueError:
+def _refusal(value: object, kind: object, name: str, where: str) -> ValueError:
     allowed = _allowed(kind, name)
     return ValueError(f"`{where}` must be {allowed}, got {describe(value)}.")
 

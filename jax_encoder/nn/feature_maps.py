@@ -32,7 +32,7 @@ class FeatureLayer:
     stage: str | int
 
 
-def find_layer(config: Any, side: int, *, is_limit: bool = False) -> FeatureLayer:
+def find_layer(config: object, side: int, *, is_limit: bool = False) -> FeatureLayer:
     """Finds the map of a side.
 
     Args:
@@ -131,11 +131,11 @@ def synthesis_from(
 
 
 def carry_edit(
-    synthesis: Any,
+    synthesis: object,
     features: jax.Array,
     ws: jax.Array,
     edited: jax.Array,
-    **options: Any,
+    **options: object,
 ) -> jax.Array:
     """Carries an edit of ws into a feature map that was found with it.
 

@@ -12,7 +12,7 @@ from jax_encoder.ops import formulations, winograd
 _Convolution = stylegan2.StyleGAN2SynthesisLayer | vision_layers.Conv
 
 
-def prepare(networks: Any) -> Any:
+def prepare(networks: object) -> Any:
     """Transforms the kernels of frozen networks, where the backend gains by it.
 
     Call it inside the compiled program, before the loop over the steps: what a
@@ -41,7 +41,7 @@ def _prepare(network: nnx.Module) -> nnx.Module:
     return copy
 
 
-def _is_convolution(layer: Any) -> TypeGuard[_Convolution]:
+def _is_convolution(layer: object) -> TypeGuard[_Convolution]:
     """Whether the layer takes a transformed kernel."""
     if isinstance(layer, stylegan2.StyleGAN2SynthesisLayer):
         return not layer.up

@@ -7,7 +7,7 @@ import jax
 
 
 def from_side(
-    block: Callable[..., Any], side: int, threshold: int | None
+    block: Callable[..., object], side: int, threshold: int | None
 ) -> Callable[..., Any]:
     """Returns a block that keeps none of its maps for the backward pass.
 

@@ -35,7 +35,9 @@ def _correlate(x, kernel, strides, padding, **options):
 
 
 def define_gradients(
-    conv: Any, input_gradient: Callable[..., Any], kernel_gradient: Callable[..., Any]
+    conv: Any,
+    input_gradient: Callable[..., object],
+    kernel_gradient: Callable[..., object],
 ) -> None:
     """Gives a convolution its gradients; only those that are wanted are traced.
 

@@ -7,7 +7,6 @@ forward.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +15,8 @@ from jax_encoder.errors import InputError
 
 
 def jvp(
-    fn: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]
-) -> tuple[Any, Any]:
+    fn: Callable[..., object], primals: tuple[object, ...], tangents: tuple[object, ...]
+) -> tuple[object, object]:
     """Computes what `jax.jvp` computes, for about the price of two gradients.
 
     Args:

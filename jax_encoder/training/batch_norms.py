@@ -70,6 +70,6 @@ def learning(network: Any) -> Any:
     return copy
 
 
-def stored(network: Any) -> Any:
+def stored(network: object) -> Any:
     """Returns all variables that are not trained, the statistics among them."""
     return nnx.split(network, nnx.Param, ...)[2]

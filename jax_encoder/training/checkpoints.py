@@ -34,7 +34,7 @@ def steps(directory: str | os.PathLike[str]) -> list[int]:
 
 
 def save(
-    directory: str | os.PathLike[str], step: int, state: Any, *, num_kept: int = 2
+    directory: str | os.PathLike[str], step: int, state: object, *, num_kept: int = 2
 ) -> None:
     """Writes a checkpoint, then deletes all but the last `num_kept`.
 
@@ -117,7 +117,7 @@ def restore_part(
         stored = _read(manager, step)
     wanted = {f"{part}.{name}".rstrip("."): x for name, x in _named(like).items()}
     for name, leaf in wanted.items():
-        if np.shape(stored.get(name)) != np.shape(leaf) or name not in stored:
+        if name not in stored or np.shape(stored[name]) != np.shape(leaf):
             raise CheckpointError(
                 f"{_path(root, step)} has no {name} of the shape {np.shape(leaf)}: it"
                 " is of another network."
@@ -143,14 +143,14 @@ def _read(manager: ocp.CheckpointManager, step: int) -> dict[str, np.ndarray]:
         lambda _: ocp.RestoreArgs(restore_type=np.ndarray), dict(metadata)
     )
     args: Any = ocp.args.PyTreeRestore(restore_args=as_arrays)
-    return manager.restore(step, args=args)
+    return dict(manager.restore(step, args=args))
 
 
 def _path(root: pathlib.Path, step: int) -> pathlib.Path:
     return root / f"step_{step}"
 
 
-def _named(state: Any) -> dict[str, Any]:
+def _named(state: object) -> dict[str, Any]:
     """The leaves of a state under the names of their paths, in the state's order."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {_name(path): leaf for path, leaf in leaves}
@@ -160,7 +160,7 @@ def _name(path: Any) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def _placed(array: np.ndarray, like: Any) -> Any:
+def _placed(array: np.ndarray, like: Any) -> object:
     """The array with the type, and on the devices, of `like`."""
     array = np.asarray(array)
     if isinstance(like, jax.Array):

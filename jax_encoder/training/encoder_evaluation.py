@@ -2,21 +2,21 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.metrics import editing_consistency, pairs
+from jax_encoder.nn import base
 
 
 def measure(
-    encoder: Any,
-    generator: Any,
+    encoder: object,
+    generator: object,
     images: np.ndarray,
     *,
-    networks: Mapping[str, Any],
+    networks: Mapping[str, object],
     direction: jax.Array | None = None,
     batch_size: int = 32,
 ) -> dict[str, float]:
@@ -53,7 +53,7 @@ def measure(
 
 
 def reconstruct(
-    encoder: Any, generator: Any, images: np.ndarray, *, batch_size: int = 32
+    encoder: object, generator: object, images: np.ndarray, *, batch_size: int = 32
 ) -> np.ndarray:
     """Returns what codes of pictures `[N, R, R, 3]` render, within [-1, 1]."""
     parts = [
@@ -63,7 +63,9 @@ def reconstruct(
     return np.concatenate(parts)
 
 
-def main_direction(generator: Any, key: jax.Array, num: int = 4096) -> jax.Array:
+def main_direction(
+    generator: base.Generator, key: jax.Array, num: int = 4096
+) -> jax.Array:
     """Returns the direction `[w_dim]` of unit length in which w varies most."""
     z = jax.random.normal(key, (num, generator.config.z_dim))
     w = np.asarray(jax.jit(lambda g, z: g.mapping(z))(generator, z))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import frozen
+from jax_encoder.nn import base, frozen
 from jax_encoder.ops import resize
 from jax_encoder.training import batch_norms, encoder_losses
 
@@ -43,9 +43,9 @@ class EncoderNetworks:
 
     encoder: nnx.GraphDef
     judge: nnx.GraphDef
-    generator: Any
+    generator: base.Generator
     lpips: Any
-    identity: Any
+    identity: object
     latent_avg: jax.Array
     metric: jax.Array | None
 

@@ -6,7 +6,7 @@ from typing import Any
 from flax import nnx
 
 from jax_encoder.errors import InputError
-from jax_encoder.nn import irse, small_encoder, style_encoder
+from jax_encoder.nn import base, irse, small_encoder, style_encoder
 from jax_encoder.training import encoder_losses, encoder_training, weight_optimizers
 
 NAMES = ("psp", "e4e", "restyle_psp", "restyle_e4e", "avatars")
@@ -29,7 +29,9 @@ class EncoderPreset:
     training: encoder_training.EncoderConfig
 
 
-def preset(name: str, generator: Any, *, backbone: str | None = None) -> EncoderPreset:
+def preset(
+    name: str, generator: base.Generator, *, backbone: str | None = None
+) -> EncoderPreset:
     """Returns a configuration for a generator.
 
     Args:
@@ -71,7 +73,9 @@ def build(config: Any, *, seed: int = 0) -> Any:
     return style_encoder.StyleEncoder(config, rngs=nnx.Rngs(seed))
 
 
-def with_face_backbone(encoder: style_encoder.StyleEncoder, network: irse.IRSE) -> Any:
+def with_face_backbone(
+    encoder: style_encoder.StyleEncoder, network: irse.IRSE
+) -> object:
     """Returns the encoder with the body of a face recognizer (ArcFace).
 
     Of a stem for six channels only the first three are the recognizer's.

@@ -6,20 +6,20 @@ nothing else, so that a resumed training sees what it would have seen.
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, styles
+from jax_encoder.nn import base
 from jax_encoder.training import sources
 from jax_encoder.training.encoder_objective import Batch
 
 PairSource = Callable[[int, int], Batch]
 
 
-def pictures(source: sources.Source, generator: Any) -> PairSource:
+def pictures(source: sources.Source, generator: base.Generator) -> PairSource:
     """Returns a source of pictures whose codes nobody knows.
 
     Args:
@@ -38,7 +38,7 @@ def pictures(source: sources.Source, generator: Any) -> PairSource:
     return draw
 
 
-def sampled(generator: Any, key: jax.Array) -> PairSource:
+def sampled(generator: object, key: jax.Array) -> PairSource:
     """Returns a source of a generator's own pictures, whose codes are known.
 
     Args:
@@ -89,7 +89,7 @@ def mixed(parts: Sequence[tuple[PairSource, float]]) -> PairSource:
 
 
 def code_metric(
-    generator: Any,
+    generator: base.Generator,
     key: jax.Array,
     *,
     num: int = 512,

@@ -17,7 +17,7 @@ import optax
 from flax import nnx
 
 from jax_encoder.errors import InputError
-from jax_encoder.nn import latent_discriminator
+from jax_encoder.nn import base, latent_discriminator
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.training import (
     ema,
@@ -150,7 +150,7 @@ def for_steps(config: EncoderConfig, num_steps: int) -> EncoderConfig:
 
 def init(
     encoder: Any,
-    generator: Any,
+    generator: base.Generator,
     config: EncoderConfig,
     *,
     latent_avg: jax.Array | None = None,

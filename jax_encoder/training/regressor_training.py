@@ -15,6 +15,7 @@ from flax import nnx
 
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling
+from jax_encoder.nn import base
 from jax_encoder.ops import activation
 from jax_encoder.training import batch_norms, ema, weight_optimizers
 
@@ -78,7 +79,7 @@ class RegressorNetworks:
     """The architecture, and the generator where z is predicted and must be mapped."""
 
     graphdef: nnx.GraphDef
-    generator: Any = None
+    generator: base.Generator | None = None
 
 
 jax.tree_util.register_dataclass(
@@ -87,7 +88,7 @@ jax.tree_util.register_dataclass(
 
 
 def init(
-    network: Any, config: RegressorConfig, generator: Any = None
+    network: object, config: RegressorConfig, generator: base.Generator | None = None
 ) -> tuple[RegressorState, RegressorNetworks]:
     """Starts from a network's weights.
 
@@ -164,13 +165,15 @@ def train_step(
     return state, {f"loss/{config.loss}": value, "gradient": norm}
 
 
-def regressor(state: RegressorState, networks: RegressorNetworks) -> Any:
+def regressor(state: RegressorState, networks: RegressorNetworks) -> nnx.Module:
     """Returns the network that the training has arrived at."""
     network = nnx.merge(networks.graphdef, state.average, state.buffers)
     return nnx.clone(network)
 
 
-def predict(network: Any, inputs: jax.Array, generator: Any = None) -> jax.Array:
+def predict(
+    network: Any, inputs: jax.Array, generator: base.Generator | None = None
+) -> jax.Array:
     """Returns what a network says of inputs.
 
     Args:

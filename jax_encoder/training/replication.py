@@ -1,7 +1,7 @@
 """A training on several devices: everything is copied, batches are divided."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 
@@ -10,7 +10,7 @@ Networks = TypeVar("Networks")
 
 
 def distribute(
-    state: State, networks: Networks, devices: Sequence[Any] | None = None
+    state: State, networks: Networks, devices: Sequence[object] | None = None
 ) -> tuple[State, Networks, jax.sharding.NamedSharding]:
     """Copies a training to several devices; batches will be spread over them.
 

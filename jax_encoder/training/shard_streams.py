@@ -74,8 +74,10 @@ class Shards:
 
 def _read(path: pathlib.Path) -> np.ndarray:
     try:
-        return np.asarray(loading.read_arrays(path)["ws"], np.float32)
-    except (loading.LoadError, KeyError) as error:
+        arrays = loading.read_arrays(path)
+        ws = loading.check(path, arrays, "ws", (None, None, None))
+        return np.asarray(ws, np.float32)
+    except loading.LoadError as error:
         raise InputError(f"{path}: a damaged shard ({error}); draw it again.") from None
 
 

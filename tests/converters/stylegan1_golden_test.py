@@ -75,6 +75,14 @@ def test_every_layer(case, variant):
     assert_close(colors[-1], arrays["img"])
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] * ("r128" in name))
+        for name in FIXTURES
+    ],
+    indirect=True,
+)
 def test_images(case):
     generator, arrays = case
     num_ws = generator.config.num_ws

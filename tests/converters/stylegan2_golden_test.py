@@ -28,10 +28,10 @@ ROSINALITY = ("sg2_rosinality_r32", "sg2_rosinality_r64_train")
 EAGER = ("sg2ada_skip_r32", "sg2_rosinality_r32")
 
 
-def as_written_and_compiled(*names):
+def as_written_and_compiled(*names, marks=()):
     """Parametrizes `name` and `variant`: all compiled, those of `EAGER` eagerly too."""
-    cases = [(name, "jit") for name in names]
-    cases += [(name, "eager") for name in names if name in EAGER]
+    cases = [pytest.param(name, "jit") for name in names]
+    cases += [pytest.param(n, "eager", marks=marks) for n in names if n in EAGER]
     return pytest.mark.parametrize(("name", "variant"), cases, indirect=["variant"])
 
 
@@ -189,7 +189,8 @@ def test_rosinality_generators(golden, variant, name):
             check_feature(y, io[f"feat/convs.{2 * index - 2}"], f"b{side}.conv0")
 
 
-@as_written_and_compiled(*NVIDIA, *ROSINALITY)
+# The eager runs compile operation by operation, for each of three batches.
+@as_written_and_compiled(*NVIDIA, *ROSINALITY, marks=pytest.mark.slow)
 def test_discriminators(golden, variant, name):
     path, io = read(golden, name)
     discriminator = converters.load(path, part="D")

@@ -44,6 +44,15 @@ def test_mapping_and_truncation(case):
         np.testing.assert_allclose(got, arrays[name], rtol=0, atol=1e-4 * scale)
 
 
+@pytest.mark.parametrize(
+    ("case", "variant"),
+    [
+        *((name, "jit") for name in NAMES),
+        ("sg3_t_r32", "eager"),
+        pytest.param("sg3_r_r32_cond", "eager", marks=pytest.mark.slow),
+    ],
+    indirect=True,
+)
 def test_every_layer(case, variant):
     _, generator, arrays = case
 
@@ -63,6 +72,10 @@ def test_images_and_transforms(case):
     def render(generator, ws, transform):
         return generator.synthesis(ws, transform=transform)
 
+    @jax.jit
+    def enter(generator, ws, transform):
+        return generator.synthesis.input(ws[:, 0], transform)
+
     none = generator.synthesis.input.transform[...]
     assert_close(render(generator, arrays["ws"], none), arrays["img"])
     assert_close(render(generator, arrays["ws_psi07"], none), arrays["img_psi07"])
@@ -71,7 +84,7 @@ def test_images_and_transforms(case):
         transform = arrays[f"transform_{name}"]
         images = render(generator, arrays["ws"], transform)
         assert_close(images, arrays[f"img_transform_{name}"])
-        x = generator.synthesis.input(arrays["ws"][:, 0], transform)
+        x = enter(generator, arrays["ws"], transform)
         assert_close(x, arrays[f"input_transform_{name}"])
 
 
@@ -91,10 +104,12 @@ def test_discriminator_of_the_file(case):
     discriminator = converters.load(path, part="D")
     images = np.moveaxis(arrays["d_image"], 1, 3)
     labels = arrays.get("d_c")
-    logits = discriminator(images, labels)
+    judge = jax.jit(lambda network, images, labels: network(images, labels))
+    logits = judge(discriminator, images, labels)
     scale = np.abs(arrays["d_logits"]).max()
     np.testing.assert_allclose(logits, arrays["d_logits"], rtol=0, atol=1e-4 * scale)
-    single = discriminator(images[:1], None if labels is None else labels[:1])
+    first = None if labels is None else labels[:1]
+    single = judge(discriminator, images[:1], first)
     np.testing.assert_allclose(
         single, arrays["d_logits_single"], rtol=0, atol=1e-4 * scale
     )

@@ -29,6 +29,7 @@ def _run(*arguments, cwd=ROOT):
     )
 
 
+@pytest.mark.slow  # Its parts are tested in `benchmarking`; two processes start here.
 def test_writes_a_report_and_compares(tmp_path):
     (tmp_path / "peer.py").write_text(
         "import time\n"

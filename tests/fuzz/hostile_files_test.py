@@ -14,35 +14,9 @@ import time
 
 import pytest
 
-from fuzz import hostile, own_files
+from fuzz import hostile, hostile_own, hostile_readers
 
 MAX_SECONDS, MAX_MEBIBYTES = 5.0, 1024
-_ENDINGS = {"directions": ".npz", "points": ".json", "journal": ".jsonl"}
-
-
-def _read(reader, path):
-    """Reads a file as its reader's binaries do."""
-    import converters
-    from experiments.runs import saved_files
-    from jax_encoder.alignment import point_files
-    from jax_encoder.editing import direction_files
-    from jax_encoder.io import loading
-    from jax_encoder.latents import statistics
-
-    if reader == "checkpoint":
-        str(converters.inspect(path))
-        converters.load(path)
-    elif reader == "codes":
-        converters.load_codes(path)
-    else:
-        {
-            "directions": direction_files.load,
-            "statistics": statistics.load,
-            "json": loading.read_json,
-            "arrays": loading.read,
-            "points": point_files.read,
-            "journal": lambda p: saved_files.read_list(p.read_bytes(), p),
-        }[reader](path)
 
 
 def _resident():
@@ -54,9 +28,9 @@ def _attempt(reader, path):
     """The outcome in words, seconds of processor time, mebibytes more than before."""
     before, start = _resident(), time.process_time()
     try:
-        _read(reader, path)
+        hostile_readers.read(reader, path)
         outcome = "read"
-    except own_files.refusals() as error:
+    except hostile_readers.refusals() as error:
         outcome = "refused" if len(str(error)) < 3000 else "a refusal without end"
     except BaseException as error:
         outcome = f"raised {type(error).__name__}: {str(error)[:300]}"
@@ -80,35 +54,54 @@ def measured(reader, path):
     return json.loads(content) if content else ("died", 0.0, 0.0)
 
 
-def _wrong(names, files, folder):
-    """Yields the files that end otherwise, or cost more, than they may."""
-    for name in names:
+def _measures(files, folder):
+    """Yields the name, the outcome and the cost of every file."""
+    hostile_readers.prepare()
+    for name, content in files:
         reader = name.partition(":")[0]
-        path = folder / f"w{_ENDINGS.get(reader, '.pt')}"
-        path.write_bytes(files[name])
-        outcome, seconds, size = measured(reader, path)
-        is_right = outcome in ("read", "refused")
-        if not is_right or seconds > MAX_SECONDS or size > MAX_MEBIBYTES:
-            yield name, outcome, round(seconds, 1), round(size)
+        path = folder / f"w{hostile_readers.ENDINGS.get(reader, '.pt')}"
+        path.write_bytes(content)
+        yield (name, *measured(reader, path))
+
+
+def _is_wrong(outcome, seconds, size):
+    """Whether a file ends otherwise, or costs more, than it may."""
+    is_right = outcome in ("read", "refused")
+    return not is_right or seconds > MAX_SECONDS or size > MAX_MEBIBYTES
 
 
 def test_there_are_enough_of_them():
-    assert len(hostile.SORTS) >= 12
+    assert len(hostile.SORTS) + len(hostile_own.SORTS) >= 24
 
 
 @pytest.mark.slow
 def test_every_hostile_file(tmp_path):
-    files = hostile.make()
-    assert len(files) >= 200
-    wrong = list(_wrong(files, files, tmp_path))
+    found = list(_measures(hostile.draw(), tmp_path))
+    assert len(found) >= 400
+    wrong = [row for row in found if _is_wrong(*row[1:])]
     assert not wrong, "\n".join(map(str, wrong))
 
 
+def _table(part, folder):
+    """Prints a line per sort: files, refusals, and the most that one cost."""
+    rows = {}
+    for name, outcome, seconds, size in _measures(hostile.draw(part), folder):
+        sort = name.rpartition(",")[0]
+        count, refused, longest, largest = rows.get(sort, (0, 0, 0.0, 0.0))
+        refused += outcome == "refused"
+        rows[sort] = count + 1, refused, max(longest, seconds), max(largest, size)
+        if _is_wrong(outcome, seconds, size):
+            sys.stdout.write(
+                f"WRONG {name}: {outcome} {seconds:.1f} s {size:.0f} MiB\n"
+            )
+            sys.stdout.flush()
+    for sort, (count, refused, longest, largest) in rows.items():
+        sys.stdout.write(
+            f"{sort}: {count} files, {refused} refused, at most {longest:.2f} s,"
+            f" {largest:.0f} MiB\n"
+        )
+    sys.stdout.write(f"{sum(row[0] for row in rows.values())} files\n")
+
+
 if __name__ == "__main__":
-    made = hostile.make()
-    chosen = [name for name in made if len(sys.argv) < 2 or sys.argv[1] in name]
-    place = pathlib.Path("/dev/shm")
-    for row in _wrong(chosen, made, place):
-        sys.stdout.write(f"{row}\n")
-        sys.stdout.flush()
-    sys.stdout.write(f"{len(chosen)} files\n")
+    _table(sys.argv[1] if len(sys.argv) > 1 else "", pathlib.Path("/dev/shm"))

@@ -88,7 +88,14 @@ def num_needed(values, level):
     return reached[0] + 1 if len(reached) else np.nan
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+# A smooth problem and a bent one; the others take as long and find the same.
+QUICK = ("rosenbrock-10", "quadratic-60")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in PROBLEMS],
+)
 def test_as_few_evaluations_as_scipy(name):
     function, dimensions, tolerance = PROBLEMS[name]
     starts = 1.5 * np.random.RandomState(1).randn(8, dimensions)

@@ -197,7 +197,15 @@ def test_one_compilation_per_batch_shape(models, targets):
 FITTING = [n for n in spaces.names() if n.removeprefix("f") not in ("16", "32", "64")]
 
 
-@pytest.mark.parametrize("space", FITTING)  # The maps are of 4 pixels.
+# A code and one for each layer, before and behind a whitening, and a map; the others
+# are made of the same parts.
+QUICK = ("z", "w+", "p_n+", "f")
+
+
+@pytest.mark.parametrize(
+    "space",
+    [s if s in QUICK else pytest.param(s, marks=pytest.mark.slow) for s in FITTING],
+)  # The maps are of 4 pixels.
 def test_every_space_can_be_searched(models, targets, space):
     config = dataclasses.replace(
         CONFIG, space=space, num_steps=6, noise="const", exploration=None

@@ -162,7 +162,7 @@ def test_flipped_bits_never_give_another_network(generator, bundle, tmp_path):
     copy, draw = _copy(bundle, tmp_path), random.Random(0)
     expected = digests.of_module(generator)
     whole = [path for path in sorted(copy.rglob("*")) if path.is_file()]
-    for path in (draw.choice(whole) for _ in range(60)):
+    for path in (draw.choice(whole) for _ in range(30)):
         content = path.read_bytes()
         if not content:
             continue

@@ -56,6 +56,7 @@ def test_failure_never_shows_values():
     assert checks.failure(KeyError("k" * 1000)).startswith("KeyError of 'kkk")
     assert checks.failure(ValueError(doubled())) == "ValueError of a list of 2"
     assert checks.failure(RuntimeError()) == "RuntimeError"
+    assert checks.failure(ValueError("a\nb\x00 \u202ec")).isprintable()
     assert len(checks.failure(ValueError("x" * 10**6))) < 300
 
 

@@ -56,15 +56,20 @@ def test_the_layers_are_those_of_the_network(network):
     layers = network.config.feature_layers
     assert [x.side for x in layers] == sorted({x.side for x in layers})
     assert layers[-1].side < network.config.resolution
-    for layer in layers:
-        own = feature_maps.feature_map(network.synthesis, ws, layer)
+
+    @jax.jit
+    def maps(synthesis, ws):
+        return [feature_maps.feature_map(synthesis, ws, layer) for layer in layers]
+
+    for index, layer in enumerate(layers):
+        own = maps(network.synthesis, ws)[index]
         assert own.shape == (2, *layer.shape)
         # The rows after the map do not reach it; the last one before it does.
         late = ws.at[:, layer.num_rows :].add(1.0)
-        moved = feature_maps.feature_map(network.synthesis, late, layer)
+        moved = maps(network.synthesis, late)[index]
         np.testing.assert_array_equal(moved, own)
         early = ws.at[:, layer.num_rows - 1].add(1.0)
-        moved = feature_maps.feature_map(network.synthesis, early, layer)
+        moved = maps(network.synthesis, early)[index]
         assert np.abs(moved - own).max() > 0
 
 

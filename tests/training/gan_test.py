@@ -68,9 +68,8 @@ def test_every_phase_is_compiled_once_also_after_a_restart(trained):
         assert phase._cache_size() == 1, phase
 
 
-@pytest.mark.parametrize(
-    "num_steps", [4, pytest.param(NUM_STEPS, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("num_steps", [4, NUM_STEPS])
+@pytest.mark.slow  # Encoders and inversions on eight devices are tested quickly.
 def test_eight_devices_equal_one(trained, tmp_path, num_steps):
     """Every phase is due within four steps; compiling them takes most of the time."""
     flags = os.environ.get("XLA_FLAGS", "")

@@ -30,7 +30,7 @@ def reference(checkout: pathlib.Path, device: str):
     """
     module = _module(checkout)
 
-    def build(case: Mapping[str, Any]):
+    def build(case: Mapping[str, object]):
         if case["family"] != "stylegan2" or case["dtype"] != "float32":
             return None
         return torch_peers.inversion_step(case, _Checkout(module, case["resolution"]))
@@ -85,7 +85,7 @@ class _Checkout:
         return self.generator.synthesis(ws, noise_mode="const", force_fp32=True)
 
 
-def _settings(module) -> dict[str, Any]:
+def _settings(module) -> dict[str, object]:
     """The widths of configuration F, where each repository takes them."""
     if module.__name__ == "training.networks":
         return {"synthesis_kwargs": _WIDTHS}

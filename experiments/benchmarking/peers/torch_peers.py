@@ -14,7 +14,6 @@ over every channel as a picture of its own. PyTorch is no dependency of this pro
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch.nn import functional
@@ -24,35 +23,35 @@ TAPS = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) /
 _VGG_STAGES = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)
 _LPIPS_SIDE = 256
 
-Step = Callable[[], Any]
+Step = Callable[[], object]
 
 
-def nvidia(case: Mapping[str, Any]) -> Step | None:
+def nvidia(case: Mapping[str, object]) -> Step | None:
     """The projector of stylegan2-ada-pytorch, as shipped."""
     return _stylegan2_step(case, _Synthesis(case, grouped, depthwise))
 
 
-def nvidia_unfused(case: Mapping[str, Any]) -> Step | None:
+def nvidia_unfused(case: Mapping[str, object]) -> Step | None:
     """The same with `fused_modconv=False`."""
     return _stylegan2_step(case, _Synthesis(case, _scaled, depthwise))
 
 
-def rosinality(case: Mapping[str, Any]) -> Step | None:
+def rosinality(case: Mapping[str, object]) -> Step | None:
     """The projector of stylegan2-pytorch on its CPU path."""
     return _stylegan2_step(case, _Synthesis(case, grouped, _channelwise))
 
 
-def vgg16(case: Mapping[str, Any]) -> Step | None:
+def vgg16(case: Mapping[str, object]) -> Step | None:
     """VGG16 to relu5_3, forward and backward to the picture, channels first."""
     return _vgg_step(case, torch.contiguous_format)
 
 
-def vgg16_channels_last(case: Mapping[str, Any]) -> Step | None:
+def vgg16_channels_last(case: Mapping[str, object]) -> Step | None:
     """`vgg16` with the channels last in memory."""
     return _vgg_step(case, torch.channels_last)
 
 
-def on(device: str, peer: Callable[[Mapping[str, Any]], Step | None]):
+def on(device: str, peer: Callable[[Mapping[str, object]], Step | None]):
     """A peer whose arrays lie on a device, and whose steps wait for it.
 
     Args:
@@ -251,7 +250,7 @@ def _stylegan2_step(case, synthesis) -> Step | None:
     return inversion_step(case, synthesis)
 
 
-def inversion_step(case: Mapping[str, Any], synthesis: Any) -> Step:
+def inversion_step(case: Mapping[str, object], synthesis: object) -> Step:
     """A step of the projector: render, compare, go back, Adam, renormalize noise.
 
     Args:

@@ -13,7 +13,6 @@ own configuration; weights are random.
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from experiments.benchmarking.peers import torch_peers
 from jax_encoder.nn import stylegan3, stylegan3_config
 
 
-def nvidia(case: Mapping[str, Any]) -> Callable[[], Any] | None:
+def nvidia(case: Mapping[str, object]) -> Callable[[], object] | None:
     """The step of an inversion in w, or the filtered leaky ReLU alone."""
     if case["family"] != "stylegan3" or case["dtype"] != "float32":
         return None

@@ -1,10 +1,13 @@
 """Two runs never write to one folder, whatever the binary."""
 
+import pathlib
+import re
 import subprocess
 import sys
 
 import pytest
 
+import experiments
 from experiments.launch import outputs
 from jax_encoder.io import locks
 
@@ -42,3 +45,19 @@ def test_a_run_claims_its_folder_as_often_as_it_likes(tmp_path):
     assert (tmp_path / ".lock").exists()
     outputs.release()
     assert not (tmp_path / ".lock").exists()
+
+
+def test_every_binary_holds_the_folder_that_it_writes_to():
+    """By what it calls; those that resume hold theirs where the work is done."""
+    holders = r"outputs\.claim|render_flags\.directory|training_runs\.run"
+    holders += r"|encoding(_flags)?\.|drawing_run\.|evaluation_report|finding_task"
+    root = pathlib.Path(experiments.__file__).parent
+    loose = [
+        path.stem
+        for path in root.glob("*.py")
+        if "_OUTPUT_DIR" in (text := path.read_text())
+        if not re.search(holders, text)
+    ]
+    # A corpus is shared by many processes, which agree by leases; a bundle is one thing
+    # that appears whole.
+    assert set(loose) <= {"encode_corpus", "convert"}
