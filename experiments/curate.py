@@ -45,7 +45,7 @@ _DIFFERENCE = flag_types.define_number(
     "difference", 0.18, "Near-duplicates differ by at most this.", 0.0, 1.0
 )
 _ODDITY = flag_types.define_number(
-    "oddity", 4.5, "From how many deviations on a picture is an outlier.", 0.0
+    "oddity", 3.5, "From how many deviations on a picture is an outlier.", 0.0
 )
 _EVIDENCE = flag_types.define_number("evidence", 0.0, "For a move; misaligned: above.")
 _BLUR = flag_types.define_number(

@@ -21,14 +21,15 @@ class CurationLimits:
       difference: of near-duplicates at most: the geometric mean of what they leave of
         each other unexplained, and how far apart their features are, relative to
         usual nearest neighbors.
-      oddity: outliers deviate at least this far.
+      oddity: outliers deviate at least this far, in their features or in how their
+        gradients are spread.
       evidence: for a move, of misaligned pictures.
       blur: blurred pictures are at least so many deviations less sharp than most.
       min_side: tiny pictures have a shorter side below; None: half of what most have.
     """
 
     difference: float = 0.18
-    oddity: float = 4.5
+    oddity: float = 3.5
     evidence: float = 0.0
     blur: float = 5.0
     min_side: int | None = None
@@ -74,7 +75,7 @@ def judge(
     min_side = limits.min_side or 0.5 * float(np.median(side))
     scores = {
         "difference": difference,
-        "oddity": oddity.deviations(rows["color"], num_jobs=num_jobs),
+        "oddity": _oddity(rows, num_jobs),
         "evidence": rows["evidence"].astype(float),
         "sharpness": oddity.robust(rows["sharpness"]),
         "side": side,
@@ -103,6 +104,13 @@ def judge(
             for k, moved in zip(rows["move"], is_moved, strict=True)
         ),
     )
+
+
+def _oddity(rows, num_jobs) -> np.ndarray:
+    """`[N]`: far from others by features, or laid out like none, however moved."""
+    strangeness = np.log(np.maximum(rows["strangeness"].astype(float), 1e-12))
+    far = oddity.deviations(rows["color"], num_jobs=num_jobs)
+    return np.maximum(far, oddity.robust(strangeness))
 
 
 def _duplicates(described: Described, limits: CurationLimits, num_jobs):

@@ -38,8 +38,8 @@ def measure(
 
     Returns:
       The rows "color" and "gray" `[N, D]` (features of the picture, and of it without
-      its colors), "evidence" and "move" (of `picture_layouts.judge`), "thumbnail"
-      `[N, 64, 64, 3]` uint8, "width", "height" and "sharpness".
+      its colors), "evidence", "move" and "strangeness" (of `picture_layouts.judge`),
+      "thumbnail" `[N, 64, 64, 3]` uint8, "width", "height" and "sharpness".
 
     Raises:
       ValueError: fewer than 8 pictures can be read.
@@ -74,7 +74,7 @@ def measure(
 
 def _apply(networks: Any, pictures: jax.Array) -> dict[str, jax.Array]:
     network, layout = networks
-    evidence, move = picture_layouts.judge(layout, pictures)
+    evidence, move, strangeness = picture_layouts.judge(layout, pictures)
     shape = (len(pictures), THUMBNAIL, THUMBNAIL, 3)
     small = jax.image.resize(pictures, shape, "linear", antialias=True)
     levels = jnp.clip(jnp.floor(small * 127.5 + 128.0), 0, 255)
@@ -83,6 +83,7 @@ def _apply(networks: Any, pictures: jax.Array) -> dict[str, jax.Array]:
         "gray": features.describe(network, colorless(pictures)),
         "evidence": evidence,
         "move": move,
+        "strangeness": strangeness,
         "thumbnail": levels.astype(jnp.uint8),
     }
 

@@ -50,6 +50,12 @@ _LAYERS = flags.DEFINE_string(
     "layers", None, 'sefa: the layers, such as "0-4"; default: all.'
 )
 _RGB = flags.DEFINE_boolean("with_rgb", False, "sefa: the RGB layers count too.")
+_CALIBRATE_ON = flags.DEFINE_string(
+    "calibrate_on",
+    None,
+    "Directory or file of codes by which lengths are set, other than those measured"
+    " on; default: drawn.",
+)
 _MEASURE_ON = flags.DEFINE_string(
     "measure_on", None, "Directory or file of codes to measure on; default: drawn."
 )
@@ -95,6 +101,7 @@ def task() -> finding_task.FindingTask:
         activations=_ACTIVATIONS.value,
         layers=None if layers is None else tuple(layers),
         with_rgb=_RGB.value,
+        calibrate_on=_CALIBRATE_ON.value,
         measure_on=_MEASURE_ON.value,
         num_measured=_NUM_MEASURED.value,
         step=_STEP.value,

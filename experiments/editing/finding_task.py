@@ -48,6 +48,7 @@ class FindingTask:
     activations: int | None = None
     layers: tuple[int, ...] | None = None
     with_rgb: bool = False
+    calibrate_on: str | None = None
     measure_on: str | None = None
     num_measured: int = 64
     step: float = 1.5
@@ -227,21 +228,27 @@ def _drawn(task: FindingTask, source) -> np.ndarray:
     return np.repeat(w[:, None], config.num_ws, axis=1)
 
 
-def _held_out(task: FindingTask, source) -> np.ndarray:
-    if not task.measure_on or task.space == "z":
-        return _drawn(dataclasses.replace(task, seed=task.seed + 1), source)
-    codes, _ = code_sets.read(task.measure_on, source)
+def _given(task: FindingTask, source, place: str | None) -> np.ndarray | None:
+    """`[N, num_ws, w_dim]`, the codes of a folder or file; None if there are none."""
+    if not place or task.space == "z":
+        return None
+    codes, _ = code_sets.read(place, source)
     render = edit_rendering.Renderer(source=source)
     return np.stack([render.ws(code)[0] for code in codes])
 
 
 def _measure(task: FindingTask, source, scorer, found, refused):
-    """Calibrates on drawn codes, measures on others; what fails is refused."""
+    """Calibrates on some codes, measures on others; what fails is refused."""
     read = _reader(task, source, scorer)
-    drawn, others = _drawn(task, source), _held_out(task, source)
-    before = read(drawn)
+    drawn, others = _drawn(task, source), _given(task, source, task.measure_on)
+    if others is None:
+        others = _drawn(dataclasses.replace(task, seed=task.seed + 1), source)
+    before, seen = read(drawn), read(others)
+    # What a standard deviation is, drawn codes tell, whatever is calibrated on.
     scale = readers.scale(scorer, before.scores)
-    seen = read(others)
+    chosen = _given(task, source, task.calibrate_on)
+    if chosen is not None:
+        drawn, before = chosen, read(chosen)
     kept, measured = {}, {}
     for name, direction in found.items():
         try:

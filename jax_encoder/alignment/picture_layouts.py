@@ -21,7 +21,7 @@ SIDE = 64
 """Pixels of the squares that are looked at."""
 
 _CELL = 4
-_RIDGE = 1.0
+_RIDGE = 0.1
 _NUM_LEARNT = 200
 
 
@@ -75,10 +75,12 @@ class PictureLayout:
     Attributes:
       weights: `[F, K]` of the K moves.
       offsets: `[K]`.
+      precision: `[F, F]`, the inverse of the common covariance.
     """
 
     weights: jax.Array
     offsets: jax.Array
+    precision: jax.Array
 
 
 def learn(
@@ -114,16 +116,20 @@ def learn(
     inner = (rows - means[:, None]).reshape(-1, rows.shape[-1]).astype(np.float64)
     scatter = inner.T @ inner / len(inner)
     ridge = _RIDGE * np.trace(scatter) / len(scatter) * np.eye(len(scatter))
-    weights = np.linalg.solve(scatter + ridge, means.T.astype(np.float64))
+    precision = np.linalg.inv(scatter + ridge)
+    weights = precision @ means.T.astype(np.float64)
     offsets = -0.5 * np.sum(means.T * weights, axis=0)
     return PictureLayout(
         weights=jnp.asarray(weights, jnp.float32),
         offsets=jnp.asarray(offsets, jnp.float32),
+        precision=jnp.asarray(precision, jnp.float32),
     )
 
 
 @jax.jit
-def judge(layout: PictureLayout, pictures: jax.Array) -> tuple[jax.Array, jax.Array]:
+def judge(
+    layout: PictureLayout, pictures: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Tells how pictures are moved.
 
     Args:
@@ -132,13 +138,16 @@ def judge(layout: PictureLayout, pictures: jax.Array) -> tuple[jax.Array, jax.Ar
 
     Returns:
       Evidence `[N]`, the logarithm of how much likelier the best move is than none:
-      above 0 where a picture is laid out otherwise; and the number `[N]` of the best
-      of `MOVES`.
+      above 0 where a picture is laid out otherwise; the number `[N]` of the best of
+      `MOVES`; and how strange `[N]` the picture is even then, the squared Mahalanobis
+      distance to the mean of that move.
     """
-    scores = _gradients(_gray(pictures)) @ layout.weights + layout.offsets[None]
+    rows = _gradients(_gray(pictures))
+    scores = rows @ layout.weights + layout.offsets[None]
     others = scores.at[:, _IDENTITY].set(-jnp.inf)
     evidence = jnp.max(others, axis=1) - scores[:, _IDENTITY]
-    return evidence, jnp.argmax(scores, axis=1)
+    length = jnp.sum((rows @ layout.precision) * rows, axis=1)
+    return evidence, jnp.argmax(scores, axis=1), length - 2 * jnp.max(scores, axis=1)
 
 
 def _gray(pictures: jax.Array) -> jax.Array:

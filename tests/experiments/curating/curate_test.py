@@ -100,10 +100,13 @@ def test_lists_everything_once(curated):
 def test_layouts_tell_moves(faces):
     pictures = images.from_uint8(np.stack(faces))
     layout = picture_layouts.learn(pictures)
-    evidence, move = picture_layouts.judge(layout, pictures)
+    evidence, move, strangeness = picture_layouts.judge(layout, pictures)
     assert (np.asarray(evidence) < 0).mean() > 0.97
+    noise = np.random.default_rng(1).uniform(-1, 1, pictures.shape).astype(np.float32)
+    _, _, of_noise = picture_layouts.judge(layout, noise)
+    assert np.min(of_noise) > np.max(strangeness)
     shifted = np.roll(pictures[:20], -10, axis=1)
-    evidence, move = picture_layouts.judge(layout, shifted)
+    evidence, move, _ = picture_layouts.judge(layout, shifted)
     assert (np.asarray(evidence) > 0).mean() > 0.9
     assert "up" in str(picture_layouts.MOVES[int(np.bincount(move).argmax())])
     with pytest.raises(ValueError, match="8 pictures"):
