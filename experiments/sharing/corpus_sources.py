@@ -226,41 +226,52 @@ def _table(uri: str) -> Iterator[PictureSource]:
             raise command_line.Failure(f"{uri}: no Parquet, or damaged.") from error
         schema = table.schema_arrow
         inflation = tables.Inflation(table, uri, file.seek(0, os.SEEK_END))
-        is_inline = content_column(schema) is not None
         if table.metadata.num_rows > file.seek(0, os.SEEK_END):
             raise command_line.Failure(
                 f"{uri}: damaged: {table.metadata.num_rows} rows in fewer bytes."
             )
-        address = next((name for name in _ADDRESSES if name in schema.names), None)
-        if not is_inline and address is None:
-            raise command_line.Failure(
-                f"{uri}: no column of addresses ({', '.join(_ADDRESSES)}) and none of"
-                f" contents ({', '.join(_CONTENTS)}); it has {schema.names[:20]}."
-            )
-        named = next((name for name in _NAMES if name in schema.names), None)
-        columns = [c for c in (named, None if is_inline else address) if c]
-        first, folder = 0, uri.rpartition("/")[0]
+        named, address = _columns(schema, uri)
+        columns = [c for c in (named, address) if c]
+        first = 0
         for part in table.iter_batches(columns=columns, batch_size=_BATCH):
             batch = inflation.plain(pa.Table.from_batches([part]))
             ids = batch.column(named).to_pylist() if named else [""] * len(batch)
-            if is_inline:
-                for k, name in enumerate(ids):
-                    yield PictureSource(
-                        uri, place=first + k, name=_row_name(uri, first + k, name)
-                    )
+            if address is None:
+                for k, name in enumerate(ids, start=first):
+                    yield PictureSource(uri, place=k, name=_row_name(uri, k, name))
             else:
-                for where, name in zip(
-                    batch.column(address).to_pylist(), ids, strict=True
-                ):
-                    if not isinstance(where, str) or len(where) > _MAX_ADDRESS:
-                        raise command_line.Failure(
-                            f"{uri}: {describe(where)} where an address must be, after"
-                            f" row {first}."
-                        )
-                    is_whole = is_remote(where) or where.startswith("/") or not folder
-                    place = where if is_whole else f"{folder}/{where}"
-                    yield PictureSource(place, name=str(name or ""))
+                places = batch.column(address).to_pylist()
+                yield from _addressed(uri, places, ids, first)
             first += len(batch)
+
+
+def _columns(schema: Any, uri: str) -> tuple[str | None, str | None]:
+    """The columns of names and of addresses; the latter None if pictures are inside."""
+    named = next((name for name in _NAMES if name in schema.names), None)
+    if content_column(schema) is not None:
+        return named, None
+    address = next((name for name in _ADDRESSES if name in schema.names), None)
+    if address is None:
+        raise command_line.Failure(
+            f"{uri}: no column of addresses ({', '.join(_ADDRESSES)}) and none of"
+            f" contents ({', '.join(_CONTENTS)}); it has {schema.names[:20]}."
+        )
+    return named, address
+
+
+def _addressed(
+    uri: str, places: list[Any], names: list[Any], first: int
+) -> Iterator[PictureSource]:
+    """The pictures that a table points at; relative ones lie beside it."""
+    folder = uri.rpartition("/")[0]
+    for where, name in zip(places, names, strict=True):
+        if not isinstance(where, str) or len(where) > _MAX_ADDRESS:
+            raise command_line.Failure(
+                f"{uri}: {describe(where)} where an address must be, after row {first}."
+            )
+        is_whole = is_remote(where) or where.startswith("/") or not folder
+        place = where if is_whole else f"{folder}/{where}"
+        yield PictureSource(place, name=str(name or ""))
 
 
 def _row_name(uri: str, row: int, name: object) -> str:
