@@ -272,7 +272,8 @@ class BatchInverter:
         num = len(latest.status)
         labels = sampling.broadcast_labels(labels, num)
         config = self.fitted_config(num)
-        return projector.finish(self.models, latest, labels, config=config)
+        mesh = self._mesh(num)
+        return projector.finish(self.models, latest, labels, config=config, mesh=mesh)
 
     def _measure(self, images, targets) -> dict[str, np.ndarray]:
         lpips = self.models.networks.get("lpips")

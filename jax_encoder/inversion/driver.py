@@ -143,4 +143,5 @@ def project(
         state = latest
         parts.append(curves)
     joined = jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
-    return projector.finish(models, state, labels, config=config), joined
+    found = projector.finish(models, state, labels, config=config, mesh=mesh)
+    return found, joined

@@ -155,9 +155,7 @@ def _advance(
     if mesh is None:
         return run(models, problem, state, num_steps)
     data, replicated = PartitionSpec("data"), PartitionSpec()
-    state_specs = dataclasses.replace(
-        jax.tree.map(lambda _: data, state), step=replicated, seed=replicated
-    )
+    state_specs = _state_specs(state)
     sharded = jax.shard_map(
         run,
         mesh=mesh,
@@ -166,6 +164,12 @@ def _advance(
         check_vma=False,
     )
     return sharded(models, problem, state, num_steps)
+
+
+def _state_specs(state: ProjectorState) -> ProjectorState:
+    """How a state lies on devices: pictures divided, what they share everywhere."""
+    divided = jax.tree.map(lambda _: PartitionSpec("data"), state)
+    return dataclasses.replace(divided, step=PartitionSpec(), seed=PartitionSpec())
 
 
 _STATIC = ("config", "resolution", "chunk", "mesh")
@@ -403,15 +407,39 @@ def _render(models, variables, labels, units, config, resolution):
     )
 
 
-@functools.partial(jax.jit, static_argnames="config")
+@functools.partial(jax.jit, static_argnames=("config", "mesh"))
 def finish(
     models: Models,
     state: ProjectorState,
     labels: jax.Array | None = None,
     *,
     config: ProjectorConfig,
+    mesh: Mesh | None = None,
 ) -> Projection:
-    """Renders the kept values at full resolution, with labels `[N, c_dim]` if any."""
+    """Renders the kept values at full resolution.
+
+    Args:
+      models: the frozen networks.
+      state: from `advance`; without one finite objective the start is kept.
+      labels: `[N, c_dim]`, if the generator takes any.
+      config: of the inversion.
+      mesh: as of `advance`; each device renders its own pictures.
+    """
+    show = functools.partial(_finish, config=config)
+    if mesh is None:
+        return show(models, state, labels)
+    data = PartitionSpec("data")
+    sharded = jax.shard_map(
+        show,
+        mesh=mesh,
+        in_specs=(PartitionSpec(), _state_specs(state), data),
+        out_specs=data,
+        check_vma=False,
+    )
+    return sharded(models, state, labels)
+
+
+def _finish(models, state, labels, *, config):
     kept = state.best if config.keep == "best" else state.variables
     if config.searches_lines:
         kept = _normalize_noises(kept, config)
@@ -420,7 +448,6 @@ def finish(
     offset = kept.features
     features = None if units is None or offset is None else offset * units
 
-    # Without one finite objective these are the start.
     def show(batch):
         full = models.generator.config.resolution
         variables, labels = batch
