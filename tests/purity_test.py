@@ -13,7 +13,7 @@ ALGORITHMS = (
 # What these are for is a kind of file.
 FILES = {
     *("latents/statistics.py", "editing/direction_files.py"),
-    "training/checkpoints.py",
+    *("training/checkpoints.py", "alignment/point_files.py"),
 }
 FUNCTIONS = {"open", "print", "input"}
 METHODS = {

@@ -126,7 +126,8 @@ def read(entry: Entry) -> bytes:
             return system.cat_file(path)
         return system.cat_file(path, entry.place, entry.place + entry.size)
     if entry.place < 0 and not os.path.isfile(entry.uri):
-        kind = "not a file" if os.path.exists(entry.uri) else "no such file"
+        is_there = os.path.exists(entry.uri)
+        kind = "not a file but a pipe or device" if is_there else "no such file"
         raise InputError(f"{names.safe_path(entry.uri)!r}: {kind}")
     with open(entry.uri, "rb") as file:
         if entry.place < 0:
