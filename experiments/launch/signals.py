@@ -13,6 +13,7 @@ The exit code is 130 after Ctrl-C and 143 after SIGTERM. Only the standard libra
 imported here, so that this is in force before anything slow is.
 """
 
+import atexit
 import contextlib
 import os
 import pathlib
@@ -87,6 +88,15 @@ def install() -> None:
         signal.signal(number, _ignore)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_WATCH.watch, args=(reading,), daemon=True).start()
+    # The first to be registered is the last to run. After it Python gives signals back
+    # to the system, which would end a run as interrupted whose work is done.
+    atexit.register(_ignore_all)
+
+
+def _ignore_all() -> None:
+    """From here on nothing is left that could be interrupted."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _ignore(number, frame) -> None:

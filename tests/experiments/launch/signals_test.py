@@ -124,3 +124,17 @@ def test_a_binary_is_covered_before_its_imports():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout == "experiments.launch.signals\n"
+
+
+def test_a_signal_after_the_work_is_done_changes_nothing():
+    """Python gives signals back to the system while it goes; -2 looked interrupted."""
+    program = """
+import atexit, os, signal
+from experiments.launch import signals
+atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))  # runs last
+signals.install()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
