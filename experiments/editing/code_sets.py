@@ -173,11 +173,12 @@ def _space_of(path: pathlib.Path, space: str | None) -> str | None:
     if space is not None or path.suffix != ".npy":
         return space
     try:
-        shape = np.shape(loading.read(path))
+        array = loading.read(path)
     except loading.LoadError:
         return None  # the reader of codes says why
     is_named = path.stem.lower().rsplit("_", 1)[-1] in ("z", "w", "wp")
-    return "w" if len(shape) == 1 and not is_named else None
+    is_row = isinstance(array, np.ndarray) and array.ndim == 1
+    return "w" if is_row and not is_named else None
 
 
 def _entry(loaded: code_files.Codes, index: int, path: pathlib.Path) -> Code:

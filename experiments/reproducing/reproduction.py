@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +28,7 @@ class Task:
     command: str = ""
 
 
-def run(task: Task, output_dir: str) -> int:
+def run(task: Task, output_dir: str | os.PathLike[str]) -> int:
     """Runs what can be run; returns 1 if a number lies outside its tolerance."""
     output = files.make_directory(output_dir)
     results: list[published_numbers.Result] = []
