@@ -14,8 +14,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh
 
 from jax_encoder.errors import InputError
-from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import (
+    arguments,
     driver,
     first_values,
     memory,
@@ -25,6 +25,7 @@ from jax_encoder.inversion import (
     starts,
     weighting,
 )
+from jax_encoder.inversion import colors as color_lib
 from jax_encoder.inversion import state as states
 from jax_encoder.inversion import tuner as tuner_lib
 from jax_encoder.inversion.config import ProjectorConfig
@@ -89,9 +90,14 @@ class BatchInverter:
           labels: `[1, c_dim]` or `[N, c_dim]`; conditional generators only.
           key: PRNG key; default: `jax.random.key(0)`.
         """
-        key = jax.random.key(0) if key is None else key
-        labels = sampling.broadcast_labels(labels, len(targets))
-        self._check_labels(labels)
+        key = arguments.check_key(key)
+        c_dim = self.models.generator.config.c_dim
+        labels = arguments.check_labels(labels, len(targets), c_dim)
+        if c_dim and labels is None and self.config.latent_space.is_before_mapping:
+            raise InputError(
+                f"The generator has {c_dim} classes and {self.config.space} lies before"
+                " its mapping network: give `labels`."
+            )
         shown = self.recolor(jnp.asarray(targets))
         start = self.preset.start if isinstance(start, str) and not start else start
         values = first_values.find(
@@ -137,21 +143,6 @@ class BatchInverter:
             num_steps=preset.num_trial_steps,
             labels=labels,
         )
-
-    def _check_labels(self, labels) -> None:
-        c_dim = self.models.generator.config.c_dim
-        if labels is not None and not c_dim:
-            raise InputError("The generator has no classes: leave `labels` out.")
-        if labels is not None and labels.shape[1] != c_dim:
-            raise InputError(
-                f"`labels` must have the {c_dim} classes of the generator, got"
-                f" {labels.shape}."
-            )
-        if c_dim and labels is None and self.config.latent_space.is_before_mapping:
-            raise InputError(
-                f"The generator has {c_dim} classes and {self.config.space} lies before"
-                " its mapping network: give `labels`."
-            )
 
     @functools.cached_property
     def _pools(self) -> dict[str, starts.SeedPool]:
@@ -255,7 +246,7 @@ class BatchInverter:
             raise InputError(f"The preset {preset.name} tunes no generator.")
         targets = jnp.asarray(inversion.targets)
         tune = tuner_lib.Tuner(models=self.models, config=preset.pivotal)
-        key = jax.random.key(0) if key is None else key
+        key = arguments.check_key(key)
         tuned = tune(jnp.asarray(inversion.ws), self.recolor(targets), key)
         shown = self.recolor_back(jnp.asarray(tuned.images), targets)
         before = {f"pivot_{k}": v for k, v in inversion.measures.items()}
