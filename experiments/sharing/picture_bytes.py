@@ -125,10 +125,9 @@ def read(entry: Entry) -> bytes:
         if entry.place < 0:
             return system.cat_file(path)
         return system.cat_file(path, entry.place, entry.place + entry.size)
-    if entry.place < 0 and not os.path.isfile(entry.uri):
-        is_there = os.path.exists(entry.uri)
-        kind = "not a file but a pipe or device" if is_there else "no such file"
-        raise InputError(f"{names.safe_path(entry.uri)!r}: {kind}")
+    if not os.path.exists(entry.uri):
+        raise InputError(f"{names.safe_path(entry.uri)!r}: no such file")
+    images.check_file(entry.uri)
     with open(entry.uri, "rb") as file:
         if entry.place < 0:
             return file.read(MAX_BYTES)

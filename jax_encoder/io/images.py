@@ -160,7 +160,7 @@ def with_channels(image: np.ndarray, channels: int) -> np.ndarray:
 def _open(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
     """The decoded, upright picture in the file's own mode."""
     if content is None:
-        _check_file(path)
+        check_file(path)
     Image.init()
     _register_heif()
     formats = [name for name in _FORMATS if name in Image.OPEN]
@@ -192,8 +192,12 @@ def _open(path: str | os.PathLike, content: bytes | None = None) -> Image.Image:
         raise PictureError(path, reason, "get a whole copy of the file") from error
 
 
-def _check_file(path: str | os.PathLike) -> None:
-    """Refuses what would make a reader wait for ever, such as a FIFO."""
+def check_file(path: str | os.PathLike) -> None:
+    """Refuses what would make a reader wait for ever, such as a FIFO.
+
+    Raises:
+      PictureError: a pipe or device; what is missing is left to whoever opens it.
+    """
     try:
         mode = os.stat(path).st_mode
     except OSError:
@@ -292,7 +296,7 @@ def size(path: str | os.PathLike) -> tuple[int, int] | None:
     Image.init()
     _register_heif()
     try:
-        _check_file(path)
+        check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             formats = [name for name in _FORMATS if name in Image.OPEN]
