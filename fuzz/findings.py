@@ -11,6 +11,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 
+from fuzz import opcodes as op
 from tests.converters import streams
 
 _PATH = b"cpathlib\nPosixPath\n"
@@ -24,14 +25,6 @@ def make() -> dict[str, bytes]:
     return dict([*_texts(), *_names(), *_shapes(), *_counts(), *_headers()])
 
 
-def _text(content: bytes) -> bytes:
-    return b"X" + struct.pack("<I", len(content)) + content
-
-
-def _pickle(*parts: bytes) -> bytes:
-    return b"\x80\x02" + b"".join(parts) + b"."
-
-
 def _doubled_list(times: int) -> bytes:
     """A list of two of a list of two ..., which any text of it repeats 2**times."""
     return b"]q\x00" + b"(h\x00h\x00lq\x00" * times
@@ -40,52 +33,63 @@ def _doubled_list(times: int) -> bytes:
 def _texts() -> Iterator[tuple[str, bytes]]:
     """Texts that are joined, shown, split or compared again and again."""
     double = b"(h\x00h\x00tRq\x00"
-    start = _text(b"a" * 64) + b"q\x00"
-    yield "path_doubled", _pickle(start, (_PATH + double) * 60)
-    yield "device_doubled", _pickle(start, (_DEVICE + double) * 60)
+    start = op.text(b"a" * 64) + b"q\x00"
+    yield "path_doubled", op.program(start, (_PATH + double) * 60)
+    yield "device_doubled", op.program(start, (_DEVICE + double) * 60)
     many = b"(" + b"h\x00" * 500_000 + b"tR"
-    yield "path_of_many", _pickle(_text(b"a" * 4096) + b"q\x00", _PATH, many)
+    yield (
+        "path_of_many",
+        op.program(op.text(b"a" * 4096) + b"q\x00", _PATH, many),
+    )
     several = b"(" + b"h\x00" * 30 + b"tR0"
     yield (
         "many_paths",
-        _pickle(_text(b"a" * 4096) + b"q\x00", (_PATH + several) * 40_000),
+        op.program(op.text(b"a" * 4096) + b"q\x00", (_PATH + several) * 40_000),
     )
-    yield "device_of_lists", _pickle(_doubled_list(60), b"0", _DEVICE, b"(h\x00tR")
-    yield "device_of_itself", _pickle(b"]q\x00h\x00a0", _DEVICE, b"(h\x00tR")
-    lines = _text(b"\n" * _TEXT) + b"q\x00"
-    yield "lines_of_every_leaf", _pickle(b"]", lines, b"0(" + b"h\x00" * 15_000 + b"e")
-    equal = _text(b"a" * _TEXT) + b"q\x00" + _text(b"a" * _TEXT) + b"q\x01"
-    yield "equal_keys", _pickle(equal, b"}h\x00Ns" + b"h\x01Ns" * 300_000)
+    yield (
+        "device_of_lists",
+        op.program(_doubled_list(60), b"0", _DEVICE, b"(h\x00tR"),
+    )
+    yield "device_of_itself", op.program(b"]q\x00h\x00a0", _DEVICE, b"(h\x00tR")
+    lines = op.text(b"\n" * _TEXT) + b"q\x00"
+    yield (
+        "lines_of_every_leaf",
+        op.program(b"]", lines, b"0(" + b"h\x00" * 15_000 + b"e"),
+    )
+    equal = op.text(b"a" * _TEXT) + b"q\x00" + op.text(b"a" * _TEXT) + b"q\x01"
+    yield "equal_keys", op.program(equal, b"}h\x00Ns" + b"h\x01Ns" * 300_000)
 
 
 def _names() -> Iterator[tuple[str, bytes]]:
     """Long names and argument lists, used by many objects."""
-    name = _text(b"a" * _TEXT) + b"q\x00"
-    yield "global_of_many", _pickle(name, b"h\x00h\x00\x93" * 300_000)
+    name = op.text(b"a" * _TEXT) + b"q\x00"
+    yield "global_of_many", op.program(name, b"h\x00h\x00\x93" * 300_000)
     arguments = b"(" + b"N" * 300_000 + b"tq\x00" + _RECORD + b"q\x01"
-    yield "arguments_of_many", _pickle(arguments, b"h\x00R0h\x01" * 200_000)
+    yield "arguments_of_many", op.program(arguments, b"h\x00R0h\x01" * 200_000)
     kind = b"ctorch_utils.persistence\n_reconstruct_persistent_obj\nq\x01"
-    meta = b"}(" + _text(b"class_name") + b"h\x00" + _text(b"state") + b"}u\x85q\x02"
+    meta = (
+        b"}(" + op.text(b"class_name") + b"h\x00" + op.text(b"state") + b"}u\x85q\x02"
+    )
     objects = b"](" + b"h\x01h\x02R" * 18_000 + b"e"
-    yield "class_of_many", _pickle(name, kind, meta, objects)
+    yield "class_of_many", op.program(name, kind, meta, objects)
     storage = _storage(b"h\x00") + b"0"
-    keys = _pickle(name, storage * 20_000, b"N")
+    keys = op.program(name, storage * 20_000, b"N")
     yield "key_of_many", _zip({"archive/data.pkl": keys})
     scalar = (
         b"cnumpy.core.multiarray\nscalar\n(cnumpy\ndtype\n("
-        + _text(b"f4")
+        + op.text(b"f4")
         + b"\x89\x88tRC\x04\x00\x00\x00\x00tRq\x03"
     )
-    state = _text(b"variables") + b"](" + (b"(h\x00h\x03l") * 9_000 + b"e"
-    state += _text(b"version") + b"K\x04" + _text(b"static_kwargs") + b"}"
+    state = op.text(b"variables") + b"](" + (b"(h\x00h\x03l") * 9_000 + b"e"
+    state += op.text(b"version") + b"K\x04" + op.text(b"static_kwargs") + b"}"
     network = b"cdnnlib.tflib.network\nNetwork\n)\x81q\x04}(" + state + b"ub0"
     networks = b"h\x04h\x04h\x04\x87"
-    yield "variables_of_long_names", _pickle(name, scalar, network, networks)
+    yield "variables_of_long_names", op.program(name, scalar, network, networks)
 
 
 def _storage(key: bytes) -> bytes:
-    kind = _text(b"storage") + b"ctorch\nFloatStorage\n"
-    return b"(" + kind + key + _text(b"cpu") + b"K\x04tQ"
+    kind = op.text(b"storage") + b"ctorch\nFloatStorage\n"
+    return b"(" + kind + key + op.text(b"cpu") + b"K\x04tQ"
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
@@ -109,11 +113,11 @@ def _tensor(storage: bytes, size: bytes) -> bytes:
 
 def _shapes() -> Iterator[tuple[str, bytes]]:
     """Shapes that are no shapes."""
-    storage = _storage(_text(b"0"))
+    storage = _storage(op.text(b"0"))
     sizes = {
         "bytes": b"\x8e" + struct.pack("<Q", 30 << 20) + bytes(30 << 20),
         "itself": b"]q\x00h\x00a",
-        "text": _text(b"a" * _TEXT),
+        "text": op.text(b"a" * _TEXT),
     }
     for name, size in sizes.items():
         content = b"\x80\x04" + _tensor(storage, size) + b"."
@@ -146,7 +150,7 @@ def _counts() -> Iterator[tuple[str, bytes]]:
     )
     load = b"ctorch.storage\n_load_from_bytes\nq\x000C" + bytes([len(stream)]) + stream
     many = b"\x85q\x010" + b"h\x00h\x01R0" * 100_000 + b"N"
-    yield "streams_of_many", _pickle(load, many)
+    yield "streams_of_many", op.program(load, many)
 
 
 def _headers() -> Iterator[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from fuzz import hostile_own, own_files, siblings
+from fuzz import opcodes as op
 from tests.converters import streams
 
 _SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 300_000)
@@ -47,22 +48,13 @@ def draw(part: str = "") -> Iterator[tuple[str, bytes]]:
                     yield f"{reader}: {sort}, {index:02d}", content
 
 
-def _text(value: str) -> bytes:
-    content = value.encode()
-    return b"X" + struct.pack("<I", len(content)) + content
-
-
-def _pickle(*parts: bytes) -> bytes:
-    return b"\x80\x02" + b"".join(parts) + b"."
-
-
 _MEMBERS = {"a/data/0": bytes(4096)}
 _STORAGE = (
     b"("
-    + _text("storage")
+    + op.text("storage")
     + b"ctorch\nFloatStorage\n"
-    + _text("0")
-    + _text("cpu")
+    + op.text("0")
+    + op.text("cpu")
     + b"M\x00\x04tQ"
 )
 
@@ -85,27 +77,27 @@ def _tables_of_many_names() -> Iterator[bytes]:
     shapes = ("k{}", "module.k{}.weight", "synthesis.b{}.conv0.weight", "style.{}.bias")
     for form in shapes:
         for size in _SIZES:
-            items = b"".join(_text(form.format(k)) + b"h\x00" for k in range(size))
-            yield _zip(_pickle(_shaped(4), b"q\x000}(", items, b"u"))
+            items = b"".join(op.text(form.format(k)) + b"h\x00" for k in range(size))
+            yield _zip(op.program(_shaped(4), b"q\x000}(", items, b"u"))
 
 
 def _deep_tables() -> Iterator[bytes]:
     """Tables inside of tables, as no function that calls itself survives."""
     for key in ("a", "state_dict", "_modules", "g_ema"):
         for depth in (50, 500, 5_000, 200_000):
-            head = b"}" + _text(key)
-            yield _pickle(head * depth, b"N", b"s" * depth)
+            head = b"}" + op.text(key)
+            yield op.program(head * depth, b"N", b"s" * depth)
 
 
 def _deep_modules() -> Iterator[bytes]:
     """NVIDIA's modules inside of modules."""
     begin = b"ctorch_utils.persistence\n_reconstruct_persistent_obj\n}("
-    begin += _text("class_name") + _text("Generator") + _text("state") + b"}("
-    begin += _text("_parameters") + b"}" + _text("_buffers") + b"}"
-    begin += _text("_modules") + b"}(" + _text("m")
+    begin += op.text("class_name") + op.text("Generator") + op.text("state") + b"}("
+    begin += op.text("_parameters") + b"}" + op.text("_buffers") + b"}"
+    begin += op.text("_modules") + b"}(" + op.text("m")
     for depth in (10, 100, 1_000, 20_000):
-        yield _pickle(
-            b"}" + _text("G_ema"), begin * depth, b"N", b"uuu\x85R" * depth, b"s"
+        yield op.program(
+            b"}" + op.text("G_ema"), begin * depth, b"N", b"uuu\x85R" * depth, b"s"
         )
 
 
@@ -113,18 +105,18 @@ def _codes_of_many_pictures() -> Iterator[bytes]:
     """A small code that a table repeats for very many pictures."""
     for rows, width in ((1, 4), (18, 512), (1, 100_000)):
         for size in _SIZES[2:]:
-            names = b"".join(_text(f"{k}.png") + b"h\x00" for k in range(size))
-            yield _zip(_pickle(_shaped(1, rows, width), b"q\x000}(", names, b"u"))
+            names = b"".join(op.text(f"{k}.png") + b"h\x00" for k in range(size))
+            yield _zip(op.program(_shaped(1, rows, width), b"q\x000}(", names, b"u"))
 
 
 def _noise_of_many_pictures() -> Iterator[bytes]:
     """The same with noise maps that many pictures share."""
     for size in (10, 1_000, 100_000):
-        entry = b"}(" + _text("latent") + b"h\x00" + _text("noise") + b"]h\x01au"
-        items = b"".join(_text(f"{k}") + b"h\x02" for k in range(size))
+        entry = b"}(" + op.text("latent") + b"h\x00" + op.text("noise") + b"]h\x01au"
+        items = b"".join(op.text(f"{k}") + b"h\x02" for k in range(size))
         maps = _shaped(1, 1, 512, 512)
         head = _shaped(1, 4) + b"q\x000" + maps + b"q\x010" + entry + b"q\x020"
-        yield _zip(_pickle(head, b"}(", items, b"u"))
+        yield _zip(op.program(head, b"}(", items, b"u"))
 
 
 def _archive(**arrays: np.ndarray) -> bytes:
@@ -224,7 +216,7 @@ def _headers_of_many_tensors() -> Iterator[bytes]:
 
 def _strange_settings() -> Iterator[bytes]:
     """TensorFlow networks whose settings and variables are of other types."""
-    values = (b"N", b"]", b"}", _text("x" * 5000), b"J\xff\xff\xff\x7f", b"\x89")
+    values = (b"N", b"]", b"}", op.text("x" * 5000), b"J\xff\xff\xff\x7f", b"\x89")
     values += (
         b"G\x7f\xf0" + bytes(6),
         b"\x8a\x0a" + b"\x7f" * 10,
@@ -232,13 +224,21 @@ def _strange_settings() -> Iterator[bytes]:
     )
     for name in ("resolution", "fmap_base", "resample_kernel", "mapping_layers"):
         for value in values:
-            settings = b"}" + _text(name) + value + b"s"
+            settings = b"}" + op.text(name) + value + b"s"
             state = (
-                b"}(" + _text("version") + b"K\x04" + _text("static_kwargs") + settings
+                b"}("
+                + op.text("version")
+                + b"K\x04"
+                + op.text("static_kwargs")
+                + settings
             )
-            state += _text("variables") + b"](" + _text("lod") + _shaped(1) + b"\x86e"
-            state += _text("components") + b"}" + _text("name") + _text("Gs") + b"u"
-            yield _pickle(b"cdnnlib.tflib.network\nNetwork\n)\x81", state, b"b")
+            state += (
+                op.text("variables") + b"](" + op.text("lod") + _shaped(1) + b"\x86e"
+            )
+            state += (
+                op.text("components") + b"}" + op.text("name") + op.text("Gs") + b"u"
+            )
+            yield op.program(b"cdnnlib.tflib.network\nNetwork\n)\x81", state, b"b")
 
 
 def _overlapping_strides() -> Iterator[bytes]:
@@ -255,7 +255,7 @@ def _overlapping_strides() -> Iterator[bytes]:
     ):
         for name in ("features.0.weight", "style.1.weight"):
             tensor = _shaped(*shape, strides=strides)
-            yield _zip(_pickle(b"}", _text(name), tensor, b"s"))
+            yield _zip(op.program(b"}", op.text(name), tensor, b"s"))
 
 
 def _legacy_streams() -> Iterator[bytes]:

@@ -16,14 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from fuzz import opcodes as op
 from fuzz import own_files, siblings
 
 Files = Iterator[bytes]
-
-
-def _text(value: str) -> bytes:
-    content = value.encode()
-    return b"X" + struct.pack("<I", len(content)) + content
 
 
 def _counts(values: tuple[int, ...]) -> bytes:
@@ -32,20 +28,20 @@ def _counts(values: tuple[int, ...]) -> bytes:
 
 def _tensor(*shape: int, kind: str = "FloatStorage", strides=None) -> bytes:
     """A tensor whose steps are zero: each of its numbers is the first one."""
-    storage = _text("storage") + f"ctorch\n{kind}\n".encode() + _text("0")
-    storage = b"(" + storage + _text("cpu") + b"M\x00\x04tQ"
+    storage = op.text("storage") + f"ctorch\n{kind}\n".encode() + op.text("0")
+    storage = b"(" + storage + op.text("cpu") + b"M\x00\x04tQ"
     steps = _counts(strides or (0,) * len(shape))
     head = b"ctorch._utils\n_rebuild_tensor_v2\n("
     return head + storage + b"K\x00" + _counts(shape) + steps + b"\x89NtR"
 
 
 def _zip(*parts: bytes) -> bytes:
-    content = b"\x80\x02" + b"".join(parts) + b"."
+    content = op.program(*parts)
     return siblings.stored_zip({"a/data.pkl": content, "a/data/0": bytes(8192)})
 
 
 def _table(entries: dict[str, bytes]) -> bytes:
-    items = b"".join(_text(name) + value for name, value in entries.items())
+    items = b"".join(op.text(name) + value for name, value in entries.items())
     return b"}(" + items + b"u"
 
 
@@ -132,7 +128,8 @@ def _noise_beyond_the_first_maps() -> Files:
         few = min(maps, 64)
         noise = b"](" + b"h\x01" * few + b"h\x02" * (maps - few) + b"e"
         entry = _put(
-            3, b"}(" + _text("latent") + b"h\x00" + _text("noise") + noise + b"u"
+            3,
+            b"}(" + op.text("latent") + b"h\x00" + op.text("noise") + noise + b"u",
         )
         yield _zip(head, entry, _table({f"{k}.png": b"h\x03" for k in range(pictures)}))
 
