@@ -116,7 +116,8 @@ def check(paths: Sequence[pathlib.Path], output: pathlib.Path, options: BatchOpt
     """Refuses, as `invert` does, a directory of the pictures and unknown films."""
     if options.film:
         films.check(f"film{options.film}")
-    if any(path.parent.resolve() == output.resolve() for path in paths):
+    folders = {path.parent for path in paths}  # To resolve one takes many calls.
+    if output.resolve() in {folder.resolve() for folder in folders}:
         raise InputError(
             f"The pictures are in {str(output)!r} themselves, where reconstructions"
             " would replace them; choose another output directory."
