@@ -18,18 +18,16 @@ from experiments.benchmarking import (
     peaks,
     profiles,
     rows,
-    timing,
-    workloads,
 )
 from jax_encoder.inversion import inverter, presets
 
 SECTIONS = {
-    "parity": 0.25,
+    "parity": 0.5,
     "peak": 1.0,
-    "inversion": 0.65,
-    "peers": 0.8,
-    "throughput": 0.88,
-    "families": 0.96,
+    "inversion": 0.7,
+    "peers": 0.84,
+    "throughput": 0.92,
+    "families": 0.97,
     "profile": 1.0,
 }
 """Section -> the share of the time after which none of its steps begins."""
@@ -102,11 +100,13 @@ class Step:
       section: of `SECTIONS`.
       name: unique.
       run: takes the peaks that were measured before, gives a row or several.
+      prepare: what of it may be done beside other work, before anything is timed.
     """
 
     section: str
     name: str
     run: Callable[[Mapping[str, Any]], dict[str, Any] | list[dict[str, Any]]]
+    prepare: Callable[[], object] | None = None
 
 
 def steps(plan: DevicePlan) -> Iterator[Step]:
@@ -115,13 +115,24 @@ def steps(plan: DevicePlan) -> Iterator[Step]:
     yield from _parity(plan)
     yield Step(section="peak", name="peak", run=lambda _: _peak(plan))
     for case in plan.inversions():
-        has_peer = case.dtype == "float32" and case.batch in plan.batches[:2]
-        yield _timed("inversion", case, programs if has_peer else None)
+        yield _timed("inversion", case, programs, is_kept=_has_peer(case, plan))
     yield from _peers(plan, programs)
-    yield Step(section="throughput", name="default", run=lambda _: _throughput(plan))
+    inversions = functools.cache(lambda: _Inversions(plan))
+    yield Step(
+        section="throughput",
+        name="default",
+        run=lambda _: inversions().measure(),
+        prepare=inversions,
+    )
     for case in plan.others():
-        yield _timed("families", case)
-    yield Step(section="profile", name="profile", run=lambda _: _profile(plan))
+        yield _timed("families", case, programs)
+    yield Step(
+        section="profile", name="profile", run=lambda _: _profile(plan, programs)
+    )
+
+
+def _has_peer(case: cases.Case, plan: DevicePlan) -> bool:
+    return case.dtype == "float32" and case.batch in plan.batches[:2]
 
 
 def _parity(plan: DevicePlan) -> Iterator[Step]:
@@ -130,11 +141,17 @@ def _parity(plan: DevicePlan) -> Iterator[Step]:
         if name == "lpips" and setting[0] != "float32":
             continue  # Distances are computed in float32 whatever renders.
 
-        def run(_, name=name, setting=setting):
+        @functools.cache
+        def compare(name=name, setting=setting):
             return parity.measure(check(name), *setting)
 
         dtype, precision, _ = setting
-        yield Step(section="parity", name=f"{name} {dtype} {precision}", run=run)
+        yield Step(
+            section="parity",
+            name=f"{name} {dtype} {precision}",
+            run=lambda _, compare=compare: compare(),
+            prepare=compare,  # Right or wrong, but never timed.
+        )
 
 
 def _peak(plan: DevicePlan) -> dict[str, object]:
@@ -147,21 +164,34 @@ def _peak(plan: DevicePlan) -> dict[str, object]:
 def _timed(
     section: str,
     case: cases.Case,
-    programs: rows.Programs | None = None,
+    programs: rows.Programs,
     *,
     reference: rows.Reference | None = None,
     who: str = "",
+    is_kept: bool = True,
 ) -> Step:
+    """Times a case; where it is the last to, its program is dropped thereafter."""
+
+    def prepare():
+        if case not in programs:
+            programs[case] = rows.compile_case(case, _OPTIONS)
+
     def run(peak):
-        return rows.measure(
+        row = rows.measure(
             case,
             _OPTIONS,
             peaks=peak.get("flops"),
             reference=reference,
             programs=programs,
         )
+        if not is_kept:
+            programs.pop(case)
+        return row
 
-    return Step(section=section, name=f"{case.name} {who}".strip(), run=run)
+    name = f"{case.name} {who}".strip()
+    return Step(
+        section=section, name=name, run=run, prepare=None if reference else prepare
+    )
 
 
 def _peers(plan: DevicePlan, programs: rows.Programs) -> Iterator[Step]:
@@ -180,7 +210,7 @@ def _peers(plan: DevicePlan, programs: rows.Programs) -> Iterator[Step]:
     if plan.nvidia:
         peers["checkout"] = nvidia_checkout.reference(plan.nvidia, device)
     for case in plan.inversions():
-        if case.dtype == "float32" and case.batch in plan.batches[:2]:
+        if _has_peer(case, plan):
             for who, peer in peers.items():
                 yield _timed("peers", case, programs, reference=peer, who=who)
 
@@ -195,43 +225,53 @@ def _missing(section: str, why: str) -> Step:
     return Step(section=section, name=section, run=lambda _: {"skipped": why})
 
 
-def _throughput(plan: DevicePlan) -> dict[str, object]:
-    """Pictures per hour of `default`, from inversions of two lengths."""
-    side, batch = plan.sides[0], plan.batches[1]
-    generator = networks.generator("stylegan2", side, plan.size)
-    preset = presets.get("default")
-    whole = inverter.Inverter(
-        generator,
-        preset,
-        networks={"lpips": networks.distance(plan.size)},
-        batch_size=batch,
-    )
-    targets = np.tanh(np.random.default_rng(0).normal(size=(batch, side, side, 3)))
-    seconds = {}
-    for num in _THROUGHPUT_STEPS:
-        one = dataclasses.replace(whole, preset=preset.changed(num_steps=num))
-        one.invert(targets.astype(np.float32))  # Compiles.
+class _Inversions:
+    """Inversions by `default`, of two lengths, from which its speed is computed."""
+
+    def __init__(self, plan: DevicePlan):
+        side, self._batch = plan.sides[0], plan.batches[1]
+        self._preset = presets.get("default")
+        self._inverters = {
+            num_steps: inverter.Inverter(
+                networks.generator("stylegan2", side, plan.size),
+                self._preset.changed(num_steps=num_steps),
+                networks={"lpips": networks.distance(plan.size)},
+                batch_size=self._batch,
+            )
+            for num_steps in _THROUGHPUT_STEPS
+        }
+        noise = np.random.default_rng(0).normal(size=(self._batch, side, side, 3))
+        self._targets = np.tanh(noise).astype(np.float32)
+        for num_steps in _THROUGHPUT_STEPS:
+            self._seconds(num_steps)  # Compiles.
+
+    def measure(self) -> dict[str, object]:
+        """Returns the row: pictures per hour, and what they are computed from."""
+        seconds = {num: self._seconds(num) for num in _THROUGHPUT_STEPS}
+        few, many = _THROUGHPUT_STEPS
+        slope = max(seconds[many] - seconds[few], 1e-9) / (many - few)
+        total = self._preset.config.num_steps
+        whole_run = seconds[few] + slope * (total - few)
+        return {
+            "preset": self._preset.name,
+            "resolution": self._targets.shape[1],
+            "batch": self._batch,
+            "evaluations": total,
+            "seconds_per_evaluation": slope,
+            "pictures_per_hour": self._batch * 3600 / whole_run,
+            "computed_from": {str(num): value for num, value in seconds.items()},
+        }
+
+    def _seconds(self, num_steps: int) -> float:
         start = time.perf_counter()
-        one.invert(targets.astype(np.float32))
-        seconds[num] = time.perf_counter() - start
-    few, many = _THROUGHPUT_STEPS
-    slope = max(seconds[many] - seconds[few], 1e-9) / (many - few)
-    total = preset.config.num_steps
-    whole_run = seconds[few] + slope * (total - few)
-    return {
-        "preset": preset.name,
-        "resolution": side,
-        "batch": batch,
-        "evaluations": total,
-        "seconds_per_evaluation": slope,
-        "pictures_per_hour": batch * 3600 / whole_run,
-        "computed_from": {str(num): value for num, value in seconds.items()},
-    }
+        self._inverters[num_steps].invert(self._targets)
+        return time.perf_counter() - start
 
 
-def _profile(plan: DevicePlan) -> list[dict[str, object]]:
+def _profile(plan: DevicePlan, programs: rows.Programs) -> list[dict[str, object]]:
     case = plan.case(resolution=plan.sides[0])
-    (part,) = workloads.build(case, num_steps=2)
-    program = timing.compile_program(part.fn, part.args, with_cache=False)
+    if case not in programs:
+        programs[case] = rows.compile_case(case, _OPTIONS)
+    ((part, program),) = programs[case]
     program.run()
-    return profiles.by_operation(program.run)
+    return profiles.by_operation(program.run, steps_per_call=part.num_steps)

@@ -21,7 +21,8 @@ def page(report: Mapping[str, Any]) -> str:
         f"# {machine['device']} x {machine['num_devices']}",
         "",
         f"{report['date']}, jax {report['versions']['jax']}, commit"
-        f" {report['commit'] or 'unknown'}. {report['outcome']}",
+        f" {report['commit'] or 'unknown'}. {report['outcome']}"
+        f" Programs were compiled {report['compilers']} at a time.",
         "",
         *_section("Parity", map(_parity, sections["parity"])),
         *_section("Peak rates", map(_peak, sections["peak"])),

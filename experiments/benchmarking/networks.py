@@ -1,6 +1,8 @@
 """Networks with random weights, in the published widths or in small."""
 
 import functools
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -29,7 +31,23 @@ def _vgg_channels(size: str) -> tuple[tuple[int, ...], ...]:
     return vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
 
 
-@functools.lru_cache(maxsize=2)
+def _kept(num: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Keeps the last results, each made by one thread while others wait for it."""
+
+    def wrap(make):
+        cached, lock = functools.lru_cache(maxsize=num)(make), threading.Lock()
+
+        @functools.wraps(make)
+        def get(*args):
+            with lock:
+                return cached(*args)
+
+        return get
+
+    return wrap
+
+
+@_kept(4)
 def generator(family: str, resolution: int, size: str = "full") -> Any:
     """Returns a generator: the configuration F of StyleGAN2, T of StyleGAN3.
 
@@ -61,7 +79,7 @@ def generator(family: str, resolution: int, size: str = "full") -> Any:
     return stylegan3.StyleGAN3Generator(config3, rngs=rngs)
 
 
-@functools.lru_cache(maxsize=1)
+@_kept(1)
 def discriminator(resolution: int, size: str = "full") -> Any:
     """Returns StyleGAN2's discriminator."""
     config = stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
@@ -70,14 +88,14 @@ def discriminator(resolution: int, size: str = "full") -> Any:
     return stylegan2_discriminator.StyleGAN2Discriminator(config, rngs=nnx.Rngs(1))
 
 
-@functools.lru_cache(maxsize=1)
+@_kept(1)
 def distance(size: str = "full") -> lpips.LPIPS:
     """Returns LPIPS on VGG16."""
     config = lpips.LPIPSConfig(channels=_vgg_channels(size))
     return lpips.LPIPS(config, rngs=nnx.Rngs(2))
 
 
-@functools.lru_cache(maxsize=1)
+@_kept(1)
 def vgg16(size: str = "full") -> vgg.VGG:
     """Returns VGG16's convolutions."""
     return vgg.VGG(vgg.VGGConfig(channels=_vgg_channels(size)), rngs=nnx.Rngs(2))

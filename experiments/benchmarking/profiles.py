@@ -15,17 +15,22 @@ _IGNORED = ("end: ", "$", "ThunkExecutor")
 
 
 def by_operation(
-    run: Callable[[], object], *, num_calls: int = 1, most: int = 25
+    run: Callable[[], object],
+    *,
+    num_calls: int = 1,
+    steps_per_call: int = 1,
+    most: int = 25,
 ) -> list[dict[str, object]]:
     """Profiles a compiled program.
 
     Args:
       run: returns when its work is done; warmed up already.
       num_calls: calls to record.
+      steps_per_call: equal steps that a call makes.
       most: operations to return.
 
     Returns:
-      Rows of one call, the longest first: `operation` (equal but for a number counts
+      Rows of one step, the longest first: `operation` (equal but for a number counts
       as one), `seconds`, `share` of all that was recorded, `times`. Operations that
       run at once on several threads or streams count in full each.
     """
@@ -35,13 +40,13 @@ def by_operation(
                 run()
         paths = sorted(pathlib.Path(directory).rglob("*.xplane.pb"))
         seconds, times = _add_up(paths)
-    total = sum(seconds.values())
+    total, num_steps = sum(seconds.values()), num_calls * steps_per_call
     return [
         {
             "operation": name,
-            "seconds": value / num_calls,
+            "seconds": value / num_steps,
             "share": value / total,
-            "times": times[name] / num_calls,
+            "times": times[name] / num_steps,
         }
         for name, value in seconds.most_common(most)
     ]

@@ -60,7 +60,7 @@ def measure(
     """
     programs = {} if programs is None else programs
     if case not in programs:
-        programs[case] = _compile(case, options)
+        programs[case] = compile_case(case, options)
     parts = [part for part, _ in programs[case]]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
     measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
@@ -89,7 +89,10 @@ class _Measured:
     other: timing.Timing | None
 
 
-def _compile(case, options) -> list[tuple[workloads.Part, timing.Compiled]]:
+def compile_case(
+    case: Case, options: TimingOptions
+) -> list[tuple[workloads.Part, timing.Compiled]]:
+    """Compiles the programs of a case; what `Programs` keeps."""
     parts = workloads.build(case, num_steps=options.num_steps)
     with_cache = options.with_cache
     return [

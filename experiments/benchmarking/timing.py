@@ -1,11 +1,12 @@
 """Compiles and times; medians, and several callables in turn."""
 
+import contextlib
 import dataclasses
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
@@ -76,22 +77,15 @@ def compile_program(
     Returns:
       The program and its times.
     """
-    with tempfile.TemporaryDirectory() as directory:
-        settings = {
-            "jax_compilation_cache_dir": directory if with_cache else None,
-            "jax_persistent_cache_min_compile_time_secs": 0.0,
-            "jax_persistent_cache_min_entry_size_bytes": -1,
-        }
-        saved = {name: getattr(jax.config, name) for name in settings}
-        _configure(settings)
-        try:
-            trace, cold, compiled = _compile(fn, args)
-            cached = None
-            if with_cache:
-                jax.clear_caches()
-                _, cached, _ = _compile(fn, args)
-        finally:
-            _configure(saved)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        cache_at(directory if with_cache else None),
+    ):
+        trace, cold, compiled = _compile(fn, args)
+        cached = None
+        if with_cache:
+            jax.clear_caches()
+            _, cached, _ = _compile(fn, args)
     return Compiled(
         run=lambda: jax.block_until_ready(compiled(*args)),
         trace_seconds=trace,
@@ -100,6 +94,29 @@ def compile_program(
         memory_bytes=_memory(compiled),
         moved_bytes=(compiled.cost_analysis() or {}).get("bytes accessed"),
     )
+
+
+@contextlib.contextmanager
+def cache_at(directory: str | None) -> Iterator[None]:
+    """Lets the compiler keep its programs in a directory; None: nowhere.
+
+    Where it keeps them nowhere already, nothing is touched: several threads may compile
+    at once within `cache_at(None)`.
+    """
+    settings = {
+        "jax_compilation_cache_dir": directory,
+        "jax_persistent_cache_min_compile_time_secs": 0.0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }
+    saved = {name: getattr(jax.config, name) for name in settings}
+    if directory == saved["jax_compilation_cache_dir"]:
+        yield
+        return
+    _configure(settings)
+    try:
+        yield
+    finally:
+        _configure(saved)
 
 
 def _configure(settings: Mapping[str, object]) -> None:
