@@ -37,8 +37,32 @@ def test_a_failure_harms_no_other_step_and_all_is_saved():
     assert bad["where"].startswith("check_accelerator_test.py:")
     assert result["inversion"][0]["seen"] == 3
     assert [row["a"] for row in result["profile"]] == [1, 2]
-    assert [running for running, _ in saved] == ["peak", "bad", "good", "many", ""]
-    assert json.loads(saved[2][1])["parity"] == [bad]
+    first, *others = [running for running, _ in saved]
+    assert first.startswith("compilations")
+    assert others == ["peak", "bad", "good", "many", ""]
+    assert json.loads(saved[3][1])["parity"] == [bad]
+
+
+def test_everything_is_prepared_before_anything_runs():
+    done = []
+
+    def step(index, prepare):
+        return accelerator.Step(
+            section="parity",
+            name=str(index),
+            run=lambda _: done.append(f"run {index}") or {},
+            prepare=prepare,
+        )
+
+    steps = [
+        step(0, lambda: done.append("prepare 0")),
+        step(1, lambda: _fail(None)),
+        step(2, lambda: done.append("prepare 2")),
+        step(3, None),
+    ]
+    budgeted.measure(steps, 100.0, lambda *_: None)
+    assert set(done[:2]) == {"prepare 0", "prepare 2"}
+    assert done[2:] == ["run 0", "run 1", "run 2", "run 3"]
 
 
 def test_late_steps_are_left_out_with_the_reason(monkeypatch):
@@ -49,7 +73,7 @@ def test_late_steps_are_left_out_with_the_reason(monkeypatch):
     result = budgeted.measure(steps, 400.0, lambda *_: None)
     skipped = [row for row in result["parity"] if "skipped" in row]
     assert 0 < len(skipped) < 9
-    assert "may begin steps until 100 s" in skipped[0]["skipped"]
+    assert "may begin steps until 200 s" in skipped[0]["skipped"]
     assert "skipped" not in result["profile"][0]
 
 
