@@ -23,6 +23,9 @@ from jax_encoder.nn import vgg
 from jax_encoder.training import checkpoints
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
+_RESOLUTION = flag_types.define_integer(
+    "resolution", 64, "Side of the renderings, a power of two.", 32, 1024
+)
 _NUM_STEPS = flag_types.define_integer(
     "num_steps", 8000, "How many steps to take.", lower_bound=2
 )
@@ -55,14 +58,18 @@ def main(argv):
     network, num_steps = _train(root / "checkpoints")
     options = {
         "command": "python -m experiments.train_attributes"
+        f" --resolution={_RESOLUTION.value}"
         f" --num_steps={_NUM_STEPS.value} --stop_after={num_steps}"
         f" --num_warmup={_NUM_WARMUP.value} --num_people={_NUM_PEOPLE.value}"
         f" --num_pairs={_NUM_PAIRS.value} --seed={_SEED.value}",
+        "resolution": _RESOLUTION.value,
         "num_pictures": 2 * num_steps * _NUM_PEOPLE.value,
         "license": "Apache-2.0",
     }
     io.save(network, root / "avatar_vgg", provenance=options, dtype="float16")
-    config = perceptual.CalibrationConfig(num_pairs=_NUM_PAIRS.value)
+    config = perceptual.CalibrationConfig(
+        num_pairs=_NUM_PAIRS.value, resolution=_RESOLUTION.value
+    )
     key = jax.random.key(_SEED.value + 2)
     distance = perceptual.calibrate(io.load(root / "avatar_vgg"), key, config)
     io.save(distance, root / "avatar_lpips", provenance=options, dtype="float16")
@@ -75,8 +82,10 @@ def _train(directory: pathlib.Path) -> tuple[vgg.VGG, int]:
         num_steps=_NUM_STEPS.value,
         num_warmup=_NUM_WARMUP.value,
         num_people=_NUM_PEOPLE.value,
+        resolution=_RESOLUTION.value,
     )
-    network = vgg.VGG(attributes.AVATAR_VGG, rngs=nnx.Rngs(_SEED.value))
+    architecture = attributes.architecture(_RESOLUTION.value)
+    network = vgg.VGG(architecture, rngs=nnx.Rngs(_SEED.value))
     state = attributes.init(network, config)
     if checkpoints.steps(directory):
         state = checkpoints.restore(directory, state)

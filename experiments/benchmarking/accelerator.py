@@ -100,34 +100,39 @@ class Step:
       section: of `SECTIONS`.
       name: unique.
       run: takes the peaks that were measured before, gives a row or several.
-      prepare: what of it may be done beside other work, before anything is timed.
+      prepare: what of it may be done beside other work, before its wave is timed.
+      wave: number of the group of steps that are prepared together.
     """
 
     section: str
     name: str
     run: Callable[[Mapping[str, Any]], dict[str, Any] | list[dict[str, Any]]]
     prepare: Callable[[], object] | None = None
+    wave: int = 0
 
 
 def steps(plan: DevicePlan) -> Iterator[Step]:
-    """Yields all measurements in their order."""
+    """Yields all measurements in their order, in waves."""
     programs: rows.Programs = {}
     yield from _parity(plan)
     yield Step(section="peak", name="peak", run=lambda _: _peak(plan))
-    for case in plan.inversions():
-        yield _timed("inversion", case, programs, is_kept=_has_peer(case, plan))
-    yield from _peers(plan, programs)
-    inversions = functools.cache(lambda: _Inversions(plan))
-    yield Step(
-        section="throughput",
-        name="default",
-        run=lambda _: inversions().measure(),
-        prepare=inversions,
-    )
+    wave = 0
+    for wave, batch in enumerate(plan.batches):
+        for case in plan.inversions():
+            if case.batch == batch:
+                is_kept = _has_peer(case, plan)
+                yield _timed("inversion", case, programs, is_kept=is_kept, wave=wave)
+    last = wave + 1
+    for step in _peers(plan, programs):
+        yield dataclasses.replace(step, wave=wave)
+    yield _throughput(plan, last)
     for case in plan.others():
-        yield _timed("families", case, programs)
+        yield _timed("families", case, programs, wave=last)
     yield Step(
-        section="profile", name="profile", run=lambda _: _profile(plan, programs)
+        section="profile",
+        name="profile",
+        run=lambda _: _profile(plan, programs),
+        wave=last,
     )
 
 
@@ -169,6 +174,7 @@ def _timed(
     reference: rows.Reference | None = None,
     who: str = "",
     is_kept: bool = True,
+    wave: int = 0,
 ) -> Step:
     """Times a case; where it is the last to, its program is dropped thereafter."""
 
@@ -190,7 +196,11 @@ def _timed(
 
     name = f"{case.name} {who}".strip()
     return Step(
-        section=section, name=name, run=run, prepare=None if reference else prepare
+        section=section,
+        name=name,
+        run=run,
+        prepare=None if reference else prepare,
+        wave=wave,
     )
 
 
@@ -223,6 +233,17 @@ def _has_cuda() -> bool:
 
 def _missing(section: str, why: str) -> Step:
     return Step(section=section, name=section, run=lambda _: {"skipped": why})
+
+
+def _throughput(plan: DevicePlan, wave: int) -> Step:
+    inversions = functools.cache(lambda: _Inversions(plan))
+    return Step(
+        section="throughput",
+        name="default",
+        run=lambda _: inversions().measure(),
+        prepare=inversions,
+        wave=wave,
+    )
 
 
 class _Inversions:

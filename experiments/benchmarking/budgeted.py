@@ -1,5 +1,6 @@
 """Measurements within a time limit, each kept as soon as it is there."""
 
+import itertools
 import os
 import threading
 import time
@@ -11,7 +12,6 @@ from typing import Any
 from experiments.benchmarking import timing
 from experiments.benchmarking.accelerator import SECTIONS, Step
 
-_PREPARING = 0.4  # of the time, at most
 _MOST_COMPILERS = 8
 
 Save = Callable[[Mapping[str, object], str], None]
@@ -21,44 +21,38 @@ Save = Callable[[Mapping[str, object], str], None]
 def measure(steps: Iterable[Step], seconds: float, save: Save) -> dict[str, Any]:
     """Runs steps until the time is up, and saves after each.
 
-    A step that fails leaves its error and harms no other. One that would begin after
-    its section's share of the time, or that took longer than what is left when the one
+    The steps of a wave are prepared side by side before the first of them runs: two
+    dozen programs compiled in turn would take longer than all that is timed. A step
+    that fails leaves its error and harms no other. One that would begin after its
+    section's share of the time, or that took longer than what is left when the one
     before it in its section ran, is left out with the reason.
 
     Args:
-      steps: in their order.
+      steps: in their order; those of a wave one after the other.
       seconds: for all of them.
       save: keeps the sections so far; called before every step, and at the end.
 
     Returns:
-      Section -> rows; each row has `name` and `took_seconds`, or `skipped`, or `error`.
+      Section -> rows; each row has `name` and `took_seconds`, or `skipped`, or `error`;
+      and `prepared_seconds` where it was prepared.
     """
-    clock, steps = _Clock(seconds), list(steps)
+    clock = _Clock(seconds)
     result: dict[str, Any] = {section: [] for section in SECTIONS}
+    longest: dict[str, float] = dict.fromkeys((_PREPARING, *SECTIONS), 0.0)
     with timing.cache_at(None):
-        save(result, f"compilations, {num_compilers()} at once")
-        _prepare(steps, _PREPARING * seconds)
-        _measure(steps, clock, result, save)
+        for wave, group in itertools.groupby(steps, lambda step: step.wave):
+            members = list(group)
+            save(result, f"compilations of wave {wave}, {num_compilers()} at once")
+            prepared = _prepare(members, clock, longest)
+            for step in members:
+                save(result, step.name)
+                for row in _take(step, clock, longest, prepared, result["peak"]):
+                    result[step.section].append({**row, "name": step.name})
     save(result, "")
     return result
 
 
-def _measure(steps: list[Step], clock: "_Clock", result, save: Save) -> None:
-    """Adds a row to `result`, or several, for each step."""
-    longest = dict.fromkeys(SECTIONS, 0.0)
-    peak: Mapping[str, Any] = {}
-    for step in steps:
-        late = clock.late(SECTIONS[step.section], longest[step.section])
-        save(result, step.name)
-        begin = clock.spent
-        rows = [{"skipped": late}] if late else _run(step, peak)
-        took = clock.spent - begin
-        longest[step.section] = max(longest[step.section], took)
-        if step.section == "peak":
-            peak = rows[0]
-        for row in rows:
-            note = {} if "skipped" in row else {"took_seconds": round(took, 2)}
-            result[step.section].append({**row, "name": step.name, **note})
+_PREPARING = "preparing"
 
 
 def num_compilers() -> int:
@@ -66,17 +60,49 @@ def num_compilers() -> int:
     return min(max((os.cpu_count() or 1) // 2, 1), _MOST_COMPILERS)
 
 
-def _prepare(steps: list[Step], seconds: float) -> None:
-    """Prepares steps side by side; what has not begun in time is left to its step.
+def _prepare(steps: list[Step], clock: "_Clock", longest: dict[str, float]):
+    """Prepares steps side by side; returns the seconds that each took, by name.
 
-    Two dozen programs compiled in turn would take longer than all that is timed. What
-    fails here fails again where it is told.
+    None begins that might not end within its section's share of the time. What fails
+    here fails again where it is told.
     """
+    queue = iter([step for step in steps if step.prepare])
+    lock, took = threading.Lock(), {}
+
+    def work():
+        while True:
+            with lock:
+                step = next(queue, None)
+            if step is None or clock.late(SECTIONS[step.section], longest[_PREPARING]):
+                return
+            begin = clock.spent
+            try:
+                step.prepare()
+            except Exception:
+                continue
+            took[step.name] = round(clock.spent - begin, 2)
+            longest[_PREPARING] = max(longest[_PREPARING], took[step.name])
+
     with futures.ThreadPoolExecutor(num_compilers()) as pool:
-        tasks = [pool.submit(step.prepare) for step in steps if step.prepare]
-        futures.wait(tasks, seconds)
-        for task in tasks:
-            task.cancel()
+        for _ in range(num_compilers()):
+            pool.submit(work)
+    return took
+
+
+def _take(step: Step, clock: "_Clock", longest, prepared, peaks) -> list[dict]:
+    """Runs a step if there is time, and returns its rows."""
+    is_prepared = step.name in prepared
+    share = 1.0 if is_prepared else SECTIONS[step.section]
+    if late := clock.late(share, longest[step.section]):
+        return [{"skipped": late}]
+    begin = clock.spent
+    rows = _run(step, peaks[0] if peaks else {})
+    took = clock.spent - begin
+    longest[step.section] = max(longest[step.section], took)
+    note = {"took_seconds": round(took, 2)}
+    if is_prepared:
+        note["prepared_seconds"] = prepared[step.name]
+    return [row | note for row in rows]
 
 
 def _run(step: Step, peak: Mapping[str, object]) -> list[dict[str, object]]:

@@ -26,7 +26,7 @@ A small network in VGG's layout that reads the {num} attributes of procedural fa
 ## How it was made
 
 Trained from nothing on {num_pictures} pictures of `jax_encoder.avatars.face_rendering`
-at 64 pixels, on a CPU; the weights are a moving average, stored in float16:
+at {resolution} pixels; the weights are a moving average, stored in float16:
 
     {command} --output_dir=runs/attributes
 
@@ -48,8 +48,9 @@ the curve), and nearest of {num_held} pictures in {retrieval:.3f}.
 
 ## Limits
 
-It knows cartoon faces and nothing else. Pictures of any size are averaged to 64
-pixels first. Attributes that cover few pixels (see the table) are read poorly.
+It knows cartoon faces and nothing else. Pictures of any size are averaged to
+{resolution} pixels first. Attributes that cover few pixels (see the table) are read
+poorly.
 """
 _LPIPS = """# avatar_lpips
 
@@ -74,7 +75,8 @@ Spearman rank correlation with the attribute distance, on {num_held} held-out pa
 
 ## Limits
 
-Made for pictures of 64 pixels: reduce larger ones first. It knows cartoon faces only.
+Made for pictures of {resolution} pixels: reduce larger ones first. It knows cartoon
+faces only.
 """
 
 
@@ -83,7 +85,7 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
 
     Args:
       root: holds `avatar_vgg` and `avatar_lpips`.
-      options: how they were made: "command", "num_pictures".
+      options: how they were made: "command", "resolution", "num_pictures".
       key: of the held-out faces.
 
     Returns:
@@ -91,7 +93,8 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
     """
     people, pairs, others = jax.random.split(key, 3)
     truth = attributes.draw_people(people, _NUM)
-    images = face_rendering.render(truth, 64)
+    side = options["resolution"]
+    images = face_rendering.render(truth, side)
     network = io.load(root / "avatar_vgg")
     table = attributes.evaluate(network, images, truth)
     metrics = {
@@ -101,7 +104,7 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
             np.mean([r["accuracy"] for r in table.values() if len(r) > 2])
         ),
         "identity": attributes.evaluate_identity(network, images),
-        "distance": _distances(io.load(root / "avatar_lpips"), pairs, others),
+        "distance": _distances(io.load(root / "avatar_lpips"), pairs, others, side),
     }
     text = json.dumps(metrics, indent=1) + "\n"
     files.write_bytes(root / "metrics.json", text.encode())
@@ -113,11 +116,11 @@ def write(root: pathlib.Path, options: dict, key: jax.Array) -> dict:
     return metrics
 
 
-def _distances(distance, pairs, others):
+def _distances(distance, pairs, others, side):
     attributes_a, attributes_b = perceptual.draw_pairs(pairs, 2 * _NUM)
     images_a, images_b = (
-        face_rendering.render(attributes_a, 64),
-        face_rendering.render(attributes_b, 64),
+        face_rendering.render(attributes_a, side),
+        face_rendering.render(attributes_b, side),
     )
     truth = perceptual.attribute_distance(attributes_a, attributes_b)
     channels = perceptual.channel_distances(distance, images_a, images_b)
@@ -126,7 +129,7 @@ def _distances(distance, pairs, others):
     )
     unweighted = np.asarray(channels) / np.maximum(weights, 1e-12)[None]
     unrelated = face_attributes.sample(others, 2 * _NUM)
-    rendered = face_rendering.render(unrelated, 64)
+    rendered = face_rendering.render(unrelated, side)
     apart = perceptual.attribute_distance(*jnp.split(unrelated, 2))
 
     def correlation(distances, truth):

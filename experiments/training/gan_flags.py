@@ -24,10 +24,17 @@ _NUM_STEPS = flag_types.define_integer(
 _BOOTSTRAP = flag_types.define_integer(
     "bootstrap_steps", 0, "How many steps of regression come before.", 0
 )
+_BOOTSTRAP_RATE = flag_types.define_number(
+    "bootstrap_learning_rate", 0.008, "The learning rate of the regression.", 0.0, 1e6
+)
 _MAPPING = flag_types.define_integer(
     "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0
 )
-_GENERATOR = flags.DEFINE_string("generator", None, "Start from this bundle.")
+_GENERATOR = flags.DEFINE_string(
+    "generator",
+    None,
+    "Start from this bundle; one of smaller pictures grows to --resolution.",
+)
 _BATCH_SIZE = flag_types.define_integer(
     "batch_size",
     None,
@@ -139,6 +146,7 @@ def job() -> training_stages.GANJob:
         start=_GENERATOR.value,
         mapping_steps=_MAPPING.value,
         bootstrap_steps=_BOOTSTRAP.value,
+        bootstrap_learning_rate=_BOOTSTRAP_RATE.value,
         num_steps=_NUM_STEPS.value,
         checkpoint_every=_EVERY.value,
         log_every=_LOG_EVERY.value,

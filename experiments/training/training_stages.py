@@ -25,6 +25,7 @@ from jax_encoder.training import (
     gan,
     gan_presets,
     generator_evaluation,
+    growing,
     replication,
     sources,
 )
@@ -45,6 +46,7 @@ class GANJob:
     start: str | None = None
     mapping_steps: int = 45_000
     bootstrap_steps: int = 0
+    bootstrap_learning_rate: float = 0.008
     num_steps: int = 10_000
     checkpoint_every: int = 500
     log_every: int = 50
@@ -102,17 +104,20 @@ def _initial(
     generator = resources.load(job.start, "generator").network
     if not isinstance(generator, stylegan2.StyleGAN2Generator):
         raise InputError(f"{job.start} is no StyleGAN2 generator.")
-    if generator.config.resolution != job.resolution:
+    if generator.config.resolution > job.resolution:
         raise InputError(
             f"{job.start} makes pictures of {generator.config.resolution} pixels: give"
-            f" --resolution={generator.config.resolution}."
+            f" --resolution={generator.config.resolution}, or a larger one to grow it."
         )
     if generator.config.image_channels != job.image_channels:
         raise InputError(
             f"{job.start} makes pictures of {generator.config.image_channels} channels:"
             f" give --image_channels={generator.config.image_channels}."
         )
-    return generator
+    channels = preset.generator.channels[len(generator.config.channels) :]
+    if not channels:
+        return generator
+    return growing.grow(generator, channels, seed=job.seed)
 
 
 _STATIC = ("config", "resolution")
@@ -140,6 +145,7 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
     """Teaches the mapping, then the synthesis coarse to fine."""
     config = regression.RegressionConfig(
         batch_size=preset.training.batch_size,
+        learning_rate=job.bootstrap_learning_rate,
         num_steps=job.bootstrap_steps,
         num_cooldown=job.bootstrap_steps // 4,
     )
@@ -157,7 +163,7 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
             config.mixing_probability,
         )
         targets = face_rendering.render(attributes, job.resolution)
-        side = _side(done / config.num_steps, job.resolution)
+        side = _side(job, done / config.num_steps)
         state, loss = advance(
             state, generator, z, cutoff, targets, config=config, resolution=side
         )
@@ -178,8 +184,14 @@ def _bootstrap(job, generator, preset, key, judge) -> stylegan2.StyleGAN2Generat
     return generator
 
 
-def _side(progress: float, resolution: int) -> int:
-    """Coarse to fine: a quarter of the side, then half, then all of it."""
+def _side(job: GANJob, progress: float) -> int:
+    """Coarse to fine: a quarter of the side, then half, then all of it.
+
+    A generator that was taught before draws the coarse pictures already.
+    """
+    resolution = job.resolution
+    if job.start:
+        return resolution
     if progress < 0.1:
         return max(resolution // 4, 8)
     return max(resolution // 2, 8) if progress < 0.3 else resolution
@@ -324,6 +336,8 @@ def _command(made: dict[str, Any]) -> str:
     named = {name: made[name] for name in (*names, "seed")} | made["changes"]
     if made["data"] != "faces":
         named["data"] = made["data"]
+    if made["bootstrap_steps"] and made["bootstrap_learning_rate"] != 0.008:
+        named["bootstrap_learning_rate"] = made["bootstrap_learning_rate"]
     if made["start"]:
         named["generator"] = made["start"]
     options = " ".join(f"--{name}={value}" for name, value in named.items())

@@ -43,26 +43,48 @@ def test_a_failure_harms_no_other_step_and_all_is_saved():
     assert json.loads(saved[3][1])["parity"] == [bad]
 
 
-def test_everything_is_prepared_before_anything_runs():
+def test_a_wave_is_prepared_before_any_of_it_runs():
     done = []
 
-    def step(index, prepare):
+    def step(index, wave, prepare):
         return accelerator.Step(
             section="parity",
             name=str(index),
             run=lambda _: done.append(f"run {index}") or {},
             prepare=prepare,
+            wave=wave,
         )
 
     steps = [
-        step(0, lambda: done.append("prepare 0")),
-        step(1, lambda: _fail(None)),
-        step(2, lambda: done.append("prepare 2")),
-        step(3, None),
+        step(0, 0, lambda: done.append("prepare 0")),
+        step(1, 0, lambda: _fail(None)),
+        step(2, 0, lambda: done.append("prepare 2")),
+        step(3, 0, None),
+        step(4, 1, lambda: done.append("prepare 4")),
     ]
-    budgeted.measure(steps, 100.0, lambda *_: None)
+    result = budgeted.measure(steps, 100.0, lambda *_: None)
     assert set(done[:2]) == {"prepare 0", "prepare 2"}
-    assert done[2:] == ["run 0", "run 1", "run 2", "run 3"]
+    assert done[2:6] == ["run 0", "run 1", "run 2", "run 3"]
+    assert done[6:] == ["prepare 4", "run 4"]
+    assert ["prepared_seconds" in row for row in result["parity"]] == [
+        *(True, False, True, False, True)
+    ]
+
+
+def test_what_was_prepared_runs_though_its_section_is_over(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(budgeted.time, "monotonic", lambda: now[0])
+
+    def prepare():
+        now[0] = 90.0
+
+    step = accelerator.Step(
+        section="parity", name="a", run=lambda _: {"fine": 1}, prepare=prepare
+    )
+    late = _step("parity", "b", lambda _: {})
+    rows = budgeted.measure([step, late], 100.0, lambda *_: None)["parity"]
+    assert rows[0]["fine"] == 1
+    assert "skipped" in rows[1]
 
 
 def test_late_steps_are_left_out_with_the_reason(monkeypatch):
