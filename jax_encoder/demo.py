@@ -1,8 +1,11 @@
 """The demo set that comes with the package: networks, statistics and pictures.
 
-Its generator draws cartoon faces, and its networks judge those and nothing else.
+Its generator draws cartoon faces, and its networks judge those and nothing else. There
+are two sets: of 128 pixels, and a small one of 64 for tests and slow machines, which
+the environment variable `JAX_ENCODER_DEMO=64` puts in its place.
 """
 
+import os
 import pathlib
 import weakref
 
@@ -13,13 +16,28 @@ from jax_encoder.io import bundles, images
 from jax_encoder.latents import statistics as statistics_lib
 from jax_encoder.nn import base
 
-DIRECTORY = pathlib.Path(__file__).parent / "assets"
+VARIABLE = "JAX_ENCODER_DEMO"
+_ASSETS = pathlib.Path(__file__).parent / "assets"
+_DIRECTORIES = {"128": _ASSETS / "128", "64": _ASSETS}
+
+
+def _directory() -> pathlib.Path:
+    side = os.environ.get(VARIABLE) or "128"
+    if side not in _DIRECTORIES:
+        raise InputError(
+            f"{VARIABLE}={side}: there are demo sets of {', '.join(_DIRECTORIES)}"
+            " pixels."
+        )
+    return _DIRECTORIES[side]
+
+
+DIRECTORY = _directory()
 
 _handed_out: weakref.WeakSet = weakref.WeakSet()
 
 
 def generator() -> base.Generator:
-    """Returns the generator of drawn faces, a StyleGAN2 of 64 pixels."""
+    """Returns the generator of drawn faces, a StyleGAN2 of 128 pixels."""
     loaded = bundles.load(DIRECTORY / "avatars")
     _handed_out.add(loaded)
     return loaded

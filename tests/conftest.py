@@ -17,6 +17,8 @@ os.environ.setdefault(
     * importlib.metadata.version("jaxlib").startswith("0.10."),
 )
 os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+# The small demo set: a step on the other takes four times as long.
+os.environ.setdefault("JAX_ENCODER_DEMO", "64")
 # Binaries run with caches of their own; the list of fonts is made once for all of them.
 os.environ.setdefault(
     "MPLCONFIGDIR", os.path.join(tempfile.gettempdir(), "jax_encoder_tests_matplotlib")

@@ -25,7 +25,7 @@ from jax_encoder.training import generator_evaluation
 _OWN_SEED, _RENDERED_SEED, _TEST_SEED = 2026, 31337, 271828
 _NUM_EXAMPLES, _NUM_TESTED = 2, 512
 _NUM_SHOWN, _NUM_COLUMNS = 64, 8
-# Of the embedded seed pool. The features at 64 pixels would take 69 MB.
+# Of the embedded seed pool: features of whole pictures would take 70 MB and more.
 POOL_SIZE, POOL_SIDE = 256, 16
 
 
@@ -91,8 +91,9 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
       assets: the demo set.
       directory: of the examples.
     """
+    side = io.load(assets / "avatars").config.resolution
     truth: dict[str, Any] = {
-        "test_error": reading_error(io.load(assets / "avatar_vgg"))
+        "test_error": reading_error(io.load(assets / "avatar_vgg"), side)
     }
     for path in sorted(directory.glob("rendered_*.npz")):
         arrays = loading.read_arrays(path)
@@ -153,7 +154,7 @@ def write_pool(assets: pathlib.Path) -> None:
     """Writes the seed pool of the default preset, for `--start=seeds`.
 
     Its pictures are averaged to 16 pixels before their features are taken: those of
-    64 pixels would be larger than everything else in the package.
+    whole pictures would be larger than everything else in the package.
 
     Args:
       assets: the demo set; a pool of other networks is removed from it.

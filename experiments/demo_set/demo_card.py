@@ -51,9 +51,7 @@ The result is the moving average of the weights.
 
 `--start=seeds` of the default preset finds it by the networks, terms and seed that it
 was made with; others are computed and cached. It holds the features of pictures that
-are averaged to {pool_side} pixels: those at 64 would take 69 MB. Of 256 seeds, the one
-that it finds is in the mean the fifth best of the search at 64 pixels (32 held-out
-renderings; measured on an earlier generator).
+are averaged to {pool_side} pixels: those of whole ones would take 70 MB and more.
 
 ## Limits
 

@@ -23,8 +23,8 @@ NAME = "avatars_encoder"
 _HELD_OUT_SEED = 141421
 _CARD = """# avatars_encoder: pictures to codes of the demo generator
 
-A small convolutional encoder: a picture of 64 x 64 pixels to the 10 rows of W+ of
-`avatars`, in one pass. {num_weights:,} weights, stored in float16. Trained by this
+A small convolutional encoder: a picture of {side} x {side} pixels to the {num_ws} rows of
+W+ of `avatars`, in one pass. {num_weights:,} weights, stored in float16. Trained by this
 project on its own renderings and the generator's own pictures; no photograph and no
 foreign weight went into it. License: Apache-2.0, as the project's.
 
@@ -132,6 +132,8 @@ def measure(assets: pathlib.Path, *, num: int, num_refined: int) -> dict[str, An
     params = jax.tree.leaves(nnx.state(encoder, nnx.Param))
     read, truth = (_read(models, x, people) for x in (found, pictures))
     return {
+        "side": models.generator.config.resolution,
+        "num_ws": models.generator.config.num_ws,
         "num_weights": sum(x.size for x in params),
         "alone": alone,
         "binary": read[0],
