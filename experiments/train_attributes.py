@@ -56,12 +56,11 @@ def main(argv):
         raise command_line.UsageError(f"Unexpected arguments: {argv[1:]}")
     root = outputs.claim(_OUTPUT_DIR.value)
     network, num_steps = _train(root / "checkpoints")
+    flags_used = (_RESOLUTION, _NUM_STEPS, _NUM_WARMUP, _NUM_PEOPLE, _NUM_PAIRS, _SEED)
     options = {
         "command": "python -m experiments.train_attributes"
-        f" --resolution={_RESOLUTION.value}"
-        f" --num_steps={_NUM_STEPS.value} --stop_after={num_steps}"
-        f" --num_warmup={_NUM_WARMUP.value} --num_people={_NUM_PEOPLE.value}"
-        f" --num_pairs={_NUM_PAIRS.value} --seed={_SEED.value}",
+        + "".join(f" --{flag.name}={flag.value}" for flag in flags_used)
+        + f" --stop_after={num_steps}",
         "resolution": _RESOLUTION.value,
         "num_pictures": 2 * num_steps * _NUM_PEOPLE.value,
         "license": "Apache-2.0",

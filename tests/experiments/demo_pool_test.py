@@ -78,5 +78,5 @@ def test_it_is_what_would_be_computed(parts):
 
 def test_the_demo_set_stays_small():
     files = [path for path in resources.ASSETS.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 12_000_000
+    assert sum(path.stat().st_size for path in files) < 24_000_000
     assert demo_assets.pool_path(resources.ASSETS).stat().st_size < 4_000_000
