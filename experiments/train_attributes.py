@@ -43,10 +43,7 @@ _NUM_PAIRS = flag_types.define_integer(
 )
 _SEED = flag_types.define_seed("seed", 0, "The seed of the weights and the pictures.")
 _EVERY = flag_types.define_integer(
-    "checkpoint_every",
-    200,
-    "How many steps lie between two checkpoints.",
-    lower_bound=1,
+    "checkpoint_every", 200, "How many steps lie between two checkpoints.", 1
 )
 
 
