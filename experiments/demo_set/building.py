@@ -6,7 +6,14 @@ import sys
 import time
 from collections.abc import Callable
 
-from experiments.demo_set import demo_assets, demo_card, encoder_card
+from absl import flags
+
+from experiments.demo_set import (
+    demo_assets,
+    demo_card,
+    demo_directions,
+    encoder_card,
+)
 from experiments.launch import command_line, flag_types
 
 _RESOLUTION = flag_types.define_integer("resolution", 64, "Side, a power of two.", 16)
@@ -14,10 +21,19 @@ _FEATURE_STEPS = flag_types.define_integer("feature_steps", 3000, "Feature netwo
 _FEATURE_PAIRS = flag_types.define_integer(
     "feature_pairs", 4096, "Pairs to calibrate its distance on; a multiple of 64.", 64
 )
+_GENERATOR = flags.DEFINE_string(
+    "generator", None, "Grow this generator instead, with --mapping_steps=0."
+)
+_BATCH_SIZE = flag_types.define_integer(
+    "batch_size", 16, "Of regression and adversarial steps.", 2
+)
 _MAPPING_STEPS = flag_types.define_integer(
-    "mapping_steps", 45_000, "Mapping network.", 1
+    "mapping_steps", 45_000, "Mapping network.", 0
 )
 _BOOTSTRAP_STEPS = flag_types.define_integer("bootstrap_steps", 6000, "Regression.", 1)
+_BOOTSTRAP_RATE = flag_types.define_number(
+    "bootstrap_learning_rate", 0.008, "In the regression."
+)
 _GAN_STEPS = flag_types.define_integer(
     "gan_steps", 2500, "Adversarial steps after it.", 0
 )
@@ -39,6 +55,12 @@ _LESSON_STEPS = flag_types.define_integer(
 _ENCODER_STEPS = flag_types.define_integer(
     "encoder_steps", 400, "Of the encoder, by pictures.", 0
 )
+_DIRECTION_SAMPLES = flag_types.define_integer(
+    "direction_samples", 10_000, "Codes to fit directions to; 0 for no directions.", 0
+)
+_DIRECTION_PEOPLE = flag_types.define_integer(
+    "direction_people", 50, "Renderings to calibrate and to measure them on.", 2
+)
 _EVERY = flag_types.define_integer(
     "checkpoint_every", 500, "Steps between checkpoints.", 1
 )
@@ -47,10 +69,13 @@ _NUM_FID = flag_types.define_integer("num_fid", 2000, "Pictures for FID and PPL.
 # Flags that decide what comes out.
 _DECISIVE = (
     _RESOLUTION,
+    _GENERATOR,
+    _BATCH_SIZE,
     _FEATURE_STEPS,
     _FEATURE_PAIRS,
     _MAPPING_STEPS,
     _BOOTSTRAP_STEPS,
+    _BOOTSTRAP_RATE,
     _GAN_STEPS,
     _HEAD_START,
     _RATE,
@@ -58,6 +83,8 @@ _DECISIVE = (
     _MIXING,
     _LESSON_STEPS,
     _ENCODER_STEPS,
+    _DIRECTION_SAMPLES,
+    _DIRECTION_PEOPLE,
     _NUM_SAMPLES,
 )
 
@@ -94,6 +121,19 @@ def build(assets: pathlib.Path, work: pathlib.Path) -> None:
         assets / encoder_card.NAME,
         lambda: _make_encoder(assets, work),
     )
+    if _DIRECTION_SAMPLES.value:
+        _stage(
+            "directions",
+            avatars / demo_directions.NAME,
+            lambda: demo_directions.make(
+                assets,
+                work,
+                _run,
+                num_samples=_DIRECTION_SAMPLES.value,
+                num_people=_DIRECTION_PEOPLE.value,
+                resolution=_RESOLUTION.value,
+            ),
+        )
     _stage("examples", assets / "examples", lambda: demo_assets.write_examples(assets))
     _stage(
         "sheets",
@@ -129,6 +169,7 @@ def _make_features(name: str, assets: pathlib.Path, work: pathlib.Path) -> None:
         _run(
             "train_attributes",
             f"--output_dir={made}",
+            f"--resolution={_RESOLUTION.value}",
             f"--num_steps={num}",
             f"--num_warmup={min(100, num // 2)}",
             f"--num_pairs={_FEATURE_PAIRS.value}",
@@ -137,10 +178,12 @@ def _make_features(name: str, assets: pathlib.Path, work: pathlib.Path) -> None:
 
 
 def _make_generator(assets: pathlib.Path, work: pathlib.Path) -> None:
-    changes = []
+    changes = [f"--batch_size={_BATCH_SIZE.value}"]
+    if _GENERATOR.value:
+        changes.append(f"--generator={_GENERATOR.value}")
     if _GAN_STEPS.value:
         options = (_HEAD_START, _RATE, _LESSON_WEIGHT, _MIXING)
-        changes = [f"--{flag.name}={flag.value}" for flag in options]
+        changes += [f"--{flag.name}={flag.value}" for flag in options]
     _run(
         "train_gan",
         f"--output_dir={work / 'generator'}",
@@ -148,6 +191,7 @@ def _make_generator(assets: pathlib.Path, work: pathlib.Path) -> None:
         f"--resolution={_RESOLUTION.value}",
         f"--mapping_steps={_MAPPING_STEPS.value}",
         f"--bootstrap_steps={_BOOTSTRAP_STEPS.value}",
+        f"--bootstrap_learning_rate={_BOOTSTRAP_RATE.value}",
         f"--num_steps={_GAN_STEPS.value}",
         f"--checkpoint_every={_EVERY.value}",
         f"--num_fid={_NUM_FID.value}",
@@ -178,7 +222,10 @@ def _make_encoder(assets: pathlib.Path, work: pathlib.Path) -> None:
 def _command() -> str:
     """This run, without the places of this machine."""
     chosen = [f for f in _DECISIVE if f.value != f.default]
-    options = "".join(f" --{flag.name}={flag.value}" for flag in chosen)
+    options = "".join(
+        f" --{f.name}={pathlib.Path(f.value).name if f is _GENERATOR else f.value}"
+        for f in chosen
+    )
     return (
         "python -m experiments.build_demo --work_dir=runs/demo"
         f" --assets=runs/demo/assets{options}"

@@ -23,10 +23,10 @@ NAME = "avatars_encoder"
 _HELD_OUT_SEED = 141421
 _CARD = """# avatars_encoder: pictures to codes of the demo generator
 
-A small convolutional encoder: a picture of {side} x {side} pixels to the {num_ws} rows of
-W+ of `avatars`, in one pass. {num_weights:,} weights, stored in float16. Trained by this
-project on its own renderings and the generator's own pictures; no photograph and no
-foreign weight went into it. License: Apache-2.0, as the project's.
+A small convolutional encoder: a picture of {side} x {side} pixels to the {num_ws}
+rows of W+ of `avatars`, in one pass. {num_weights:,} weights, stored in float16.
+Trained by this project on its own renderings and the generator's own pictures; no
+photograph and no foreign weight went into it. License: Apache-2.0, as the project's.
 
 ## How it was made
 

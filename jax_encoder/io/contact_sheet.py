@@ -67,8 +67,8 @@ def draw(
       column_labels: one text above each column.
       title: one line above everything.
       side: pixels of a picture's longer side on the sheet. By default that of the
-        largest picture, between 160 and 512; small pictures are enlarged without
-        smoothing by whole factors.
+        largest picture, between 160 and 512; small pictures are enlarged by whole
+        factors, smoothly (Lanczos).
       marked_column: its pictures get a colored border, as those that the others are to
         be compared with.
       marked: rows and columns of pictures that get a red frame and caption.

@@ -1,0 +1,74 @@
+"""The stage of the demo set that finds its directions."""
+
+import pathlib
+import shutil
+from collections.abc import Callable
+
+from jax_encoder.io import bundles
+
+NAME = "directions.npz"
+# Evaluations of the inversions on which lengths are fitted and effects are measured.
+_NUM_STEPS = 100
+_CALIBRATION_SEED, _MEASURING_SEED = 70_000, 80_000
+
+Run = Callable[..., None]
+"""Runs a binary with arguments."""
+
+
+def make(
+    assets: pathlib.Path,
+    work: pathlib.Path,
+    run: Run,
+    *,
+    num_samples: int,
+    num_people: int,
+    resolution: int,
+) -> None:
+    """Finds directions, and puts them with their card into the generator's bundle.
+
+    Args:
+      assets: the demo set.
+      work: for inverted renderings and what is found.
+      run: runs a binary.
+      num_samples: codes to fit the directions to.
+      num_people: renderings on which lengths are calibrated, and as many others on
+        which the directions are measured.
+      resolution: of the renderings.
+    """
+    networks = (
+        f"--generator={assets / 'avatars'}",
+        f"--lpips={assets / 'avatar_lpips'}",
+    )
+    seeds = {"calibration": _CALIBRATION_SEED, "measuring": _MEASURING_SEED}
+    for name, seed in seeds.items():
+        pictures = work / f"{name}_pictures"
+        run(
+            "render_faces",
+            f"--num={num_people}",
+            f"--seed={seed}",
+            f"--resolution={resolution}",
+            f"--output_dir={pictures}",
+        )
+        run(
+            "encode_image",
+            f"--images={pictures}",
+            *networks,
+            "--start=mean",
+            f"--num_steps={_NUM_STEPS}",
+            f"--output_dir={work / name}",
+            "--resume",
+        )
+    run(
+        "find_directions",
+        networks[0],
+        f"--scorer={assets / 'avatar_vgg'}",
+        f"--num_samples={num_samples}",
+        f"--calibrate_on={work / 'calibration'}",
+        f"--measure_on={work / 'measuring'}",
+        "--max_leak=0.3",
+        "--max_error=0.3",
+        f"--output_dir={work / 'directions'}",
+    )
+    for name in (NAME, "directions.md"):
+        shutil.copy(work / "directions" / name, assets / "avatars" / name)
+    bundles.note(assets / "avatars", NAME)
