@@ -54,7 +54,7 @@ def make(
             f"--images={pictures}",
             *networks,
             "--start=mean",
-            f"--num_steps={_NUM_STEPS}",
+            f"--iterations={_NUM_STEPS}",
             f"--output_dir={work / name}",
             "--resume",
         )
