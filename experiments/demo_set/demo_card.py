@@ -193,15 +193,14 @@ def _stages(job: Mapping[str, Any], error: float | None) -> str:
     changes, steps = job["changes"], job["num_steps"]
     size = changes.get("batch_size", 16)
     lines = []
+    if job.get("start"):
+        lines.append(
+            "1. It grew from a generator of smaller pictures: the mapping network and"
+            " the coarse blocks are that one's, and the new block began by adding"
+            " nothing."
+        )
     if job["bootstrap_steps"]:
-        left = "" if error is None else f" ({error:.1%} of their variance was left)"
-        lines += [
-            f"1. The mapping network learnt for {job['mapping_steps']:,} steps to make"
-            f" attributes and a tiny rendering linear in w{left}.",
-            f"2. Regression, {job['bootstrap_steps']:,} steps of {size} pictures: z"
-            " names a face, the renderer draws it, and the generator imitates the"
-            " drawing, coarse to fine.",
-        ]
+        lines += _lessons(job, size, error, len(lines) + 1)
     if steps:
         head = changes.get("head_start", 0)
         lines.append(
@@ -212,6 +211,24 @@ def _stages(job: Mapping[str, Any], error: float | None) -> str:
     else:
         lines.append("There was no adversarial training.")
     return "\n".join(lines) + "\n"
+
+
+def _lessons(job, size: int, error: float | None, number: int) -> list[str]:
+    """Tells the regression, and the mapping's lesson where there was one."""
+    lines = []
+    if job["mapping_steps"]:
+        left = "" if error is None else f" ({error:.1%} of their variance was left)"
+        lines.append(
+            f"{number}. The mapping network learnt for {job['mapping_steps']:,} steps"
+            f" to make attributes and a tiny rendering linear in w{left}."
+        )
+    order = "" if job.get("start") else ", coarse to fine"
+    lines.append(
+        f"{number + len(lines)}. Regression, {job['bootstrap_steps']:,} steps of {size}"
+        " pictures: z names a face, the renderer draws it, and the generator imitates"
+        f" the drawing at every side{order}."
+    )
+    return lines
 
 
 def _adversarial(changes: Mapping[str, object]) -> str:
