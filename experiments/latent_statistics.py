@@ -23,7 +23,7 @@ from jax_encoder.io import bundles
 from jax_encoder.latents import statistics
 
 _GENERATOR = flags.DEFINE_string(
-    "generator", None, "The generator: a bundle or a checkpoint."
+    "generator", None, "A bundle or a checkpoint; default with --preset: the demo's."
 )
 _NUM_SAMPLES = flag_types.define_integer(
     "num_samples", 1_000_000, "How many latents to map.", lower_bound=2
@@ -42,7 +42,7 @@ _OUTPUT = flags.DEFINE_string(
 
 def main(argv):
     """Measures and writes."""
-    if len(argv) > 1 or not _GENERATOR.value:
+    if len(argv) > 1 or not (_GENERATOR.value or _PRESET.value):
         raise command_line.UsageError("Give --generator and no other arguments.")
     if _PRESET.value:
         command_line.refuse([_NUM_SAMPLES, _SEED, _OUTPUT], "it is not for --preset")
