@@ -99,13 +99,13 @@ def build(assets: pathlib.Path, work: pathlib.Path) -> None:
     Raises:
       Failure: a stage failed.
     """
-    avatars, card = assets / "avatars", assets / "avatars" / "README.md"
+    avatars = assets / "avatars"
+    samples = f"--num_samples={_NUM_SAMPLES.value}"
     for name in ("avatar_vgg", "avatar_lpips"):
         _stage(
             name, assets / name, lambda name=name: _make_features(name, assets, work)
         )
     _stage("generator", avatars, lambda: _make_generator(assets, work))
-    samples = f"--num_samples={_NUM_SAMPLES.value}"
     _stage(
         "statistics",
         avatars / "statistics.npz",
@@ -122,18 +122,14 @@ def build(assets: pathlib.Path, work: pathlib.Path) -> None:
         lambda: _make_encoder(assets, work),
     )
     if _DIRECTION_SAMPLES.value:
-        _stage(
-            "directions",
-            avatars / demo_directions.NAME,
-            lambda: demo_directions.make(
-                assets,
-                work,
-                _run,
-                num_samples=_DIRECTION_SAMPLES.value,
-                num_people=_DIRECTION_PEOPLE.value,
-                resolution=_RESOLUTION.value,
-            ),
-        )
+        made = avatars / demo_directions.NAME
+        _stage("directions", made, lambda: _make_directions(assets, work))
+    _show(assets, work)
+
+
+def _show(assets: pathlib.Path, work: pathlib.Path) -> None:
+    """The last stages: what people look at and read."""
+    avatars, card = assets / "avatars", assets / "avatars" / "README.md"
     _stage("examples", assets / "examples", lambda: demo_assets.write_examples(assets))
     _stage(
         "sheets",
@@ -217,6 +213,17 @@ def _make_encoder(assets: pathlib.Path, work: pathlib.Path) -> None:
         f"--identity={assets / 'avatar_vgg'}",
     )
     demo_assets.shrink(output / "encoder", assets / encoder_card.NAME)
+
+
+def _make_directions(assets: pathlib.Path, work: pathlib.Path) -> None:
+    demo_directions.make(
+        assets,
+        work,
+        _run,
+        num_samples=_DIRECTION_SAMPLES.value,
+        num_people=_DIRECTION_PEOPLE.value,
+        resolution=_RESOLUTION.value,
+    )
 
 
 def _command() -> str:

@@ -9,7 +9,7 @@ from jax_encoder.io import bundles
 NAME = "directions.npz"
 # Evaluations of the inversions on which lengths are fitted and effects are measured.
 _NUM_STEPS = 100
-_CALIBRATION_SEED, _MEASURING_SEED = 70_000, 80_000
+_SEEDS = {"calibration": 70_000, "measuring": 80_000}
 
 Run = Callable[..., None]
 """Runs a binary with arguments."""
@@ -35,12 +35,7 @@ def make(
         which the directions are measured.
       resolution: of the renderings.
     """
-    networks = (
-        f"--generator={assets / 'avatars'}",
-        f"--lpips={assets / 'avatar_lpips'}",
-    )
-    seeds = {"calibration": _CALIBRATION_SEED, "measuring": _MEASURING_SEED}
-    for name, seed in seeds.items():
+    for name, seed in _SEEDS.items():
         pictures = work / f"{name}_pictures"
         run(
             "render_faces",
@@ -49,18 +44,10 @@ def make(
             f"--resolution={resolution}",
             f"--output_dir={pictures}",
         )
-        run(
-            "encode_image",
-            f"--images={pictures}",
-            *networks,
-            "--start=mean",
-            f"--iterations={_NUM_STEPS}",
-            f"--output_dir={work / name}",
-            "--resume",
-        )
+        _invert(assets, pictures, work / name, run)
     run(
         "find_directions",
-        networks[0],
+        f"--generator={assets / 'avatars'}",
         f"--scorer={assets / 'avatar_vgg'}",
         f"--num_samples={num_samples}",
         f"--calibrate_on={work / 'calibration'}",
@@ -72,3 +59,18 @@ def make(
     for name in (NAME, "directions.md"):
         shutil.copy(work / "directions" / name, assets / "avatars" / name)
     bundles.note(assets / "avatars", NAME)
+
+
+def _invert(
+    assets: pathlib.Path, pictures: pathlib.Path, output: pathlib.Path, run: Run
+) -> None:
+    run(
+        "encode_image",
+        f"--images={pictures}",
+        f"--generator={assets / 'avatars'}",
+        f"--lpips={assets / 'avatar_lpips'}",
+        "--start=mean",
+        f"--iterations={_NUM_STEPS}",
+        f"--output_dir={output}",
+        "--resume",
+    )
