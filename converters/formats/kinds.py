@@ -6,7 +6,6 @@ A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from converters import conversion_errors as errors
 from converters.formats import (
@@ -29,6 +28,7 @@ from converters.formats import (
 )
 from converters.formats import embedders as recognizers
 from converters.formats import stylegan2_tf as tensorflow
+from jax_encoder.nn import base
 
 Kind = checkpoint_layouts.Kind
 
@@ -78,7 +78,7 @@ class Conversion:
       assumed: the values that the file lacks, by name, as they were assumed.
     """
 
-    network: Any
+    network: base.Network
     kind: Kind
     part: str | None
     assumed: Mapping[str, object]

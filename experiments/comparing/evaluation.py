@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.networks import resources
 from jax_encoder.errors import InputError
-from jax_encoder.io import bundles, folders, images, progress
+from jax_encoder.io import bundles, folders, images, json_types, progress
 from jax_encoder.io import names as naming
 from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, pairs, path_length, sets
@@ -73,9 +73,9 @@ class Report:
       resized: files of another size than the resolution, which were resized.
     """
 
-    about: dict[str, Any]
+    about: json_types.Row
     matches: list[tuple[str, pathlib.Path, pathlib.Path]] = _field(list)
-    rows: list[dict[str, Any]] = _field(list)
+    rows: list[json_types.Row] = _field(list)
     sets: dict[str, float] = _field(dict)
     shown: dict[str, list[np.ndarray]] = _field(dict)
     lengths: np.ndarray | None = None

@@ -3,14 +3,21 @@
 import csv
 import io
 import pathlib
-from typing import Any
 
 import numpy as np
 
 from experiments.curating import curation_verdicts, measures
 from experiments.curating.curation_verdicts import Verdicts
 from experiments.curating.feature_stream import Described
-from jax_encoder.io import contact_sheet, files, images, names, panels, plots
+from jax_encoder.io import (
+    contact_sheet,
+    files,
+    images,
+    json_types,
+    names,
+    panels,
+    plots,
+)
 
 _PER_SHEET = 48
 _COLUMNS = 8
@@ -25,7 +32,7 @@ _SCORES = {
 
 def write(
     output: pathlib.Path, described: Described, found: Verdicts, skipped: object
-) -> dict[str, Any]:
+) -> json_types.Row:
     """Writes `curation.csv`, `keep.txt`, `drop.txt`, `summary.json` and sheets.
 
     Args:

@@ -13,6 +13,7 @@ from experiments.launch import command_line
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, spaces, statistics
 from jax_encoder.metrics import normality
+from jax_encoder.nn import base
 
 TITLES = {"z": "Z", "w": "W", "p": "P", "p_n": "P_N"}
 """The spaces that are drawn, in the order in which codes pass them."""
@@ -39,7 +40,7 @@ class LatentSamples:
 
 
 def draw(
-    network: Any,
+    network: base.Network,
     found: statistics.LatentStatistics,
     num: int,
     *,
@@ -93,7 +94,7 @@ def from_w(w: np.ndarray, found: statistics.LatentStatistics) -> dict[str, np.nd
 
 
 def of_codes(
-    codes: Sequence[Code], network: Any, found: statistics.LatentStatistics
+    codes: Sequence[Code], network: base.Network, found: statistics.LatentStatistics
 ) -> dict[str, np.ndarray]:
     """Other codes in the coordinates of the samples, `[M, D]` by space.
 

@@ -89,7 +89,7 @@ def _measured(direction: Direction, effect: effects.Effect | None) -> Direction:
     """The direction with its effect among what is known of it."""
     if effect is None:
         return direction
-    about: dict[str, Any] = {
+    about: dict[str, object] = {
         "effect": round(effect.wanted, 4),
         "leak": round(effect.leak, 4),
         "leaks_most": effect.worst(),

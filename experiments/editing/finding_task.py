@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,6 +21,7 @@ from experiments.stores import code_loading
 from jax_encoder.editing import effects
 from jax_encoder.editing.directions import Direction
 from jax_encoder.errors import InputError
+from jax_encoder.io import json_types
 
 _MEASURING_SEED = 1_000_003
 
@@ -62,7 +62,7 @@ class FindingTask:
         return self.method not in ("pca", "sefa")
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> json_types.Row:
         """The options of the method's function."""
         if self.method == "svm":
             return {"chosen": self.chosen, "invalid_value": self.invalid_value}
