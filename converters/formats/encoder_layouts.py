@@ -219,22 +219,22 @@ def _rows(
 
 
 def _join(
-    found: style_encoder.StyleEncoder,
+    encoder: style_encoder.StyleEncoder,
     decoder: stylegan2.StyleGAN2Generator,
     tree: entry_names.Entries,
 ) -> encoder_decoder.EncoderDecoder:
     told = _option(tree, "n_iters_per_batch", 5)
     steps = int(told) if isinstance(told, int | float | np.number) else 5
     config = encoder_decoder.EncoderDecoderConfig(
-        encoder=found.config,
+        encoder=encoder.config,
         decoder=decoder.config,
-        num_steps=steps if found.config.is_refining else 1,
+        num_steps=steps if encoder.config.is_refining else 1,
         is_relative=bool(_option(tree, "start_from_latent_avg", True)),
     )
     whole = nnx.eval_shape(
         lambda: encoder_decoder.EncoderDecoder(config, rngs=nnx.Rngs(0))
     )
-    whole.encoder, whole.decoder = found, decoder
+    whole.encoder, whole.decoder = encoder, decoder
     whole.latent_avg.set_value(_latent_avg(tree, decoder))
     return whole
 

@@ -129,7 +129,7 @@ def _subject(task: DrawingTask, source, output_dir: str, refused: list[str]):
     return figures.Subject(
         name="Demo generator" if is_demo else source.path.stem,
         samples=samples,
-        found=found,
+        latent_statistics=found,
         coloring=chosen,
         output=outputs.claim(output_dir),
         others=others,
@@ -184,7 +184,7 @@ def _follow(
             search,
             source.network,
             networks["lpips"],
-            subject.found,
+            subject.latent_statistics,
             targets,
             num_steps=task.num_steps,
             every=task.every,

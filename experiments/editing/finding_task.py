@@ -105,7 +105,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     _write_sheet(task, source, found, output)
     for name, effect in measured.items():
         print(
-            f"{name:>22}: effect {effect.wanted:.2f}, leak {effect.leak:.3f}, identity"
+            f"{name:>22}: effect {effect.gain:.2f}, leak {effect.leak:.3f}, identity"
             f" {effect.identity:.3f}"
         )
     print(f"{len(found)} directions: {output / finding_report.FILE}")
@@ -270,10 +270,10 @@ def _measure(task: FindingTask, source, scorer, found, refused):
 def _is_good(task: FindingTask, name: str, effect: effects.Effect) -> bool:
     """Whether a direction keeps to --max_leak and --max_error; says so if not."""
     is_clean = task.max_leak is None or effect.leak <= task.max_leak
-    is_right = task.max_error is None or abs(effect.wanted - 1) <= task.max_error
+    is_right = task.max_error is None or abs(effect.gain - 1) <= task.max_error
     if not (is_clean and is_right):
         print(
-            f"{name}: left out; effect {effect.wanted:.2f}, leak {effect.leak:.3f}.",
+            f"{name}: left out; effect {effect.gain:.2f}, leak {effect.leak:.3f}.",
             file=sys.stderr,
         )
     return is_clean and is_right

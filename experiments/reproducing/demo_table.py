@@ -134,7 +134,7 @@ def measure(world: World, name: str, max_steps: int) -> json_types.Row:
         "lpips": float(np.mean(measured["lpips"])),
         "identity": float(np.mean(measured["identity"])),
         "frechet": frechet.frechet_distance(*described),
-        "edit_effect": effect.wanted,
+        "edit_effect": effect.gain,
         "edit_leak": effect.leak,
         "seconds": seconds,
     }
@@ -158,7 +158,7 @@ def own_errors(world: World) -> dict[str, float]:
     effect = _edit(world, world.ws)
     return {
         "attribute_error": float(np.mean([e["attribute_error"] for e in read])),
-        "edit_effect": effect.wanted,
+        "edit_effect": effect.gain,
         "edit_leak": effect.leak,
         "num_outputs": attribute_network.NUM_OUTPUTS,
     }

@@ -284,22 +284,22 @@ def _row_name(uri: str, row: int, name: object) -> str:
     return f"{stem}/{row:08d}"
 
 
-def identify(found: list[PictureSource]) -> list[str]:
+def identify(pictures: list[PictureSource]) -> list[str]:
     """Gives every picture a name of its own.
 
     `root/a/0001.png` is called "a/0001"; of those that differ in their extension only,
     or come from several lists, the later ones get it, and then a number.
 
     Args:
-      found: the pictures.
+      pictures: as they were listed.
 
     Returns:
       Names, valid Unicode, all different.
     """
-    root = _common(found)
+    root = _common(pictures)
     taken: set[str] = set()
     result = []
-    for source in found:
+    for source in pictures:
         whole = source.name or source.uri[len(root) :]
         parts = [
             names.safe(part) for part in whole.split("/") if part not in ("", ".", "..")
@@ -322,9 +322,9 @@ def identify(found: list[PictureSource]) -> list[str]:
     return result
 
 
-def _common(found: list[PictureSource]) -> str:
+def _common(pictures: list[PictureSource]) -> str:
     """The beginning, up to a slash, that all addresses share."""
-    whole = [source.uri for source in found if not source.name]
+    whole = [source.uri for source in pictures if not source.name]
     if not whole:
         return ""
     low, high = min(whole), max(whole)
