@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from converters.conversion_errors import ConversionError as ConversionError
 from converters.formats import kinds
@@ -13,11 +12,12 @@ from converters.formats.latent_codes import load as load_codes  # noqa: F401
 from converters.formats.lpips_layouts import load_lpips as load_lpips
 from converters.inspection import inspect as inspect
 from converters.readers import contents
+from jax_encoder.nn import base
 
 
 def load(
     path: str | os.PathLike[str], kind: str | None = None, part: str | None = None
-) -> Any:
+) -> base.Network:
     """Makes a network out of a checkpoint file.
 
     Args:

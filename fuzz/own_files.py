@@ -199,13 +199,13 @@ def targets() -> dict[str, Target]:
 @functools.cache
 def refusals() -> tuple[type[Exception], ...]:
     """What a reader may raise: its own errors, nothing else."""
-    from converters import conversion_errors as errors
+    from converters import conversion_errors
     from jax_encoder.alignment import landmarks
     from jax_encoder.editing import directions
     from jax_encoder.io import bundles, codes, loading
 
     return (
-        errors.ConversionError,
+        conversion_errors.ConversionError,
         landmarks.FaceError,
         directions.DirectionError,
         bundles.BundleError,

@@ -18,8 +18,7 @@ def check(data: bytes) -> bool:
     Raises:
       Exception: anything but a ConversionError is a defect.
     """
-    from converters import conversion_errors as errors
-    from converters import inspection
+    from converters import conversion_errors, inspection
     from converters.formats import kinds, persistence, tf_networks
     from converters.readers import contents
 
@@ -35,7 +34,7 @@ def check(data: bytes) -> bool:
                 persistence.state_dict(value)
             if tf_networks.is_network(value):
                 tf_networks.variables(value)
-    except errors.ConversionError:
+    except conversion_errors.ConversionError:
         return False
     return True
 

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from jax_encoder.nn import checks
 
 Module = TypeVar("Module", bound=nnx.Module)
@@ -48,7 +48,7 @@ def build(
     try:
         checks.check_size(sum(sizes))
     except ValueError as error:
-        raise errors.ConversionError(str(error), source=source) from None
+        raise conversion_errors.ConversionError(str(error), source=source) from None
     problems = _misfits(wanted, arrays)
     if not problems:  # one array at a time: there may be no room for all of them twice
         for name, variable in wanted.items():
@@ -60,7 +60,7 @@ def build(
         more = len(problems) - _MAX_LISTED
         if more > 0:
             problems = [*problems[:_MAX_LISTED], f"... and {more} more"]
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "the weights do not fit the network:\n  " + "\n  ".join(problems),
             source=source,
         )
@@ -88,7 +88,7 @@ def check_sharing(arrays: Mapping[str, object]) -> None:
         held += max(0, high - max(low, end))
         end = max(end, high)
     if wanted > _SPARE_BYTES + _MAX_SHARING * held:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"its entries share {held} bytes, of which a network of {wanted} would be"
             " made; no checkpoint does so"
         )

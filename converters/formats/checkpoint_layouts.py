@@ -6,7 +6,7 @@ from typing import Any
 
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import entry_names
 
 
@@ -42,7 +42,7 @@ class Gaps:
         """
         unused = sorted(self._given.keys() - self._used)
         if unused:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"nothing is assumed about {', '.join(unused)} here: the file tells it"
                 f" itself or has none; what can be given: {sorted(self.assumed) or '-'}"
             )

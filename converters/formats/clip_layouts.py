@@ -3,7 +3,7 @@
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import clip
 
@@ -60,7 +60,9 @@ def _join(entries: dict[str, np.ndarray], place: str) -> None:
         base = name.removesuffix(f"q{ends[0]}")
         parts = [f"{base}{letter}{ends[0]}" for letter in "qkv"]
         if missing := [part for part in parts if part not in entries]:
-            raise errors.ConversionError("missing", entry=f"{_MODEL}{missing[0]}")
+            raise conversion_errors.ConversionError(
+                "missing", entry=f"{_MODEL}{missing[0]}"
+            )
         joined = np.concatenate([np.asarray(entries.pop(part)) for part in parts])
         entries[f"{base}in_proj.{place}"] = joined
 
@@ -69,13 +71,13 @@ def _build(entries: dict[str, np.ndarray], rules, block: str) -> clip.CLIPImageT
     raw = {entry_names.rename(name, rules): array for name, array in entries.items()}
     for name in ("conv1.weight", *_AS_THEY_ARE):
         if name not in raw:
-            raise errors.ConversionError("missing", entry=name)
+            raise conversion_errors.ConversionError("missing", entry=name)
     kernel = entry_names.check_rank(raw["conv1.weight"], 4)
     positions = entry_names.check_rank(raw["positional_embedding"], 2)
     width, patch = kernel.shape[0], kernel.shape[-1]
     grid = round(max(positions.shape[0] - 1, 0) ** 0.5)
     if grid**2 + 1 != positions.shape[0] or not grid or width % _HEAD_SIZE:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a table of {positions.shape[0]} places and a width of {width}: a tower"
             f" has a square of patches and one place more, and heads of {_HEAD_SIZE}",
             entry="positional_embedding",

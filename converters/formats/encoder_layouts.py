@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -152,7 +152,9 @@ def _find_state(table: entry_names.Entries) -> entry_names.Entries:
         if _has_known_encoder(bare):
             return bare
     if not isinstance(state, dict):
-        raise errors.ConversionError("no table of named arrays", entry="state_dict")
+        raise conversion_errors.ConversionError(
+            "no table of named arrays", entry="state_dict"
+        )
     return entry_names.table(state)
 
 
@@ -217,22 +219,22 @@ def _rows(
 
 
 def _join(
-    found: style_encoder.StyleEncoder,
+    encoder: style_encoder.StyleEncoder,
     decoder: stylegan2.StyleGAN2Generator,
     tree: entry_names.Entries,
 ) -> encoder_decoder.EncoderDecoder:
     told = _option(tree, "n_iters_per_batch", 5)
     steps = int(told) if isinstance(told, int | float | np.number) else 5
     config = encoder_decoder.EncoderDecoderConfig(
-        encoder=found.config,
+        encoder=encoder.config,
         decoder=decoder.config,
-        num_steps=steps if found.config.is_refining else 1,
+        num_steps=steps if encoder.config.is_refining else 1,
         is_relative=bool(_option(tree, "start_from_latent_avg", True)),
     )
     whole = nnx.eval_shape(
         lambda: encoder_decoder.EncoderDecoder(config, rngs=nnx.Rngs(0))
     )
-    whole.encoder, whole.decoder = found, decoder
+    whole.encoder, whole.decoder = encoder, decoder
     whole.latent_avg.set_value(_latent_avg(tree, decoder))
     return whole
 
@@ -246,7 +248,7 @@ def _latent_avg(
     rows = decoder.w_avg[...][None] if stored is None else np.asarray(stored)
     rows = rows.reshape(-1, shape[1]).astype(np.float32)
     if len(rows) not in (1, shape[0]):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"latent_avg has {len(rows)} rows, the generator takes {shape[0]}",
             entry="latent_avg",
         )
@@ -318,7 +320,7 @@ def _build_unknown(
     tree: object, part: str | None, gaps: checkpoint_layouts.Gaps
 ) -> stylegan2.StyleGAN2Generator:
     if part != "G_ema":
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "the encoder of this file is none that is known (pSp, e4e, ReStyle, the W"
             " encoder); its generator can be had with part='G_ema' (--part=G_ema)"
         )

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 
 _MAX_NAME = 200
 
@@ -25,7 +25,7 @@ class Entries(dict[str, Any]):
 
     def __missing__(self, name: object):
         shown = name[:_MAX_NAME] if isinstance(name, str) else type(name).__name__
-        raise errors.ConversionError("missing", entry=shown)
+        raise conversion_errors.ConversionError("missing", entry=shown)
 
     def nearby(self, name: str):
         """An entry of the table, or of what is around it; None if there is none."""
@@ -69,7 +69,7 @@ def dense_from_chw(
     """
     num_out = check_rank(weight, 2).shape[0]
     if weight.shape[1] != channels * height * width:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a dense weight {weight.shape} behind {channels}x{height}x{width} features"
         )
     blocks = weight.reshape(num_out, channels, height, width)
@@ -84,7 +84,9 @@ def check_rank(array: np.ndarray, rank: int) -> np.ndarray:
     """
     if not isinstance(array, np.ndarray) or array.ndim != rank:
         shape = getattr(array, "shape", type(array).__name__)
-        raise errors.ConversionError(f"an array of {rank} axes was wanted, got {shape}")
+        raise conversion_errors.ConversionError(
+            f"an array of {rank} axes was wanted, got {shape}"
+        )
     return array
 
 
@@ -97,7 +99,9 @@ def table(tree: object) -> Entries:
     if isinstance(tree, Entries):
         return tree
     if not isinstance(tree, dict):
-        raise errors.ConversionError("not a table of named arrays (a state dict)")
+        raise conversion_errors.ConversionError(
+            "not a table of named arrays (a state dict)"
+        )
     return Entries(tree)
 
 

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -62,7 +62,7 @@ def _stylegan1_axes(name: str, value: np.ndarray) -> np.ndarray:
         return (
             entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
         )
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None
 
 
@@ -117,7 +117,7 @@ def _used(tree: entry_names.Entries) -> dict[str, np.ndarray]:
       ConversionError: the generator takes labels.
     """
     if "mapping.label_weight" in tree:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "a generator of classes: its labels are joined to z before normalization,"
             " as no network here does; take an unconditional one",
             entry="mapping.label_weight",

@@ -8,7 +8,7 @@ import re
 
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import in_domain_encoder
 
@@ -43,7 +43,7 @@ def _build(
         image_channels=tree["block0.conv.weight"].shape[1],
     )
     if gaps.fill("use_wscale", False):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "an encoder with scaled weights (use_wscale), which none was published with"
         )
     arrays = torch_layers.translate(
@@ -55,7 +55,9 @@ def _build(
             arrays[f"bn_fc.{name}"] = value
     for name in entry_names.under(tree, f"{last}."):
         if not re.match(r"fc\.weight$|bn\.bn\.", name):
-            raise errors.ConversionError("no such entry is known", entry=name)
+            raise conversion_errors.ConversionError(
+                "no such entry is known", entry=name
+            )
     return assign.build(
         lambda: in_domain_encoder.InDomainEncoder(config, rngs=nnx.Rngs(0)), arrays
     )
@@ -63,7 +65,9 @@ def _build(
 
 def _w_dim(num_outputs: int, num_ws: int) -> int:
     if num_outputs % num_ws:
-        raise errors.ConversionError(f"{num_outputs} outputs are no {num_ws} rows of w")
+        raise conversion_errors.ConversionError(
+            f"{num_outputs} outputs are no {num_ws} rows of w"
+        )
     return num_outputs // num_ws
 
 

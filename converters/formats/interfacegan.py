@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan1_layouts
 from jax_encoder.nn import stylegan1 as networks
 
@@ -63,7 +63,7 @@ def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
             return entry_names.hwio(value)
         is_dense = name.endswith((".linear.weight", ".fc.weight"))
         return entry_names.dense(value) if is_dense else value
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None
 
 
@@ -71,7 +71,9 @@ def lod(tree: Mapping[str, np.ndarray]) -> float:
     """The stored level of detail."""
     stored = np.asarray(tree.get("synthesis.lod", 0.0))
     if stored.size != 1:
-        raise errors.ConversionError("a scalar was wanted", entry="synthesis.lod")
+        raise conversion_errors.ConversionError(
+            "a scalar was wanted", entry="synthesis.lod"
+        )
     return float(stored.reshape(()))
 
 
@@ -87,7 +89,7 @@ def _fused_scale(tree: Mapping[str, np.ndarray]) -> bool | str:
         return "auto"
     if fused in (set(up_layers), set()):
         return bool(fused)
-    raise errors.ConversionError(
+    raise conversion_errors.ConversionError(
         f"fused upsampling in layers {sorted(fused)}: neither all, nor none, nor those"
         f" from {networks.FUSED_FROM} pixels on"
     )
@@ -103,7 +105,7 @@ def check_blur(tree: Mapping[str, np.ndarray]) -> None:
         if name.endswith(".blur.kernel"):
             kernel = np.asarray(value, np.float64)
             if kernel.shape[-2:] != (3, 3) or not np.allclose(kernel, _BLUR, atol=1e-4):
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     "a blur other than [1, 2, 1] x [1, 2, 1] / 16", entry=name
                 )
 

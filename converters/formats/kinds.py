@@ -6,9 +6,8 @@ A kind lives in a module of its own, which defines `KIND` or `KINDS` out of
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -29,6 +28,7 @@ from converters.formats import (
 )
 from converters.formats import embedders as recognizers
 from converters.formats import stylegan2_tf as tensorflow
+from jax_encoder.nn import base
 
 Kind = checkpoint_layouts.Kind
 
@@ -78,7 +78,7 @@ class Conversion:
       assumed: the values that the file lacks, by name, as they were assumed.
     """
 
-    network: Any
+    network: base.Network
     kind: Kind
     part: str | None
     assumed: Mapping[str, object]
@@ -123,20 +123,22 @@ def convert_noting(
       ConversionError: says what is wrong, in which file, at which entry.
     """
     gaps = checkpoint_layouts.Gaps(given)
-    with errors.guard(source):
+    with conversion_errors.guard(source):
         candidate, inner = recognition.choose(_finding(tree, kind), part)
         chosen = _single(candidate)
         if isinstance(candidate.view.tree, dict):
             assign.check_sharing(candidate.view.tree)
         form = f"its entries have other forms than those of {chosen.description!r}"
-        with errors.guard(doing=form):
+        with conversion_errors.guard(doing=form):
             try:
                 network = chosen.build(candidate.view.whole(), inner, gaps)
             except (
                 LookupError,
                 StopIteration,
             ):  # tables name what they lack themselves
-                raise errors.ConversionError(f"{form}: some are missing") from None
+                raise conversion_errors.ConversionError(
+                    f"{form}: some are missing"
+                ) from None
         gaps.check_used()
     config = getattr(network, "config", None)
     if getattr(config, "w_avg_source", None) == "estimated":
@@ -152,12 +154,14 @@ def _finding(tree: object, name: str | None) -> recognition.Finding:
         for kind in KINDS:
             if kind.name == name:
                 return recognition.find_named(tree, kind, KINDS)
-        raise errors.ConversionError(f"there is no kind {name!r}; the kinds: {names()}")
+        raise conversion_errors.ConversionError(
+            f"there is no kind {name!r}; the kinds: {names()}"
+        )
     finding = find(tree)
     if finding.layout:
-        raise errors.ConversionError(f"this is {finding.layout.sentence}")
+        raise conversion_errors.ConversionError(f"this is {finding.layout.sentence}")
     if not finding.candidates:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"no known kind of checkpoint; name one if you know better: kind={names()}"
         )
     return finding
@@ -168,7 +172,7 @@ def _single(candidate: recognition.Candidate) -> Kind:
     first, *others = candidate.kinds
     if others:
         several = ", ".join(repr(kind.name) for kind in candidate.kinds)
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"the content fits several kinds; name one of kind={several}"
         )
     return first

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import arrays, budget, contents, pickles, symbols, tensors
 from jax_encoder.io import codes
 
@@ -182,7 +182,7 @@ def _read_npy(path: pathlib.Path) -> object:
     )
     try:
         return reader.load()
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within(str(path)) from None
 
 
@@ -203,12 +203,14 @@ class _PendingArray(tensors.PendingArray):
     def build(self, unpickler: pickles.Unpickler, state: object) -> object:
         parts = unpickler.budget.items(state, limit=5)
         if len(parts) < 4:
-            raise errors.ConversionError("an array without its content")
+            raise conversion_errors.ConversionError("an array without its content")
         shape, dtype, _, data = parts[-4:]
         if not isinstance(dtype, _ObjectDtype | _PendingDtype):
             return super().build(unpickler, state)
         if not isinstance(data, list):
-            raise errors.ConversionError("an array of objects without its objects")
+            raise conversion_errors.ConversionError(
+                "an array of objects without its objects"
+            )
         return data[0] if shape == () and len(data) == 1 else data
 
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -41,7 +41,7 @@ def load_lpips(
             return join(trunk.tree)
         heads = contents.read(heads_path)
         return join(trunk.tree, heads.tree)
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         where = trunk_path if heads_path is None else f"{trunk_path} + {heads_path}"
         raise error.within(str(where)) from None
 
@@ -55,7 +55,7 @@ def join(trunk_tree: object, heads_tree: object = None) -> lpips.LPIPS:
     trunk_table = views.plain(trunk_tree)
     trunk = vgg_layouts.trunk_name(trunk_table)
     if trunk is None or not isinstance(trunk_table, dict):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "the trunk must be VGG16, AlexNet or SqueezeNet 1.1 of torchvision"
             " (entries like 'features.0.weight')"
         )
@@ -65,7 +65,7 @@ def join(trunk_tree: object, heads_tree: object = None) -> lpips.LPIPS:
     if heads_tree is not None:
         heads = entry_names.table(views.plain(heads_tree))
         if heads_name(heads) != trunk:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the trunk is {trunk!r}, the heads are for"
                 f" {heads_name(heads)!r}: take the file of the same name"
             )
@@ -89,9 +89,11 @@ def _heads(tree: entry_names.Entries) -> dict[str, np.ndarray]:
     for name, array in tree.items():
         layer, _, rest = name.partition(".")
         if rest != "model.1.weight":
-            raise errors.ConversionError("LPIPS heads have no such entry", entry=name)
+            raise conversion_errors.ConversionError(
+                "LPIPS heads have no such entry", entry=name
+            )
         if np.any(array < 0):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 "LPIPS heads must not be negative: the distance is a sum of squares",
                 entry=name,
             )
@@ -102,7 +104,7 @@ def _heads(tree: entry_names.Entries) -> dict[str, np.ndarray]:
 def _build_heads(tree: entry_names.Entries) -> lpips.Heads:
     trunk = heads_name(tree)
     if trunk is None:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "LPIPS heads are entries 'lin0.model.1.weight' [1, C, 1, 1] of the channels"
             f" {lpips.LPIPSConfig().widths} (vgg) or {lpips.WIDTHS}"
         )
@@ -126,7 +128,9 @@ def _parts_of_whole(
         elif match := re.fullmatch(r"lin(\d|\.\d\.1)(\.model\.1)?\.weight", name):
             heads[f"lin{match[1].strip('.')[0]}.model.1.weight"] = value
         elif not re.match(r"scaling_layer\.|lins\.|net\.(mean|std)$", name):
-            raise errors.ConversionError("a whole LPIPS has no such entry", entry=name)
+            raise conversion_errors.ConversionError(
+                "a whole LPIPS has no such entry", entry=name
+            )
     return trunk, heads
 
 

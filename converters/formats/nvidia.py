@@ -5,7 +5,7 @@ The published pickles hold {"G", "D", "G_ema", ...}; pivotal tuning saves one ge
 
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import checkpoint_layouts, persistence, stylegan2_layouts
 from converters.readers.records import Record
 from jax_encoder.nn import stylegan2 as networks
@@ -62,7 +62,7 @@ def generator(record: Record) -> networks.StyleGAN2Generator:
     inner = persistence.submodules(record)
     if "synthesis" not in inner:
         missing = sorted({"mapping", "synthesis"} - set(inner))
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"the pickled {record.class_name} has no module {' and no '.join(missing)}"
         )
     _check_activations(record, tuple(set(inner) & {"mapping", "synthesis"}))
@@ -122,7 +122,7 @@ def top_clamp(network: Record, layer: str) -> float | None:
     blocks = persistence.submodules(network)
     sides = [int(name[1:]) for name in blocks if name[1:].isdecimal() and len(name) < 7]
     if not sides:
-        raise errors.ConversionError("the network has no blocks")
+        raise conversion_errors.ConversionError("the network has no blocks")
     found = persistence.submodule(network, f"b{max(sides)}.{layer}")
     clamp = persistence.setting(found, "conv_clamp", (int, float, type(None)), None)
     return None if clamp is None else float(clamp)
@@ -138,13 +138,13 @@ def _check_activations(record: Record, paths: tuple[str, ...]) -> None:
         activation = module.get("activation", "lrelu")
         if not isinstance(activation, str) or activation not in ("lrelu", "linear"):
             shown = activation[:40] if isinstance(activation, str) else "?"
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"activation {shown!r} of a {module.class_name}; only 'lrelu' is known"
             )
         waiting += persistence.submodules(module).values()
         if len(waiting) > 10_000:
             break
-    raise errors.ConversionError("the modules hold each other")
+    raise conversion_errors.ConversionError("the modules hold each other")
 
 
 KIND = checkpoint_layouts.Kind(

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers.records import Record
 
 _MAX_MODULES = 10_000
@@ -29,7 +29,7 @@ def submodules(record: Record) -> dict[str, Record]:
     found = record.get("_modules")
     found = found if isinstance(found, dict) else {}
     if len(found) > _MAX_INNER:
-        raise errors.ConversionError(f"{len(found)} modules in one")
+        raise conversion_errors.ConversionError(f"{len(found)} modules in one")
     return {
         name: value
         for name, value in found.items()
@@ -46,7 +46,7 @@ def submodule(record: Record, path: str) -> Record:
     for name in path.split("."):
         inner = submodules(record)
         if name not in inner:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the pickled {record.class_name} has no module {path!r}"
             )
         record = inner[name]
@@ -74,15 +74,21 @@ def state_dict(record: Record) -> dict[str, np.ndarray]:
                 if value is None:
                     continue
                 if not isinstance(value, np.ndarray):
-                    raise errors.ConversionError("no tensor", entry=f"{prefix}{name}")
+                    raise conversion_errors.ConversionError(
+                        "no tensor", entry=f"{prefix}{name}"
+                    )
                 arrays[f"{prefix}{name}"] = value
                 if len(arrays) > _MAX_ARRAYS:
-                    raise errors.ConversionError(f"more than {_MAX_ARRAYS} tensors")
+                    raise conversion_errors.ConversionError(
+                        f"more than {_MAX_ARRAYS} tensors"
+                    )
         for name, inner in submodules(module).items():
             waiting.append((f"{prefix}{name}.", inner))
         if len(waiting) > _MAX_MODULES or len(prefix) > 1000:
             break
-    raise errors.ConversionError(f"more than {_MAX_MODULES} modules in one another")
+    raise conversion_errors.ConversionError(
+        f"more than {_MAX_MODULES} modules in one another"
+    )
 
 
 def setting(record: Record, name: str, kind: type | tuple[type, ...], default: object):
@@ -100,7 +106,7 @@ def setting(record: Record, name: str, kind: type | tuple[type, ...], default: o
     value = record.get(name, default)
     value = value.item() if isinstance(value, np.generic) else value
     if value is not default and not isinstance(value, kind):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"the setting {name!r} of the {record.class_name} is a"
             f" {type(value).__name__}"
         )

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import checkpoint_layouts, unsupported, views
 
 # What other programs call the averaged generator and the other two.
@@ -105,7 +105,7 @@ def find_named(
         known = " or ".join(repr(other.name) for other in finding.kinds)
         hint = f". By its content it is {known}: leave kind out"
     lacking = _lacks(kind, whole)
-    raise errors.ConversionError(
+    raise conversion_errors.ConversionError(
         f"this is no {kind.name!r} ({kind.description}): it lacks {lacking}{hint}"
     )
 
@@ -126,7 +126,7 @@ def choose(finding: Finding, part: str | None) -> tuple[Candidate, str | None]:
         for candidate in finding.candidates:
             if part is None or candidate.label in (part, ALIASES.get(part)):
                 return candidate, None
-    raise errors.ConversionError(
+    raise conversion_errors.ConversionError(
         f"there is no part {part!r}; the parts: {', '.join(map(repr, finding.parts))}"
     )
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, checkpoint_layouts, entry_names, torch_layers
 from jax_encoder.nn import regressors
 
@@ -39,7 +39,9 @@ def _build_image_to_latent(tree: entry_names.Entries) -> regressors.ImageToLaten
 def _rows(weight: np.ndarray) -> int:
     outputs = entry_names.check_rank(weight, 2).shape[0]
     if outputs % _W_DIM:
-        raise errors.ConversionError(f"{outputs} outputs are no rows of {_W_DIM}")
+        raise conversion_errors.ConversionError(
+            f"{outputs} outputs are no rows of {_W_DIM}"
+        )
     return outputs // _W_DIM
 
 
@@ -69,7 +71,7 @@ def _build_head(tree: entry_names.Entries) -> regressors.DescriptorHead:
         for k in range(1, number)
     ]
     if not sizes:
-        raise errors.ConversionError("missing", entry="dense1.weight")
+        raise conversion_errors.ConversionError("missing", entry="dense1.weight")
     num_outputs = sizes[-1][0]
     config = regressors.DescriptorHeadConfig(
         num_inputs=sizes[0][1],

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from jax_encoder.nn import stylegan2 as networks
 from jax_encoder.nn import stylegan2_discriminator
@@ -96,12 +96,14 @@ def mean_row(latent_avg: object) -> np.ndarray:
       ConversionError: it is no such array.
     """
     if not isinstance(latent_avg, np.ndarray) or not 1 <= latent_avg.ndim <= 3:
-        raise errors.ConversionError("no array of one latent", entry="latent_avg")
+        raise conversion_errors.ConversionError(
+            "no array of one latent", entry="latent_avg"
+        )
     if latent_avg.ndim == 1:
         return latent_avg
     rows = np.asarray(latent_avg.reshape(-1, latent_avg.shape[-1]), np.float32)
     if len(rows) == 0:
-        raise errors.ConversionError("no rows", entry="latent_avg")
+        raise conversion_errors.ConversionError("no rows", entry="latent_avg")
     # The rows of published files are copies of each other; their mean is the row.
     return rows[0] if np.all(rows == rows[:1]) else rows.mean(axis=0)
 
@@ -121,7 +123,9 @@ def discriminator(
     state = entry_names.texts(state)
     num_blocks = sum(1 for name in state if re.fullmatch(_BLOCK, name))
     if not 0 < num_blocks < 16:
-        raise errors.ConversionError(f"a discriminator of {num_blocks} blocks")
+        raise conversion_errors.ConversionError(
+            f"a discriminator of {num_blocks} blocks"
+        )
     kernel = state.get("convs.1.conv2.0.kernel")
     arrays = {_discriminator_name(k, num_blocks): v for k, v in state.items()}
     arrays.pop("", None)

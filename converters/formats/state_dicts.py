@@ -5,7 +5,7 @@ import math
 
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import checkpoint_layouts, entry_names, stylegan2_layouts
 from converters.readers import arrays
 
@@ -78,7 +78,9 @@ def _noted(text: object) -> tuple[float | None, float] | None:
                 raise ValueError
         return None if clamp is None else float(clamp), float(multiplier)
     except (AttributeError, TypeError, ValueError, RecursionError):
-        raise errors.ConversionError("the note on the settings is damaged") from None
+        raise conversion_errors.ConversionError(
+            "the note on the settings is damaged"
+        ) from None
 
 
 KIND = checkpoint_layouts.Kind(

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan1
@@ -79,12 +79,14 @@ def generator_config(
     _check_depth(num_layers)
     num_mapping = entry_names.count(arrays, "mapping.dense{}.weight")
     if not num_mapping:
-        raise errors.ConversionError("missing", entry="mapping.dense0.weight")
+        raise conversion_errors.ConversionError(
+            "missing", entry="mapping.dense0.weight"
+        )
     z_dim, hidden_dim = _shape(arrays, "mapping.dense0.weight", 2)
     num_outputs = _shape(arrays, f"mapping.dense{num_mapping - 1}.weight", 2)[1]
     w_dim = _shape(arrays, "synthesis.layer0.style_mod.weight", 2)[0]
     if num_outputs not in (w_dim, w_dim * num_layers):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a mapping network of {num_outputs} outputs for {num_layers} rows of w of"
             f" {w_dim}"
         )
@@ -113,7 +115,7 @@ def generator_config(
 
 def _check_depth(num_layers: int) -> None:
     if not 4 <= num_layers <= _MAX_LAYERS or num_layers % 2:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"no StyleGAN1 generator: {num_layers} synthesis layers; an even number"
             f" from 4 to {_MAX_LAYERS} was expected"
         )
@@ -138,8 +140,8 @@ def _no_noise(config: stylegan1.StyleGAN1Config) -> dict[str, np.ndarray]:
 
 def _shape(arrays: Arrays, name: str, rank: int) -> tuple[int, ...]:
     if name not in arrays:
-        raise errors.ConversionError("missing", entry=name)
+        raise conversion_errors.ConversionError("missing", entry=name)
     try:
         return entry_names.check_rank(arrays[name], rank).shape
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None

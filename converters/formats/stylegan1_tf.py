@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -54,7 +54,7 @@ def _build(
 ) -> networks.StyleGAN1Generator:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
-        raise errors.ConversionError("not the three networks (G, D, Gs)")
+        raise conversion_errors.ConversionError("not the three networks (G, D, Gs)")
     return generator(tf_networks.networks(tree)[part or "G_ema"])
 
 
@@ -87,13 +87,13 @@ def _settings(network: Record) -> dict[str, Any]:
     for name, supported in _SUPPORTED.items():
         value = settings.get(name, supported[0])
         if value not in supported:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the setting {name}={value!r:.40} is not known; only"
                 f" {', '.join(map(repr, supported))}"
             )
     blur = settings.get("blur_filter", [1, 2, 1])
     if not np.array_equal(np.asarray(blur, np.float64), [1, 2, 1]):
-        raise errors.ConversionError(f"the setting blur_filter={blur!r:.60}")
+        raise conversion_errors.ConversionError(f"the setting blur_filter={blur!r:.60}")
     return settings
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.latents import statistics
 from jax_encoder.nn import stylegan2, stylegan2_discriminator
@@ -213,12 +213,16 @@ def taps(
         return tuple(gaps.fill("taps", DEFAULT_TAPS)) if gaps else DEFAULT_TAPS
     kernel = np.asarray(kernel, np.float64)
     if kernel.ndim not in (1, 2) or not 1 <= kernel.shape[0] <= 64 or not kernel.sum():
-        raise errors.ConversionError(f"a resampling filter of shape {kernel.shape}")
+        raise conversion_errors.ConversionError(
+            f"a resampling filter of shape {kernel.shape}"
+        )
     line = (kernel.sum(axis=0) if kernel.ndim == 2 else kernel) / kernel.sum()
     if kernel.ndim == 2 and not np.allclose(
         np.outer(line, line), kernel / kernel.sum(), atol=1e-6
     ):
-        raise errors.ConversionError("the resampling filter is not separable")
+        raise conversion_errors.ConversionError(
+            "the resampling filter is not separable"
+        )
     usual = np.asarray(DEFAULT_TAPS) / 8
     if line.shape == usual.shape and np.allclose(line, usual, atol=1e-6):
         return DEFAULT_TAPS
@@ -260,7 +264,7 @@ def _resolutions(arrays: Arrays, pattern: str, first: int = 4) -> tuple[int, ...
     while wanted[-1] < min(top, _MAX_RESOLUTION):
         wanted.append(2 * wanted[-1])
     if sides != set(wanted):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"no StyleGAN2 network: blocks of the sides {sorted(sides)[:20]}"
         )
     return tuple(wanted)
@@ -268,10 +272,10 @@ def _resolutions(arrays: Arrays, pattern: str, first: int = 4) -> tuple[int, ...
 
 def _shape(arrays: Arrays, name: str, rank: int) -> tuple[int, ...]:
     if name not in arrays:
-        raise errors.ConversionError("missing", entry=name)
+        raise conversion_errors.ConversionError("missing", entry=name)
     try:
         return entry_names.check_rank(arrays[name], rank).shape
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None
 
 
@@ -288,5 +292,5 @@ def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
         return (
             entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
         )
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None

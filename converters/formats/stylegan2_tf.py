@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     checkpoint_layouts,
     entry_names,
@@ -32,7 +32,7 @@ def _recognize(tree: object) -> bool:
 def _build(tree: object, part: str | None, gaps: checkpoint_layouts.Gaps) -> nnx.Module:
     del gaps  # the pickled settings tell everything
     if not tf_networks.is_triple(tree):
-        raise errors.ConversionError("not the three networks (G, D, Gs)")
+        raise conversion_errors.ConversionError("not the three networks (G, D, Gs)")
     network = tf_networks.networks(tree)[part or "G_ema"]
     return discriminator(network) if part == "D" else generator(network)
 
@@ -46,7 +46,9 @@ def generator(network: Record) -> networks.StyleGAN2Generator:
     settings = tf_networks.settings(network)
     _check(settings, "mapping_nonlinearity", "nonlinearity")
     if settings.get("normalize_latents", True) is not True:
-        raise errors.ConversionError("a mapping network without normalized latents")
+        raise conversion_errors.ConversionError(
+            "a mapping network without normalized latents"
+        )
     arrays = dict(_generator_arrays(tf_networks.variables(network)))
     return stylegan2_layouts.generator(
         arrays,
@@ -138,7 +140,7 @@ def _synthesis(
         if leaf == "mod_weight":
             return name, entry_names.dense(value)
         return name, value + 1 if leaf == "mod_bias" else value
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", f"synthesis/{path}/{leaf}") from None
 
 
@@ -198,14 +200,14 @@ def _discriminator_arrays(variables: Mapping[str, np.ndarray]):
 def _check(settings: Mapping[str, object], *activations: str) -> None:
     for name in activations:
         if settings.get(name, "lrelu") != "lrelu":
-            raise errors.ConversionError(f"{name} other than 'lrelu'")
+            raise conversion_errors.ConversionError(f"{name} other than 'lrelu'")
 
 
 def _number(settings: Mapping[str, object], name: str, default: float | None):
     value = settings.get(name, default)
     value = value.item() if isinstance(value, np.generic) else value
     if value is not None and not isinstance(value, int | float):
-        raise errors.ConversionError(f"the setting {name!r} is no number")
+        raise conversion_errors.ConversionError(f"the setting {name!r} is no number")
     return None if value is None else float(value)
 
 
@@ -216,7 +218,9 @@ def _taps(settings: Mapping[str, object]) -> tuple[float, ...]:
     if not isinstance(kernel, list | tuple) or not all(
         isinstance(tap, int | float) for tap in kernel
     ):
-        raise errors.ConversionError("the setting 'resample_kernel' is no list of taps")
+        raise conversion_errors.ConversionError(
+            "the setting 'resample_kernel' is no list of taps"
+        )
     return stylegan2_layouts.taps(np.asarray(kernel, np.float64))
 
 
@@ -234,7 +238,9 @@ def _group_size(network: Record, settings: Mapping[str, object]) -> int | None:
         match = re.search(r"mbstd_group_size\s{0,80}=\s{0,80}(\d{1,6})\b", source)
         value = int(match[1]) if match else None
     if value is not None and not isinstance(value, int):
-        raise errors.ConversionError("the setting 'mbstd_group_size' is no number")
+        raise conversion_errors.ConversionError(
+            "the setting 'mbstd_group_size' is no number"
+        )
     return value or None
 
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import (
     assign,
     checkpoint_layouts,
@@ -103,7 +103,7 @@ def generator_config(
     resolution = _integer(synthesis, "img_resolution")
     num_layers = arguments.get("num_layers", 14)
     if not 8 <= resolution <= _MAX_RESOLUTION or not 2 <= num_layers <= _MAX_LAYERS:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a StyleGAN3 generator of {resolution} pixels and {num_layers} layers"
         )
     return stylegan3_config.StyleGAN3Config(
@@ -123,7 +123,9 @@ def _arguments(synthesis: Record) -> dict[str, Any]:
     """The constructor's arguments; what the file does not name has its default."""
     given = synthesis.get("_init_kwargs")
     if not isinstance(given, dict):
-        raise errors.ConversionError("the synthesis network tells no architecture")
+        raise conversion_errors.ConversionError(
+            "the synthesis network tells no architecture"
+        )
     found = {}
     for name, kinds in _ARGUMENTS.items():
         value = given.get(name, synthesis.get(name, _ARGUMENTS))
@@ -133,7 +135,7 @@ def _arguments(synthesis: Record) -> dict[str, Any]:
         if not isinstance(value, kinds) or (
             isinstance(value, bool) and bool not in kinds
         ):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the setting {name!r} of the SynthesisNetwork is {describe(value)}"
             )
         found[name] = float(value) if float in kinds and value is not None else value
@@ -143,7 +145,9 @@ def _arguments(synthesis: Record) -> dict[str, Any]:
 def _integer(record: Record, name: str) -> int:
     value = persistence.setting(record, name, int, None)
     if value is None:
-        raise errors.ConversionError(f"the {record.class_name} has no {name!r}")
+        raise conversion_errors.ConversionError(
+            f"the {record.class_name} has no {name!r}"
+        )
     return value
 
 
@@ -164,7 +168,7 @@ def _check_layers(config: stylegan3_config.StyleGAN3Config, synthesis: Record) -
         for name, value in wanted.items():
             got = layer.get(name, value)
             if not _is_equal(got, value):
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     f"{name!r} of the layer is {describe(got)}; {value} was expected",
                     entry=f"synthesis.{spec.name}",
                 )
@@ -192,7 +196,7 @@ def _our_axes(name: str, value: np.ndarray) -> np.ndarray:
         return (
             entry_names.dense(value) if np.ndim(value) == 2 else entry_names.hwio(value)
         )
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         raise error.within("", name) from None
 
 
@@ -222,7 +226,7 @@ def _config_of_state_dict(
         tuple(map(int, m.groups())) for m in map(_LAYER.fullmatch, state) if m
     )
     if [index for index, *_ in layers] != list(range(len(layers))) or len(layers) < 3:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"no StyleGAN3 generator: layers of the numbers {layers[:20]}"
         )
     resolution, image_channels = layers[-1][1:]
@@ -268,7 +272,7 @@ def _with_layers(
         config = stylegan3_config.StyleGAN3Config(**known, channel_base=1 << exponent)
         if [spec.name for spec in config.layers] == expected:
             return config
-    raise errors.ConversionError(
+    raise conversion_errors.ConversionError(
         "a StyleGAN3 generator whose layers have other sizes than the published"
         " settings give (cutoffs, margin, critical layers), which a state dict does"
         " not tell; convert the training's own .pkl instead"

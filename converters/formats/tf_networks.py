@@ -5,7 +5,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers.records import Record
 
 KIND = "dnnlib.tflib.network.Network"
@@ -48,7 +48,9 @@ def version(network: Record) -> int:
     """The format's number: 2 and 3 are StyleGAN1's, 4 and up StyleGAN2's."""
     number = network.get("version")
     if not isinstance(number, int):
-        raise errors.ConversionError("a TensorFlow network without a version")
+        raise conversion_errors.ConversionError(
+            "a TensorFlow network without a version"
+        )
     return number
 
 
@@ -79,16 +81,20 @@ def variables(network: Record) -> dict[str, np.ndarray]:
         if len(components) > _MAX_NETWORKS or len(prefix) > _MAX_NAME:
             break
         waiting += [(f"{prefix}{name}/", c) for name, c in components.items()]
-    raise errors.ConversionError("the components of the network hold each other")
+    raise conversion_errors.ConversionError(
+        "the components of the network hold each other"
+    )
 
 
 def _own_variables(network: Record, prefix: str) -> dict[str, np.ndarray]:
     if not is_network(network) or len(network.get("variables")) > _MAX_VARIABLES:
-        raise errors.ConversionError("the components of the network are damaged")
+        raise conversion_errors.ConversionError(
+            "the components of the network are damaged"
+        )
     found: dict[str, np.ndarray] = {}
     for item in network.get("variables"):
         if not _is_variable(item):
-            raise errors.ConversionError("a variable that is no named array")
+            raise conversion_errors.ConversionError("a variable that is no named array")
         found[f"{prefix}{item[0]}"] = np.asarray(item[1])
     return found
 

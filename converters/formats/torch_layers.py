@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import entry_names
 
 Rules = Iterable[tuple[str, str]]
@@ -46,7 +46,9 @@ def translate(
             continue
         ours = entry_names.rename(name, rules)
         if ours in found:
-            raise errors.ConversionError(f"two entries for {ours!r}", entry=name)
+            raise conversion_errors.ConversionError(
+                f"two entries for {ours!r}", entry=name
+            )
         found[ours] = axes(array)
     return found
 
@@ -81,7 +83,7 @@ def stage_depths(
             depths.append(0)
         depths[-1] += 1
     if not widths:
-        raise errors.ConversionError("missing", entry=weight.format(0))
+        raise conversion_errors.ConversionError("missing", entry=weight.format(0))
     return tuple(widths), tuple(depths)
 
 
@@ -93,7 +95,7 @@ def side_of(inputs: int, channels: int) -> int:
     """
     side = round((inputs / max(channels, 1)) ** 0.5)
     if side * side * channels != inputs:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a dense layer of {inputs} inputs behind {channels} channels"
         )
     return side

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import assign, checkpoint_layouts, entry_names
 from jax_encoder.nn import alexnet, squeezenet, vgg
 
@@ -109,7 +109,7 @@ def _named(
         prefix, _, rest = name.partition(".")
         index, _, rest = rest.partition(".")
         if prefix != "features" or not index.isdigit() or int(index) not in numbered:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"{name!r} is no layer of {network}", entry=name
             )
         arrays[f"{numbered[int(index)]}.{rest}"] = _convolution(array)
@@ -130,7 +130,7 @@ def _convolution(array: np.ndarray) -> np.ndarray:
 def _build_torchvision(tree: entry_names.Entries) -> vgg.VGG:
     name = vgg_name(tree)
     if name is None:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "no VGG of torchvision: its convolutions stand at the indices"
             f" {_convolutions(tree)[:32]}"
         )
@@ -148,7 +148,9 @@ def _build_torchvision(tree: entry_names.Entries) -> vgg.VGG:
     for rest, array in entry_names.under(tree, "classifier.").items():
         layer, _, leaf = f"classifier.{rest}".rpartition(".")
         if layer not in dense:
-            raise errors.ConversionError(f"{name} has no layer {layer!r}", entry=layer)
+            raise conversion_errors.ConversionError(
+                f"{name} has no layer {layer!r}", entry=layer
+            )
         arrays[f"{dense[layer]}.{leaf}"] = _dense(dense[layer], array)
     return assign.build(lambda: vgg.VGG(config, rngs=nnx.Rngs(0)), arrays)
 

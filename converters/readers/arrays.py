@@ -7,7 +7,7 @@ import struct
 import ml_dtypes
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import budget as budgets
 from converters.readers import zips
 from jax_encoder.nn.checks import describe, failure
@@ -45,7 +45,7 @@ def read_npy(data: memoryview, budget: budgets.Budget) -> np.ndarray:
     """
     header = io.BytesIO(bytes(data[: 2 * _MAX_NPY_HEADER]))
     # The header is parsed as Python, within limits: anything may happen.
-    with errors.guard(doing="the header of the array is damaged"):
+    with conversion_errors.guard(doing="the header of the array is damaged"):
         version = np.lib.format.read_magic(header)
         if version == (1, 0):
             parsed = np.lib.format.read_array_header_1_0(header, _MAX_NPY_HEADER)
@@ -53,16 +53,16 @@ def read_npy(data: memoryview, budget: budgets.Budget) -> np.ndarray:
             parsed = np.lib.format.read_array_header_2_0(header, _MAX_NPY_HEADER)
     shape, is_fortran, dtype = parsed
     if dtype.hasobject or dtype.names:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "refused: an array of Python objects, whose pickle could run code; save"
             " plain numbers"
         )
     if dtype.kind not in _NPY_KINDS or dtype.subdtype or not dtype.itemsize:
-        raise errors.ConversionError("an array of no plain numbers or texts")
+        raise conversion_errors.ConversionError("an array of no plain numbers or texts")
     shape = budget.shape(shape)
     start, size = header.tell(), budget.size(shape, dtype)
     if start + size > len(data):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"an array of {describe(size)} bytes in a file of {len(data)}: it was cut"
             " short"
         )
@@ -78,9 +78,11 @@ def read_npz(archive: zips.Archive, budget: budgets.Budget) -> dict[str, np.ndar
     result = {}
     for name in archive.members:
         if not name.endswith(".npy"):
-            raise errors.ConversionError("a member that is no array", entry=name)
+            raise conversion_errors.ConversionError(
+                "a member that is no array", entry=name
+            )
         budget.step(_HEADER_STEPS)
-        with errors.guard(entry=name):
+        with conversion_errors.guard(entry=name):
             content = archive.read(name, allow_deflated=True)
             result[name.removesuffix(".npy")] = read_npy(content, budget)
     return result
@@ -103,16 +105,16 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, obje
     """
     length = struct.unpack("<Q", data[:8])[0]
     if length > min(_MAX_HEADER, len(data) - 8):
-        raise errors.ConversionError(f"a header of {describe(length)} bytes")
+        raise conversion_errors.ConversionError(f"a header of {describe(length)} bytes")
     budget.copy(length)
     try:
         header = json.loads(bytes(data[8 : 8 + length]))
     except (ValueError, RecursionError) as error:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"the header is damaged: {failure(error)}"
         ) from None
     if not isinstance(header, dict):
-        raise errors.ConversionError("the header is no table of tensors")
+        raise conversion_errors.ConversionError("the header is no table of tensors")
     body = data[8 + length :]
     found: dict[str, object] = {
         name: _safetensor(name, entry, body, budget)
@@ -128,9 +130,9 @@ def read_safetensors(data: memoryview, budget: budgets.Budget) -> dict[str, obje
 def _safetensor(
     name: str, entry: object, body: memoryview, budget: budgets.Budget
 ) -> np.ndarray:
-    with errors.guard(entry=name, doing=DAMAGED):
+    with conversion_errors.guard(entry=name, doing=DAMAGED):
         if not isinstance(entry, dict):
-            raise errors.ConversionError(DAMAGED)
+            raise conversion_errors.ConversionError(DAMAGED)
         dtype = SAFETENSORS_DTYPES[entry["dtype"]]
         shape = budget.shape(entry["shape"])
         start, end = budget.items(entry["data_offsets"], limit=2)
@@ -139,9 +141,11 @@ def _safetensor(
             or not budgets.is_count(end)
             or not start <= end <= len(body)
         ):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"{DAMAGED}: its bytes are not inside of the file"
             )
         if budget.size(shape, dtype) != end - start:
-            raise errors.ConversionError(f"{DAMAGED}: its shape and its bytes differ")
+            raise conversion_errors.ConversionError(
+                f"{DAMAGED}: its shape and its bytes differ"
+            )
         return budget.array(body[start:end], dtype, shape)

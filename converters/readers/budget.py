@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from jax_encoder.nn.checks import describe
 
 _MAX_STEPS = 2_000_000
@@ -36,7 +36,7 @@ class Budget:
         """Spends steps of interpretation."""
         self._steps -= count
         if self._steps < 0:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"reading it takes more than {_MAX_STEPS} steps, as no checkpoint does"
             )
 
@@ -44,13 +44,15 @@ class Budget:
         """Spends bytes that are copied out of the file."""
         self._copies -= num_bytes
         if self._copies < 0:
-            raise errors.ConversionError("its contents repeat beyond the file's size")
+            raise conversion_errors.ConversionError(
+                "its contents repeat beyond the file's size"
+            )
 
     def view(self, num_bytes: int) -> None:
         """Spends bytes of arrays that share the file's storage."""
         self._views -= num_bytes
         if self._views < 0:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 "its arrays declare far more bytes than the file holds"
             )
 
@@ -69,7 +71,7 @@ class Budget:
           ConversionError: it is no text, or too long.
         """
         if not isinstance(text, str) or len(text) > limit:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"{what} must be a text of at most {limit} characters, got"
                 f" {describe(text)}"
             )
@@ -101,7 +103,9 @@ class Budget:
             if is_count(part):
                 part = describe(part)
             if not isinstance(part, str):
-                raise errors.ConversionError(f"{describe(part)} where a text must be")
+                raise conversion_errors.ConversionError(
+                    f"{describe(part)} where a text must be"
+                )
             self.copy(4 * (len(part) + len(separator)))
             texts.append(part)
         return separator.join(texts)
@@ -113,9 +117,11 @@ class Budget:
           ConversionError: it is none of these, or longer than `limit`.
         """
         if not isinstance(value, list | tuple | set | frozenset | dict):
-            raise errors.ConversionError(f"{describe(value)} where a list must be")
+            raise conversion_errors.ConversionError(
+                f"{describe(value)} where a list must be"
+            )
         if limit is not None and len(value) > limit:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"{describe(value)} where at most {limit} entries make sense"
             )
         self.step(len(value))
@@ -131,7 +137,7 @@ class Budget:
         shape: list[int] = []
         for count in self.items(value, limit=_MAX_RANK):
             if not is_count(count) or count >= _MAX_LENGTH:
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     "an array with a length that makes no sense:"
                     f" {describe(count)}, not a whole number from 0 to {_MAX_LENGTH}"
                 )
@@ -167,7 +173,7 @@ class Budget:
         """
         size = self.size(shape, dtype)
         self.view(size)
-        with errors.guard(doing="an array that NumPy cannot make"):
+        with conversion_errors.guard(doing="an array that NumPy cannot make"):
             if not size:
                 return np.zeros(shape, dtype)
             order = "F" if is_fortran else "C"

@@ -6,7 +6,7 @@ import os
 import pathlib
 import stat
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import arrays, pickles, symbols, torch_streams, zips
 from converters.readers import budget as budgets
 
@@ -48,7 +48,7 @@ def read(path: str | os.PathLike[str]) -> Contents:
       ConversionError: it cannot be read safely; says which file, where and why.
     """
     source = os.fspath(path)
-    with errors.guard(source):
+    with conversion_errors.guard(source):
         data = _map(pathlib.Path(path))
         container, tree = parse(data)
     return Contents(source, container, tree)
@@ -58,14 +58,16 @@ def _map(path: pathlib.Path) -> memoryview:
     """The bytes of a file, paged in on demand."""
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "a directory, not a checkpoint; bundles are read with jax_encoder.io.load"
         )
     if not stat.S_ISREG(mode):
-        raise errors.ConversionError("not a regular file")
+        raise conversion_errors.ConversionError("not a regular file")
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
-            raise errors.ConversionError("the file is empty; download it again")
+            raise conversion_errors.ConversionError(
+                "the file is empty; download it again"
+            )
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
@@ -81,7 +83,7 @@ def parse(data: memoryview) -> tuple[str, object]:
     Raises:
       ConversionError: unknown, damaged or refused.
     """
-    with errors.guard():
+    with conversion_errors.guard():
         return _parse(data, bytes(data[:512]), budgets.Budget(len(data)))
 
 
@@ -104,7 +106,7 @@ def _parse(data: memoryview, head: bytes, budget: budgets.Budget) -> tuple[str, 
             )
         reader = pickles.Unpickler(data, symbols=symbols.find, budget=budget)
         return "pickle", reader.load()
-    raise errors.ConversionError(_unknown(head))
+    raise conversion_errors.ConversionError(_unknown(head))
 
 
 def _unknown(head: bytes) -> str:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import budget as budgets
 from converters.readers import records
 from jax_encoder.nn.checks import describe, failure
@@ -97,19 +97,19 @@ class Unpickler:
                 if opcode == 0x2E:  # STOP
                     return self._pop()
                 handlers[opcode](self)
-            except errors.ConversionError:
+            except conversion_errors.ConversionError:
                 raise
             except (IndexError, struct.error):
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     f"the pickle is damaged or cut short at byte {start:d}"
                 ) from None
             except KeyError:
                 code = f"{data[start]:#04x}"
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     f"the pickle is damaged: opcode {code:s} at byte {start:d}"
                 ) from None
             except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     f"the pickle is damaged at byte {start:d} ({failure(error)})"
                 ) from None
 
@@ -118,7 +118,7 @@ class Unpickler:
     def _take(self, count: int) -> memoryview:
         end = self.position + count
         if count < 0 or end > len(self._data):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the pickle ends within {describe(count)} bytes declared at"
                 f" {self.position:d}"
             )
@@ -232,7 +232,7 @@ class Unpickler:
         if not isinstance(args, tuple) or len(args) > MAX_ARGUMENTS:
             raise TypeError(f"arguments of {_brief(symbol)} that are {describe(args)}")
         # Hostile arguments fail in any way.
-        with errors.guard(doing=f"unusable arguments for {_brief(symbol)}"):
+        with conversion_errors.guard(doing=f"unusable arguments for {_brief(symbol)}"):
             self._stack.append(symbol.call(self, *args))
 
     def _build(self) -> None:

@@ -5,7 +5,7 @@ Everything else is refused by name. Nothing here imports or calls what the file 
 
 from collections.abc import Callable
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import pickles, records, tensors, torch_streams
 from jax_encoder.nn.checks import describe
 
@@ -221,7 +221,7 @@ _TABLE: dict[str, object] = {
 
 def _full_name(module: str, name: str) -> str:
     if len(module) + len(name) > _MAX_NAME:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"refused: the pickle names a global of {len(module) + len(name):d}"
             f" characters, {describe(module)}"
         )
@@ -236,7 +236,7 @@ def find(module: str, name: str) -> object:
     """
     full = _full_name(module, name)
     if full not in _TABLE:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"refused: the pickle names {describe(full, 200)}, which no known"
             " checkpoint needs and which could run code. Nothing was run. Save the"
             " weights alone (a state dict) with the program that wrote the file"
@@ -252,7 +252,7 @@ def find_storage(module: str, name: str) -> object:
     """
     full = _full_name(module, name)
     if full not in _STORAGES:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"refused: a tensor's own stream names {describe(full, 200)}; nothing was"
             " run"
         )

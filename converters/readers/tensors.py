@@ -9,7 +9,7 @@ import re
 import ml_dtypes
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe
@@ -69,7 +69,7 @@ class Storage:
     def part(self, offset: int, numel: int) -> "Storage":
         """The elements from `offset` on, `numel` of them."""
         if not 0 <= offset <= offset + numel <= self.numel:
-            raise errors.ConversionError("a view beyond its storage")
+            raise conversion_errors.ConversionError("a view beyond its storage")
         size = self.dtype.itemsize
         data = self.data
         if data is not None:
@@ -104,12 +104,14 @@ def view(
     """
     sides, spans = budget.shape(shape), budget.shape(strides)
     if len(sides) != len(spans) or not budgets.is_count(offset):
-        raise errors.ConversionError("a tensor whose offset or strides make no sense")
+        raise conversion_errors.ConversionError(
+            "a tensor whose offset or strides make no sense"
+        )
     if not budget.size(sides, dtype):
         return budget.array(b"", dtype, sides)
     last = offset + sum((n - 1) * s for n, s in zip(sides, spans, strict=True))
     if (last + 1) * dtype.itemsize > len(data):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a tensor of {len(sides)} axes ends at element {describe(last)}, beyond"
             f" its storage of {len(data) // dtype.itemsize:d}"
         )
@@ -128,7 +130,7 @@ def rebuild_tensor(
 ) -> np.ndarray | None:
     """`torch._utils._rebuild_tensor` and `_rebuild_tensor_v2`."""
     if not isinstance(storage, Storage):
-        raise errors.ConversionError("a tensor without a storage")
+        raise conversion_errors.ConversionError("a tensor without a storage")
     if storage.data is None:
         return None
     return view(
@@ -155,7 +157,9 @@ def rebuild_tensor_v3(
     """`torch._utils._rebuild_tensor_v3`: an untyped storage and a dtype."""
     name = dtype.class_name if isinstance(dtype, records.Record) else ""
     if name not in TORCH_DTYPES or not isinstance(storage, Storage):
-        raise errors.ConversionError(f"a tensor of the type {describe(name)}")
+        raise conversion_errors.ConversionError(
+            f"a tensor of the type {describe(name)}"
+        )
     item = TORCH_DTYPES[name]
     typed = Storage(item, storage.numel // item.itemsize, storage.data)
     return rebuild_tensor(unpickler, typed, offset, size, stride)
@@ -172,7 +176,9 @@ class PendingDtype(pickles.Pending):
         order = parts[1] if len(parts) > 1 else "|"
         is_plain = all(part is None for part in parts[2:5])
         if not isinstance(order, str) or order not in "<>=|" or not is_plain:
-            raise errors.ConversionError("a structured or unknown NumPy type")
+            raise conversion_errors.ConversionError(
+                "a structured or unknown NumPy type"
+            )
         return value.newbyteorder(order) if order in ("<", ">") else value
 
 
@@ -181,7 +187,9 @@ def make_dtype(unpickler: pickles.Unpickler, name: object, *_) -> PendingDtype:
     if isinstance(name, bytes):
         name = unpickler.budget.decode(name, "ascii")
     if not isinstance(name, str) or not _DTYPE.fullmatch(name):
-        raise errors.ConversionError(f"an array of the NumPy type {describe(name)}")
+        raise conversion_errors.ConversionError(
+            f"an array of the NumPy type {describe(name)}"
+        )
     pending = PendingDtype()
     pending.value = np.dtype(name)
     return pending
@@ -195,7 +203,7 @@ def check_dtype(dtype: object) -> np.dtype:
     """
     dtype = dtype.value if isinstance(dtype, PendingDtype) else dtype
     if not isinstance(dtype, np.dtype) or dtype.hasobject or not dtype.itemsize:
-        raise errors.ConversionError("an array without a usable NumPy type")
+        raise conversion_errors.ConversionError("an array without a usable NumPy type")
     return dtype
 
 
@@ -205,7 +213,9 @@ def raw_bytes(unpickler: pickles.Unpickler, data: object) -> memoryview:
         unpickler.budget.copy(len(data))
         data = data.encode("latin-1")
     if not isinstance(data, bytes | memoryview):
-        raise errors.ConversionError("an array of Python objects, not numbers")
+        raise conversion_errors.ConversionError(
+            "an array of Python objects, not numbers"
+        )
     return memoryview(data)
 
 
@@ -216,7 +226,7 @@ class PendingArray(pickles.Pending):
         """Makes the array from (version, shape, dtype, is_fortran, bytes)."""
         parts = unpickler.budget.items(state, limit=5)
         if len(parts) < 4:
-            raise errors.ConversionError("an array without its content")
+            raise conversion_errors.ConversionError("an array without its content")
         shape, dtype, is_fortran, data = parts[-4:]
         is_fortran = isinstance(is_fortran, int) and is_fortran != 0
         return contiguous(unpickler, data, dtype, shape, is_fortran=is_fortran)
@@ -236,7 +246,7 @@ def contiguous(
     shape = budget.shape(shape)
     size = budget.size(shape, dtype)
     if size != len(data):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"an array of {len(shape)} axes with {len(data)} bytes instead of"
             f" {describe(size)}"
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, records
 from jax_encoder.nn.checks import describe
@@ -50,7 +50,7 @@ def state_dict(program: object, budget: budgets.Budget) -> dict[str, object]:
       ConversionError: it is no module, or its modules hold each other.
     """
     if not isinstance(program, records.Record) or program.kind != KIND:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"a TorchScript archive of {describe(program)}, which is no module"
         )
     found: dict[str, object] = {}
@@ -63,7 +63,7 @@ def state_dict(program: object, budget: budgets.Budget) -> dict[str, object]:
             path = prefix + budget.characters(name, room, "the name of an attribute")
             if isinstance(value, records.Record):
                 if depth == _MAX_DEPTH:
-                    raise errors.ConversionError(
+                    raise conversion_errors.ConversionError(
                         f"modules within each other, {_MAX_DEPTH} deep and more"
                     )
                 waiting.append((path + ".", value, depth + 1))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import budget as budgets
 from converters.readers import pickles, tensors, torch_programs, zips
 from jax_encoder.nn.checks import describe
@@ -65,20 +65,22 @@ def read_zip(
         if key not in storages:
             content = archive.read(f"{root:s}data/{key:s}")
             if numel * dtype.itemsize > len(content):
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     f"a storage of {describe(numel)} elements in {len(content)} bytes",
                     entry=f"{root:s}data/{key:s}",
                 )
             storages[key] = tensors.Storage(dtype, numel, content)
         if storages[key].dtype != dtype or storages[key].numel != numel:
-            raise errors.ConversionError(f"two storages share the key {describe(key)}")
+            raise conversion_errors.ConversionError(
+                f"two storages share the key {describe(key)}"
+            )
         return storages[key]
 
     name = f"{root:s}data.pkl"
     reader = pickles.Unpickler(
         archive.read(name), symbols=symbols, budget=budget, persistent=persistent
     )
-    with errors.guard(entry=name):
+    with conversion_errors.guard(entry=name):
         found = reader.load()
         return torch_programs.state_dict(found, budget) if is_program else found
 
@@ -90,7 +92,7 @@ def _is_root(name: str) -> bool:
 def _root(archive: zips.Archive) -> str:
     names = [name for name in archive.members if _is_root(name)]
     if len(names) != 1:
-        raise errors.ConversionError("the archive holds no single data.pkl")
+        raise conversion_errors.ConversionError("the archive holds no single data.pkl")
     return names[0].removesuffix("data.pkl")
 
 
@@ -99,7 +101,9 @@ def _ordered(dtype: np.dtype, order: str) -> np.dtype:
         return dtype
     if order == "big" and dtype.kind != "V":
         return dtype.newbyteorder(">")
-    raise errors.ConversionError(f"storages in the byte order {describe(order)}")
+    raise conversion_errors.ConversionError(
+        f"storages in the byte order {describe(order)}"
+    )
 
 
 def read_legacy(
@@ -127,9 +131,13 @@ def read_legacy(
         header.append(reader.load())
         position = reader.position
     if header[0] != MAGIC or header[1] != _PROTOCOL:
-        raise errors.ConversionError("not a legacy torch file of a known version")
+        raise conversion_errors.ConversionError(
+            "not a legacy torch file of a known version"
+        )
     if isinstance(header[2], dict) and header[2].get("little_endian") is False:
-        raise errors.ConversionError("a torch file in big-endian order; save it again")
+        raise conversion_errors.ConversionError(
+            "a torch file in big-endian order; save it again"
+        )
     declared: dict[str, tensors.Storage] = {}
     reader = pickles.Unpickler(
         data,
@@ -152,7 +160,7 @@ def read_legacy(
 
 
 def _no_symbols(module: str, name: str) -> object:
-    raise errors.ConversionError(
+    raise conversion_errors.ConversionError(
         f"refused: {describe(module)} {describe(name)} in the header of the file"
     )
 
@@ -166,12 +174,14 @@ def _declare(
     if storage is None:
         storage = storages[key] = tensors.Storage(kind.dtype, numel, None)
     if storage.dtype != kind.dtype or storage.numel != numel:
-        raise errors.ConversionError(f"two storages share the key {describe(key)}")
+        raise conversion_errors.ConversionError(
+            f"two storages share the key {describe(key)}"
+        )
     if part is None:
         return storage
     _, offset, size = budget.items(part, limit=3)
     if not budgets.is_count(offset) or not budgets.is_count(size):
-        raise errors.ConversionError("a view of a storage without sizes")
+        raise conversion_errors.ConversionError("a view of a storage without sizes")
     return storage.part(offset, size)
 
 
@@ -187,7 +197,9 @@ def _parse(
         or not isinstance(identifier[1], StorageType)
         or not budgets.is_count(identifier[4])
     ):
-        raise errors.ConversionError("a tensor's reference to its storage is damaged")
+        raise conversion_errors.ConversionError(
+            "a tensor's reference to its storage is damaged"
+        )
     key = budget.characters(identifier[2], _MAX_KEY, "the key of a storage")
     return identifier[1], key, identifier[4], (*identifier, None)[5]
 
@@ -207,20 +219,22 @@ def _storages(
         for key in budget.items(reader.load())
     ]
     if set(keys) != declared.keys() or len(set(keys)) != len(keys):
-        raise errors.ConversionError("the storages are not those that the tensors name")
+        raise conversion_errors.ConversionError(
+            "the storages are not those that the tensors name"
+        )
     position, found = reader.position, {}
     for key in keys:
         dtype, numel = declared[key].dtype, declared[key].numel
         length = bytes(data[position : position + 8])
         start, end = position + 8, position + 8 + numel * dtype.itemsize
         if len(length) != 8 or end > len(data):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the file ends within a storage of {describe(numel)} elements: it was"
                 " cut short",
                 entry=f"storage {describe(key)}",
             )
         if struct.unpack("<q", length)[0] != numel:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 "a storage with another length than declared",
                 entry=f"storage {describe(key)}",
             )

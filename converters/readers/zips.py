@@ -10,7 +10,7 @@ import mmap
 import struct
 import zlib
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from jax_encoder.nn.checks import describe, failure
 
 _END = b"PK\x05\x06"
@@ -62,12 +62,16 @@ class Archive:
         try:
             members = list(_directory(data))
         except struct.error:
-            raise errors.ConversionError("the archive's directory is damaged") from None
+            raise conversion_errors.ConversionError(
+                "the archive's directory is damaged"
+            ) from None
         self.members = {member.name: member for member in members}
         if len(self.members) != len(members):
-            raise errors.ConversionError("two members of the archive share a name")
+            raise conversion_errors.ConversionError(
+                "two members of the archive share a name"
+            )
         if sum(member.packed for member in members) > len(data):
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 "the archive's members overlap or exceed the file: a zip bomb, or a"
                 " file that was cut short"
             )
@@ -84,18 +88,20 @@ class Archive:
         """
         member = self.members.get(name)
         if member is None:
-            raise errors.ConversionError("the archive has no such member", entry=name)
-        with errors.guard(entry=name):
+            raise conversion_errors.ConversionError(
+                "the archive has no such member", entry=name
+            )
+        with conversion_errors.guard(entry=name):
             content = self._packed(member)
             if member.method == _DEFLATED and allow_deflated:
                 content = memoryview(self._inflate(content, member.size))
             elif member.method != _STORED:
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     "the member is compressed, as no checkpoint of this kind is;"
                     " unpack the archive and save it again"
                 )
             if len(content) != member.size or zlib.crc32(content) != member.crc:
-                raise errors.ConversionError(
+                raise conversion_errors.ConversionError(
                     "the member's checksum is wrong: the file is damaged; download it"
                     " again"
                 )
@@ -114,25 +120,25 @@ class Archive:
     def _inflate(self, content: memoryview, size: int) -> bytes:
         self._inflatable -= size
         if self._inflatable < 0:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"{len(content)} bytes would unpack to {describe(size)}: a zip bomb"
             )
         engine = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             return engine.decompress(content, size + 1)
         except zlib.error as error:
-            raise errors.ConversionError(
+            raise conversion_errors.ConversionError(
                 f"the member is damaged ({failure(error)})"
             ) from None
 
     def _packed(self, member: Member) -> memoryview:
         header = bytes(self._data[member.offset : member.offset + 30])
         if len(header) != 30 or header[:4] != _LOCAL:
-            raise errors.ConversionError("the member's header is damaged")
+            raise conversion_errors.ConversionError("the member's header is damaged")
         name_size, extra_size = struct.unpack("<HH", header[26:])
         start = member.offset + 30 + name_size + extra_size
         if start + member.packed > len(self._data):
-            raise errors.ConversionError("the member ends beyond the file")
+            raise conversion_errors.ConversionError("the member ends beyond the file")
         return self._data[start : start + member.packed]
 
 
@@ -140,12 +146,16 @@ def _directory(data: memoryview):
     """Yields the members that the central directory lists."""
     start, size = _locate(data)
     if size > _MAX_DIRECTORY or start + size > len(data):
-        raise errors.ConversionError("the archive's directory is damaged or cut short")
+        raise conversion_errors.ConversionError(
+            "the archive's directory is damaged or cut short"
+        )
     position, end = start, start + size
     while position < end:
         fixed = bytes(data[position : position + 46])
         if fixed[:4] != _ENTRY:
-            raise errors.ConversionError("the archive's directory is damaged")
+            raise conversion_errors.ConversionError(
+                "the archive's directory is damaged"
+            )
         flags, method = struct.unpack("<HH", fixed[8:12])
         crc, packed, unpacked = struct.unpack("<III", fixed[16:28])
         sizes = struct.unpack("<HHH", fixed[28:34])
@@ -165,11 +175,13 @@ def _text(name: bytes) -> str:
 def _check(member: Member, flags: int) -> Member:
     parts = member.name.replace("\\", "/").split("/")
     if ".." in parts or member.name.startswith(("/", "\\")) or "\0" in member.name:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "refused: the member's name leads out of the archive", entry=member.name
         )
     if flags & 1:
-        raise errors.ConversionError("the member is encrypted", entry=member.name)
+        raise conversion_errors.ConversionError(
+            "the member is encrypted", entry=member.name
+        )
     return member
 
 
@@ -179,7 +191,7 @@ def _locate(data: memoryview) -> tuple[int, int]:
     tail = bytes(data[tail_start:])
     index = tail.rfind(_END)
     if index < 0:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "the archive has no directory: the file was cut short; download it again"
         )
     size, offset = struct.unpack("<II", tail[index + 12 : index + 20])
@@ -188,7 +200,9 @@ def _locate(data: memoryview) -> tuple[int, int]:
         end64 = struct.unpack("<Q", tail[locator + 8 : locator + 16])[0]
         record = bytes(data[end64 : end64 + 56])
         if record[:4] != _END64:
-            raise errors.ConversionError("the archive's directory is damaged")
+            raise conversion_errors.ConversionError(
+                "the archive's directory is damaged"
+            )
         size, offset = struct.unpack("<QQ", record[40:56])
     return offset, size
 

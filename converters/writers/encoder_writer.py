@@ -6,7 +6,7 @@ import re
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import entry_names
 from converters.writers import export, torch_writer
 from jax_encoder.io import files
@@ -61,12 +61,14 @@ def whole(
       ConversionError: those programs have no such encoder or generator.
     """
     if not isinstance(network, encoder_decoder.EncoderDecoder):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"only encoders with their generator can be written, got {type(network)};"
             " put them together by `jax_encoder.nn.encoder_decoder.join`"
         )
     if not isinstance(network.decoder, stylegan2.StyleGAN2Generator):
-        raise errors.ConversionError("pSp, e4e and ReStyle need a StyleGAN2 generator")
+        raise conversion_errors.ConversionError(
+            "pSp, e4e and ReStyle need a StyleGAN2 generator"
+        )
     state = encoder_state(network.encoder)
     found = {f"encoder.{name}": value for name, value in state.items()}
     decoder = export.rosinality_state(network.decoder)
@@ -90,7 +92,7 @@ def encoder_state(encoder: object) -> dict[str, np.ndarray]:
       ConversionError: it is another encoder.
     """
     if not isinstance(encoder, style_encoder.StyleEncoder):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             "pSp, e4e and ReStyle have no such encoder; train one with the backbone"
             f" irse50 or resnet34: got {type(encoder)}"
         )

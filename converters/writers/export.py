@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from flax import nnx
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.formats import entry_names
 from converters.writers import torch_writer
 from jax_encoder.io import files
@@ -97,7 +97,7 @@ def rosinality_state(generator: networks.StyleGAN2Generator) -> Arrays:
     }
     unmet = [demand for demand, is_met in demands.items() if not is_met]
     if unmet:
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"rosinality's generator needs {', '.join(unmet)}; export the NVIDIA layout"
         )
     if not _has_their_channels(config):
@@ -156,7 +156,7 @@ def _has_their_channels(config: networks.StyleGAN2Config) -> bool:
 
 def _check(generator: object) -> None:
     if not isinstance(generator, networks.StyleGAN2Generator):
-        raise errors.ConversionError(
+        raise conversion_errors.ConversionError(
             f"only StyleGAN2 generators can be exported, got {type(generator)}"
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import tqdm
 
-from converters import conversion_errors as errors
+from converters import conversion_errors
 from converters.readers import contents
 from converters.zoo import downloads
 from converters.zoo import table as zoo_table
@@ -223,7 +223,7 @@ def _wrong_content(part: pathlib.Path) -> str:
     """Why a file is no whole checkpoint, or ""; it is read, and nothing of it run."""
     try:
         contents.read(part)
-    except errors.ConversionError as error:
+    except conversion_errors.ConversionError as error:
         return error.reason
     return ""
 

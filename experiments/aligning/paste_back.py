@@ -2,17 +2,16 @@
 
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from jax_encoder.alignment import frames, pasting
 from jax_encoder.errors import InputError
-from jax_encoder.io import codes, files, images
+from jax_encoder.io import codes, files, images, json_types
 
 ENDING = ".pasted.png"
 
 
 def paste_rows(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, json_types.Json]],
     output: pathlib.Path,
     options: pasting.PastingOptions,
     *,

@@ -3,14 +3,13 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from jax_encoder.alignment import detectors, faces, methods
 from jax_encoder.alignment import frames as frame_lib
 from jax_encoder.alignment.landmarks import LandmarkDetector
 from jax_encoder.avatars import aligning as _  # noqa: F401 (registers "demo")
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, images, loading
+from jax_encoder.io import files, images, json_types, loading
 
 FRAMES = "frames.json"
 """The file of the frames, beside the aligned pictures."""
@@ -169,7 +168,7 @@ def read(folder: pathlib.Path) -> AlignedPhotographs:
     """
     path = folder / FRAMES
     try:
-        content: dict[str, Any] = loading.read_json(path)
+        content: json_types.Row = loading.read_json(path)
         return AlignedPhotographs(
             pictures=tuple(pathlib.Path(p) for p in content["pictures"]),
             frames={k: frame_lib.from_dict(v) for k, v in content["frames"].items()},

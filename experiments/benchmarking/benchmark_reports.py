@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jax_encoder.io import plots
+from jax_encoder.io import json_types, plots
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 _COLUMNS = (
@@ -39,7 +39,7 @@ _SCALES = {
 }
 
 
-def describe() -> dict[str, Any]:
+def describe() -> json_types.Row:
     """Returns the machine, the versions and the commit."""
     device = jax.devices()[0]
     return {
@@ -93,7 +93,7 @@ def _commit() -> str | None:
     return head + ("+" if changes else "")
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, json_types.Json]]) -> str:
     """Formats rows; columns that no row has are left out."""
     columns = [c for c in _COLUMNS if any(row.get(c[1]) is not None for row in rows)]
     lines = [[title for title, _, _ in columns]]
@@ -111,15 +111,15 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _cell(value: Any, key: str, form: str) -> str:
+def _cell(value: json_types.Json, key: str, form: str) -> str:
     if value is None:
         return "-"
     return form.format(value * _SCALES[key] if key in _SCALES else value)
 
 
 def compare(
-    rows: Sequence[dict[str, Any]], others: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
+    rows: Sequence[json_types.Row], others: Sequence[Mapping[str, json_types.Json]]
+) -> list[json_types.Row]:
     """Adds `compare_ratio`, the other's seconds over these, to rows of one name."""
     known = {other["name"]: other["seconds"] for other in others}
     return [
@@ -130,7 +130,9 @@ def compare(
     ]
 
 
-def plot(rows: Sequence[Mapping[str, Any]], path: pathlib.Path, axis: str) -> bool:
+def plot(
+    rows: Sequence[Mapping[str, json_types.Json]], path: pathlib.Path, axis: str
+) -> bool:
     """Draws the time per picture against the resolution or the batch.
 
     Args:
@@ -164,7 +166,8 @@ def plot(rows: Sequence[Mapping[str, Any]], path: pathlib.Path, axis: str) -> bo
         drawing.set_yscale("log")
         ticks = sorted({point[0] for points in lines.values() for point in points})
         drawing.set_xticks(ticks, list(map(str, ticks)))
-        drawing.figure.set_layout_engine("constrained")
-        drawing.figure.set_figwidth(_PLOT_WIDTH)
-        drawing.figure.legend(loc="outside right upper", fontsize="small")
+        figure: Any = drawing.figure
+        figure.set_layout_engine("constrained")
+        figure.set_figwidth(_PLOT_WIDTH)
+        figure.legend(loc="outside right upper", fontsize="small")
     return True

@@ -1,13 +1,14 @@
 """One page that says what limits each row of an accelerator's measurements."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+
+from jax_encoder.io import json_types
 
 _BUSY = 0.5
 _IDLE = 0.2
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: Mapping[str, json_types.Json]) -> str:
     """Formats a report of `experiments.check_accelerator` as Markdown.
 
     Args:
@@ -79,7 +80,9 @@ def _step(row, peak) -> str:
     )
 
 
-def verdict(row: Mapping[str, Any], peak: Mapping[str, Any]) -> str:
+def verdict(
+    row: Mapping[str, json_types.Json], peak: Mapping[str, json_types.Json]
+) -> str:
     """Says what limits a timed program: products, memory, or neither.
 
     Args:

@@ -3,12 +3,14 @@
 import functools
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jax_encoder.nn import (
+    base,
     lpips,
     stylegan1,
     stylegan2,
@@ -18,6 +20,7 @@ from jax_encoder.nn import (
     vgg,
 )
 
+T = TypeVar("T")
 _SMALL = 16
 
 
@@ -31,10 +34,10 @@ def _vgg_channels(size: str) -> tuple[tuple[int, ...], ...]:
     return vgg.VGG16_CHANNELS if size == "full" else ((_SMALL,), (_SMALL,))
 
 
-def _kept(num: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _kept(num: int) -> Callable[[Callable[..., T]], Callable[..., T]]:
     """Keeps the last results, each made by one thread while others wait for it."""
 
-    def wrap(make):
+    def wrap(make: Callable[..., T]) -> Callable[..., T]:
         cached, lock = functools.lru_cache(maxsize=num)(make), threading.Lock()
 
         @functools.wraps(make)
@@ -48,7 +51,7 @@ def _kept(num: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
 
 @_kept(4)
-def generator(family: str, resolution: int, size: str = "full") -> Any:
+def generator(family: str, resolution: int, size: str = "full") -> base.Network:
     """Returns a generator: the configuration F of StyleGAN2, T of StyleGAN3.
 
     Args:
@@ -80,7 +83,9 @@ def generator(family: str, resolution: int, size: str = "full") -> Any:
 
 
 @_kept(1)
-def discriminator(resolution: int, size: str = "full") -> Any:
+def discriminator(
+    resolution: int, size: str = "full"
+) -> stylegan2_discriminator.StyleGAN2Discriminator:
     """Returns StyleGAN2's discriminator."""
     config = stylegan2_discriminator.StyleGAN2DiscriminatorConfig(
         resolution=resolution, channels=_widths(32768, resolution, size)
@@ -101,7 +106,7 @@ def vgg16(size: str = "full") -> vgg.VGG:
     return vgg.VGG(vgg.VGGConfig(channels=_vgg_channels(size)), rngs=nnx.Rngs(2))
 
 
-def latents(network: Any, batch: int) -> object:
+def latents(network: base.Network, batch: int) -> jax.Array:
     """Returns fixed `ws` `[N, num_ws, w_dim]`."""
     shape = (batch, network.config.num_ws, network.config.w_dim)
     return nnx.Rngs(3).params.normal(shape).astype(jnp.float32)

@@ -9,7 +9,7 @@ import dataclasses
 import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 import jax
 import numpy as np
@@ -18,7 +18,7 @@ import converters
 from converters.formats import lpips_layouts
 from converters.readers import contents
 from jax_encoder.inversion import rendering
-from jax_encoder.io import loading
+from jax_encoder.io import json_types, loading
 
 GENERATORS = {
     "stylegan1": ("sg1_interfacegan_r32", "wplus", "img_wplus"),
@@ -50,7 +50,7 @@ class Check:
     """
 
     name: str
-    run: Callable[[str], Callable[[], Any]]
+    run: Callable[[str], Callable[[], object]]
     expected: np.ndarray
 
 
@@ -101,7 +101,7 @@ def _lpips(golden: pathlib.Path) -> Check:
     return Check(name="lpips", run=run, expected=expected)
 
 
-def _module(path: pathlib.Path) -> Any:
+def _module(path: pathlib.Path) -> ModuleType:
     """The fixtures' own recipe of weights; it imports numpy alone."""
     spec = importlib.util.spec_from_file_location("golden_recipe", path)
     if spec is None or spec.loader is None:
@@ -111,7 +111,7 @@ def _module(path: pathlib.Path) -> Any:
     return module
 
 
-def measure(checked: Check, dtype: str, precision: str, limit: float) -> dict[str, Any]:
+def measure(checked: Check, dtype: str, precision: str, limit: float) -> json_types.Row:
     """Computes a network and compares it.
 
     Args:

@@ -5,11 +5,11 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from experiments.benchmarking import plain, timing, workloads
 from experiments.benchmarking.cases import Case
 from experiments.launch import command_line
+from jax_encoder.io import json_types
 
 Reference = Callable[[Mapping[str, object]], Callable[[], object] | None]
 """From the fields of a case to a callable that makes one step; None: it has none."""
@@ -45,7 +45,7 @@ def measure(
     peaks: Mapping[str, Mapping[str, float]] | None = None,
     reference: Reference | None = None,
     programs: Programs | None = None,
-) -> dict[str, Any]:
+) -> json_types.Row:
     """Compiles and times a case.
 
     Args:
@@ -64,7 +64,7 @@ def measure(
     parts = [part for part, _ in programs[case]]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
     measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
-    row: dict[str, Any] = {
+    row: json_types.Row = {
         **case.as_json(),
         **_times(case, measured),
         **_programs(measured),
@@ -175,8 +175,9 @@ def _part_row(case, measured) -> dict[str, object]:
     }
 
 
-def _total(values: list[Any]) -> float | None:
-    return None if any(v is None for v in values) else float(sum(values))
+def _total(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(sum(known)) if len(known) == len(values) else None
 
 
 def pin(num_threads: int) -> None:

@@ -7,7 +7,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import jax
 from jax.experimental.compilation_cache import compilation_cache
@@ -27,7 +26,7 @@ class Compiled:
         once; None where it does not say.
     """
 
-    run: Callable[[], Any]
+    run: Callable[[], object]
     trace_seconds: float
     cold_seconds: float
     cached_seconds: float | None
@@ -133,7 +132,7 @@ def _compile(fn, args):
     return middle - start, time.perf_counter() - middle, compiled
 
 
-def _memory(compiled: Any) -> int:
+def _memory(compiled: jax.stages.Compiled) -> int:
     analysis = compiled.memory_analysis()
     if analysis is None:
         return 0

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from jax_encoder.inversion import memory, projector, rendering, schedules, terms
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import statistics
-from jax_encoder.nn import base, frozen, stylegan3
+from jax_encoder.nn import base, frozen, stylegan3, stylegan3_config
 from jax_encoder.ops import formulations, resize
 from jax_encoder.training import (
     encoder_presets,
@@ -174,7 +173,9 @@ def _vgg_gradient(case: Case, _) -> list[Part]:
     return [Part(fn=slope, args=(frozen.prepare(network), images), flops=work)]
 
 
-def layer_spec(config: Any, index: int | None) -> Any:
+def layer_spec(
+    config: stylegan3_config.StyleGAN3Config, index: int | None
+) -> stylegan3_config.LayerSpec:
     """Returns a layer of a StyleGAN3; None: with most samples at its nonlinearity."""
     if index is not None:
         if not 0 <= index < config.num_layers:

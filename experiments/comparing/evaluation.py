@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.networks import resources
 from jax_encoder.errors import InputError
-from jax_encoder.io import bundles, folders, images, progress
+from jax_encoder.io import bundles, folders, images, json_types, progress
 from jax_encoder.io import names as naming
 from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, pairs, path_length, sets
@@ -73,9 +73,9 @@ class Report:
       resized: files of another size than the resolution, which were resized.
     """
 
-    about: dict[str, Any]
+    about: json_types.Row
     matches: list[tuple[str, pathlib.Path, pathlib.Path]] = _field(list)
-    rows: list[dict[str, Any]] = _field(list)
+    rows: list[json_types.Row] = _field(list)
     sets: dict[str, float] = _field(dict)
     shown: dict[str, list[np.ndarray]] = _field(dict)
     lengths: np.ndarray | None = None
@@ -240,14 +240,14 @@ class Reader:
         yield from (np.stack(part) for part in _parts(readable, batch_size))
 
 
-def _judge_folder(found, references, reader: Reader, networks, options) -> None:
-    matches = pair(found, references)
+def _judge_folder(pictures, references, reader: Reader, networks, options) -> None:
+    matches = pair(pictures, references)
     report, size = reader.report, options.batch_size
     if matches:
         _measure_pairs(reader, matches, networks, size)
     elif not options.compare_sets:
         raise InputError("No two pictures of the folders have the same name.")
-    paths = found.paths
+    paths = pictures.paths
     if len(matches) < len(paths):
         num = len(paths) - len(matches)
         report.notes.append(f"{num} pictures have no reference of their name")
@@ -259,13 +259,13 @@ def _judge_folder(found, references, reader: Reader, networks, options) -> None:
 
 
 def pair(
-    found: folders.Listing, references: folders.Listing
+    pictures: folders.Listing, references: folders.Listing
 ) -> list[tuple[str, pathlib.Path, pathlib.Path]]:
     """Joins pictures and references: same file name first, then same name.
 
     Args:
-      found: the pictures.
-      references: the references.
+      pictures: those that are judged.
+      references: those that they should equal.
 
     Returns:
       (name, picture, reference) of every picture that has one; names are those of
@@ -274,16 +274,16 @@ def pair(
     by_file = {_file_key(path, references.root): path for path in references.paths}
     by_name = {name: path for path, name in references.names().items()}
     matched: dict[pathlib.Path, pathlib.Path] = {}
-    for path in found.paths:
-        if (same := by_file.get(_file_key(path, found.root))) is not None:
+    for path in pictures.paths:
+        if (same := by_file.get(_file_key(path, pictures.root))) is not None:
             matched[path] = same
     used = set(matched.values())
-    for path, name in found.names().items():
+    for path, name in pictures.names().items():
         other = by_name.get(name)
         if path not in matched and other is not None and other not in used:
             matched[path] = other
-    named = found.names()
-    return [(named[p], p, matched[p]) for p in found.paths if p in matched]
+    named = pictures.names()
+    return [(named[p], p, matched[p]) for p in pictures.paths if p in matched]
 
 
 def _file_key(path: pathlib.Path, root: pathlib.Path) -> str:

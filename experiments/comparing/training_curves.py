@@ -4,7 +4,6 @@ import csv
 import io
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,15 @@ from flax import nnx
 
 from experiments.comparing import evaluation, evaluation_report
 from experiments.launch import command_line
-from jax_encoder.io import bundles, contact_sheet, files, images, panels, plots
+from jax_encoder.io import (
+    bundles,
+    contact_sheet,
+    files,
+    images,
+    json_types,
+    panels,
+    plots,
+)
 from jax_encoder.metrics import path_length
 from jax_encoder.nn import base
 from jax_encoder.training import checkpoints
@@ -80,12 +87,12 @@ def run(
     Raises:
       ValueError: what is asked for needs a network not given.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[json_types.Row] = []
     output = files.make_directory(output)
     generator, report = None, None
     for stage, step, generator in generators(directory):
         report = evaluation.run(options, networks, generator)
-        row: dict[str, Any] = {"stage": stage, "step": step, **report.sets}
+        row: json_types.Row = {"stage": stage, "step": step, **report.sets}
         if report.lengths is not None:
             row["path_length"] = report.about["path_length"]["mean"]
         rows.append(row)

@@ -5,7 +5,6 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from absl import flags
 
@@ -17,7 +16,7 @@ from experiments.sharing import leases
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import presets
-from jax_encoder.io import files, folders
+from jax_encoder.io import files, folders, json_types
 
 ENGINES = ("local", "static", "lease", "ray")
 STORES = ("parquet", "zarr3")
@@ -131,7 +130,7 @@ class CorpusPlan:
     share: tuple[int, int] | None
     num_workers: int
     job: jobs.InversionJob
-    settings: Mapping[str, Any]
+    settings: Mapping[str, json_types.Json]
     store: str
     codes_dtype: str
     shard_size: int

@@ -22,13 +22,12 @@ import pathlib
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from experiments.corpus import manifest as manifests
 from experiments.runs import settings as settings_lib
 from experiments.sharing import leases
 from experiments.stores import stores, tables, zarr_codes
-from jax_encoder.io import files, loading, locks
+from jax_encoder.io import files, json_types, loading, locks
 
 SETTINGS = "corpus.json"
 PARTIAL, LEASES, LOGS = "partial", "leases", "logs"
@@ -50,8 +49,8 @@ class Corpus:
     """
 
     root: pathlib.Path
-    settings: Mapping[str, Any]
-    about: Mapping[str, Any]
+    settings: Mapping[str, json_types.Json]
+    about: Mapping[str, json_types.Json]
     manifest: manifests.Manifest
 
     @property

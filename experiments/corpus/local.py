@@ -8,7 +8,7 @@ import contextlib
 import multiprocessing
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from multiprocessing.process import BaseProcess
 
 from experiments.corpus import layout
 from experiments.launch import command_line, signals
@@ -39,7 +39,7 @@ def run(
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["experiments.corpus.entry"])
-    running: dict[int, Any] = {}
+    running: dict[int, BaseProcess] = {}
     finished: set[int] = set()
     deaths, before = 0, len(corpus.done())
     with signals.saving():
@@ -54,7 +54,7 @@ def run(
                 code = running.pop(slot).exitcode
                 if signals.is_stopping() or code == 0:
                     finished.add(slot)
-                elif code < 0:
+                elif code is not None and code < 0:
                     deaths, before = _count(corpus, deaths, before, num)
                 else:
                     _stop(running)
@@ -84,7 +84,9 @@ def _count(
     return deaths, now
 
 
-def _start(context, slot: int, arguments: Sequence[str], repeated) -> Any:
+def _start(
+    context, slot: int, arguments: Sequence[str], repeated
+) -> BaseProcess | None:
     """A worker, or None where the process that forks it has just died."""
     from experiments.corpus import entry
 
@@ -97,7 +99,7 @@ def _start(context, slot: int, arguments: Sequence[str], repeated) -> Any:
     return None
 
 
-def _stop(running: dict[int, Any]) -> None:
+def _stop(running: dict[int, BaseProcess]) -> None:
     """Asks the workers to finish their chunk, and waits."""
     for process in running.values():
         process.terminate()

@@ -9,12 +9,16 @@ import functools
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from experiments.launch import command_line
 from experiments.sharing import corpus_sources, picture_bytes
 from experiments.stores import tables
 from jax_encoder.io import files, loading
+
+if TYPE_CHECKING:
+    import pyarrow
+    import pyarrow.parquet
 
 FILE = "manifest.parquet"
 _KINDS = {
@@ -69,7 +73,7 @@ class Manifest:
 
 
 @functools.lru_cache(maxsize=4)
-def _opened(path: str) -> Any:
+def _opened(path: str) -> "pyarrow.parquet.ParquetFile":
     pa = tables.arrow()
     texts = [name for name, kind in _KINDS.items() if kind == "string"]
     try:
@@ -177,7 +181,7 @@ def write_entries(
     return read(path)
 
 
-def _rows(part, schema: Any, hashes: bool) -> Any:
+def _rows(part, schema: "pyarrow.Schema", hashes: bool) -> "pyarrow.Table":
     columns = {
         "id": [name for _, name in part],
         "uri": [source.uri for source, _ in part],

@@ -2,13 +2,16 @@
 
 import pathlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.launch import command_line
 from experiments.stores import stores, tables, zarr_codes
 from jax_encoder.io import files
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 def merge(source: stores.Store, target: pathlib.Path, kind: str) -> int:
@@ -69,7 +72,7 @@ def _write_rows(path: pathlib.Path, source: stores.Store, *, has_codes: bool) ->
     return len(seen)
 
 
-def _tables(source: stores.Store, *, has_codes: bool) -> Iterator[Any]:
+def _tables(source: stores.Store, *, has_codes: bool) -> Iterator["pyarrow.Table"]:
     """The rows, with their codes where they are wanted, wherever these lie."""
     if source.layout.has_codes or not has_codes:
         yield from source.batches()

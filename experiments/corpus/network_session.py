@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +19,7 @@ from experiments.stores import tables
 from jax_encoder.editing import effects
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import starts
-from jax_encoder.io import locks
+from jax_encoder.io import json_types, locks
 
 _VERDICTS, _LOCK = "verdicts.json", ".verdicts.lock"
 
@@ -48,7 +47,7 @@ class NetworkSession:
     has_images: bool = False
 
     @property
-    def about(self) -> Mapping[str, Any]:
+    def about(self) -> Mapping[str, json_types.Json]:
         """What the engine says of its codes."""
         return self.engine.details
 

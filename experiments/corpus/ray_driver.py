@@ -14,14 +14,17 @@ import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
+
+from jax_encoder.io import json_types
 
 _RETRIES = 20
 _STARTS = 3
 
 
-def _actor(ray: Any, options: dict[str, Any]) -> Any:
+def _actor(ray: ModuleType, options: Mapping[str, object]) -> Any:
     """The class of actors; its body is the only place that imports JAX."""
 
     @ray.remote(**options)
@@ -47,7 +50,7 @@ def _options() -> dict[str, object]:
     return {**own, "max_restarts": -1, "max_task_retries": _RETRIES}
 
 
-def _connect(ray: Any, address: str | None) -> None:
+def _connect(ray: ModuleType, address: str | None) -> None:
     """Joins a cluster, or starts one; its token lies where this user alone reads it."""
     environment = {"env_vars": {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}}
     environment["env_vars"]["JAX_PLATFORMS_OF_ACTORS"] = os.environ.get(
@@ -69,7 +72,7 @@ def _connect(ray: Any, address: str | None) -> None:
                 raise
 
 
-def _num_actors(ray: Any, wanted: int, kind: str, address: str | None) -> int:
+def _num_actors(ray: ModuleType, wanted: int, kind: str, address: str | None) -> int:
     """How many the cluster has devices for: others would wait for ever."""
     available = int(ray.cluster_resources().get(kind, 0))
     if address is not None:  # It may grow.
@@ -80,7 +83,7 @@ def _num_actors(ray: Any, wanted: int, kind: str, address: str | None) -> int:
     return max(1, min(wanted, available))
 
 
-def run(task: dict[str, Any]) -> int:
+def run(task: json_types.Row) -> int:
     """Encodes shards with actors.
 
     Args:
@@ -113,7 +116,7 @@ def run(task: dict[str, Any]) -> int:
             ray.shutdown()
 
 
-def _dispatch(ray: Any, actors: Sequence[Any], shards: Sequence[int]) -> int:
+def _dispatch(ray: ModuleType, actors: Sequence[Any], shards: Sequence[int]) -> int:
     """Gives every actor a shard, and another when it is done; counts what failed."""
     waiting, running, failed = iter(shards), {}, 0
     for actor, shard in zip(actors, waiting, strict=False):

@@ -7,12 +7,13 @@ the shard or the worker that it happens to meet.
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from experiments.sharing import picture_loop
 from experiments.stores import tables
+from jax_encoder.io import json_types
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Session(picture_loop.BatchSession, Protocol):
         ...
 
     @property
-    def about(self) -> Mapping[str, Any]:
+    def about(self) -> Mapping[str, json_types.Json]:
         """JSON values for the table: generator_sha256, preset..."""
         ...
 

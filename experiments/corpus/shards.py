@@ -11,7 +11,6 @@ import errno
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from experiments.launch import signals
 from experiments.sharing import picture_bytes, picture_loop
 from experiments.stores import stores, tables, zarr_codes
 from jax_encoder import __version__
-from jax_encoder.io import files, images, loading
+from jax_encoder.io import files, images, json_types, loading
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -37,7 +36,7 @@ class Shard:
 
     number: int
     entries: Sequence[picture_bytes.Entry]
-    rows: dict[int, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    rows: dict[int, json_types.Row] = dataclasses.field(default_factory=dict)
     ws: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
     images: dict[int, bytes] = dataclasses.field(default_factory=dict)
 
@@ -74,7 +73,12 @@ def encode(
       before_last: called once all pictures are read and the last batch is at hand.
     """
 
-    def keep(place: int, picture: picture_bytes.Loaded, found: Any, index: int) -> None:
+    def keep(
+        place: int,
+        picture: picture_bytes.Loaded,
+        found: sessions.Encoded | None,
+        index: int,
+    ) -> None:
         row = _row(picture, session, config)
         if found is not None:
             row |= _outcome(found, index, session)

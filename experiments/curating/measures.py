@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from jax_encoder.alignment import picture_layouts
 from jax_encoder.errors import InputError
 from jax_encoder.io import images
 from jax_encoder.metrics import features
+from jax_encoder.nn import base
 
 THUMBNAIL = 64
 _NUM_LEARNT = 200
@@ -21,7 +21,7 @@ _NUM_LEARNT = 200
 
 def measure(
     paths: Sequence[pathlib.Path],
-    network: Any,
+    network: base.Network,
     side: int,
     *,
     batch_size: int = 16,
@@ -72,7 +72,9 @@ def measure(
     )
 
 
-def _apply(networks: Any, pictures: jax.Array) -> dict[str, jax.Array]:
+def _apply(
+    networks: tuple[base.Network, picture_layouts.PictureLayout], pictures: jax.Array
+) -> dict[str, jax.Array]:
     network, layout = networks
     evidence, move, strangeness = picture_layouts.judge(layout, pictures)
     shape = (len(pictures), THUMBNAIL, THUMBNAIL, 3)

@@ -1,7 +1,7 @@
 """Colors of samples: their norm, class, cluster, or what is read from pictures."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Coloring:
     groups: tuple[str, ...] = ()
 
     def scatter(
-        self, axes: "Axes", points: np.ndarray, **options: Any
+        self, axes: "Axes", points: np.ndarray, **options: object
     ) -> "PathCollection | None":
         """Draws points in their colors, those that lie outermost in value last.
 

@@ -1,7 +1,6 @@
 """A run of `draw_latents`: samples, colors, figures, inversions, a summary."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from experiments.editing import code_sets, editing_run
 from experiments.launch import command_line, outputs
 from experiments.networks import resources
 from experiments.networks import seed_pictures as seeds
-from jax_encoder.io import files, films, folders, images
+from jax_encoder.io import files, films, folders, images, json_types
 from jax_encoder.latents import maps, sampling, statistics
 
 _MAX_FOLLOWED = 3
@@ -130,7 +129,7 @@ def _subject(task: DrawingTask, source, output_dir: str, refused: list[str]):
     return figures.Subject(
         name="Demo generator" if is_demo else source.path.stem,
         samples=samples,
-        found=found,
+        latent_statistics=found,
         coloring=chosen,
         output=outputs.claim(output_dir),
         others=others,
@@ -144,7 +143,7 @@ def _draw(
     task: DrawingTask, source, subject: figures.Subject, axes
 ) -> dict[str, object]:
     """Draws the figures of the samples; returns their numbers."""
-    summary: dict[str, Any] = {"num_samples": len(subject.samples), "maps": {}}
+    summary: json_types.Row = {"num_samples": len(subject.samples), "maps": {}}
     for method in task.methods:
         if method == "pair":
             figures.pair(subject, axes)
@@ -185,7 +184,7 @@ def _follow(
             search,
             source.network,
             networks["lpips"],
-            subject.found,
+            subject.latent_statistics,
             targets,
             num_steps=task.num_steps,
             every=task.every,

@@ -29,7 +29,7 @@ class Subject:
     Attributes:
       name: of the generator.
       samples: of it.
-      found: its statistics, with those of P.
+      latent_statistics: its statistics, with those of P.
       coloring: of the samples.
       others: by space, `[M, D]` codes that are marked among the samples.
       labels: the names of those.
@@ -40,7 +40,7 @@ class Subject:
 
     name: str
     samples: LatentSamples
-    found: statistics.LatentStatistics
+    latent_statistics: statistics.LatentStatistics
     coloring: Coloring
     output: pathlib.Path
     others: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -101,7 +101,7 @@ def pair(subject: Subject, axes: tuple[int, int] | None = None) -> None:
 
 
 def _pair_lines(axis: "Axes", subject: Subject, space: str, axes, points) -> None:
-    of_p: Any = subject.found.p
+    of_p: Any = subject.latent_statistics.p
     mean, covariance = contours.marginal(of_p, axes)
     for radius in _RADII:
         if space in ("z", "p_n"):
@@ -232,7 +232,7 @@ def variance(subject: Subject, num_fitted: int) -> dict[str, int]:
     Returns:
       By space, the components that explain 95 %.
     """
-    found, of_z = subject.found, statistics.fit(subject.samples.places["z"])
+    found, of_z = subject.latent_statistics, statistics.fit(subject.samples.places["z"])
     of_pn = statistics.fit(subject.samples.places["p_n"])
     fits: dict[str, Any] = {"z": of_z, "w": found.w, "p": found.p, "p_n": of_pn}
     needed = {}

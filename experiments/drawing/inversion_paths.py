@@ -107,7 +107,7 @@ def follow(
     search: PathSearch,
     generator: base.Generator,
     lpips: base.PerceptualDistance,
-    found: statistics.LatentStatistics,
+    latent_statistics: statistics.LatentStatistics,
     targets: np.ndarray,
     *,
     num_steps: int = 200,
@@ -120,7 +120,7 @@ def follow(
       search: what to search.
       generator: the network.
       lpips: the perceptual distance.
-      found: statistics of the generator, with those of P.
+      latent_statistics: statistics of the generator, with those of P.
       targets: `[N, R, R, C]` in [-1, 1], at the generator's resolution.
       num_steps: gradient steps.
       every: steps between two places of the trail.
@@ -131,12 +131,12 @@ def follow(
     """
     preset = presets.Preset(name="trail", config=search.config(num_steps, rate))
     engine = inverter.Inverter(
-        generator, preset, {"lpips": lpips}, statistics=found, chunk=every
+        generator, preset, {"lpips": lpips}, statistics=latent_statistics, chunk=every
     ).batch
     state = engine.init(targets)
-    frames = [_frame(search, engine, targets, state, found)]
+    frames = [_frame(search, engine, targets, state, latent_statistics)]
     for latest, _ in engine.iterate(targets, state):
-        frames.append(_frame(search, engine, targets, latest, found))
+        frames.append(_frame(search, engine, targets, latest, latent_statistics))
     columns = [np.stack(column) for column in zip(*frames, strict=True)]
     return _trail(search, columns)
 
@@ -146,17 +146,17 @@ def _trail(search: PathSearch, columns: Sequence[np.ndarray]) -> Trail:
     return Trail(search=search, **dict(zip(names, columns, strict=True)))
 
 
-def _frame(search: PathSearch, engine, targets, state, found) -> tuple:
+def _frame(search: PathSearch, engine, targets, state, latent_statistics) -> tuple:
     """A step number, places, pictures and measures."""
     result = engine.finish(targets, state)
     drawn: Any = spaces.get(search.drawn_in)
     if search.drawn_in == "z":
         places = np.asarray(result.values)[:, None]
     else:
-        places = np.asarray(drawn.from_w(jnp.asarray(result.ws), found))
+        places = np.asarray(drawn.from_w(jnp.asarray(result.ws), latent_statistics))
         places = places if search.space.endswith("+") else places[:, :1]
     p_n: object = spaces.get("p_n+")
-    white = np.asarray(p_n.from_ws(jnp.asarray(result.ws), found))
+    white = np.asarray(p_n.from_ws(jnp.asarray(result.ws), latent_statistics))
     strangeness = np.sqrt(np.mean(np.square(white), axis=(1, 2)))
     shown = np.clip(result.images, -1.0, 1.0)
     step = np.asarray(int(state.projector.step))

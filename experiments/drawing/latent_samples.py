@@ -13,6 +13,7 @@ from experiments.launch import command_line
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, spaces, statistics
 from jax_encoder.metrics import normality
+from jax_encoder.nn import base
 
 TITLES = {"z": "Z", "w": "W", "p": "P", "p_n": "P_N"}
 """The spaces that are drawn, in the order in which codes pass them."""
@@ -39,8 +40,8 @@ class LatentSamples:
 
 
 def draw(
-    network: Any,
-    found: statistics.LatentStatistics,
+    network: base.Network,
+    latent_statistics: statistics.LatentStatistics,
     num: int,
     *,
     seed: int,
@@ -50,7 +51,7 @@ def draw(
 
     Args:
       network: the generator; of a conditional one, classes are drawn evenly.
-      found: its statistics, with those of P.
+      latent_statistics: its statistics, with those of P.
       num: how many samples, more than any space has dimensions.
       seed: of the samples.
       class_index: the only class, or None for all.
@@ -75,7 +76,7 @@ def draw(
         np.asarray(_map(network, *part))
         for part in _batches(_filled(z, padded), _filled(labels, padded))
     ]
-    places = {"z": z} | from_w(np.concatenate(rows)[:num], found)
+    places = {"z": z} | from_w(np.concatenate(rows)[:num], latent_statistics)
     return LatentSamples(
         places=places,
         classes=None if labels is None else np.argmax(labels, axis=1),
@@ -83,17 +84,21 @@ def draw(
     )
 
 
-def from_w(w: np.ndarray, found: statistics.LatentStatistics) -> dict[str, np.ndarray]:
+def from_w(
+    w: np.ndarray, latent_statistics: statistics.LatentStatistics
+) -> dict[str, np.ndarray]:
     """Codes of W `[N, w_dim]` in W and the spaces made of it."""
     rows = {"w": w}
     for name in ("p", "p_n"):
         space: Any = spaces.get(name)
-        rows[name] = np.asarray(space.from_w(jnp.asarray(w), found))
+        rows[name] = np.asarray(space.from_w(jnp.asarray(w), latent_statistics))
     return rows
 
 
 def of_codes(
-    codes: Sequence[Code], network: Any, found: statistics.LatentStatistics
+    codes: Sequence[Code],
+    network: base.Network,
+    latent_statistics: statistics.LatentStatistics,
 ) -> dict[str, np.ndarray]:
     """Other codes in the coordinates of the samples, `[M, D]` by space.
 
@@ -103,7 +108,7 @@ def of_codes(
     Args:
       codes: of one space.
       network: the generator.
-      found: its statistics, with those of P.
+      latent_statistics: its statistics, with those of P.
 
     Raises:
       Failure: the codes are of several spaces.
@@ -117,8 +122,8 @@ def of_codes(
     values = np.stack([code.value for code in codes])
     if names == {"z"}:
         ws = sampling.map_to_ws(network, jnp.asarray(values))
-        return {"z": values} | from_w(np.asarray(ws[:, 0]), found)
-    return from_w(values.mean(axis=1) if names == {"w+"} else values, found)
+        return {"z": values} | from_w(np.asarray(ws[:, 0]), latent_statistics)
+    return from_w(values.mean(axis=1) if names == {"w+"} else values, latent_statistics)
 
 
 def _filled(rows, num: int):

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line
 from experiments.networks import resources
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, films
+from jax_encoder.io import files, films, json_types
 from jax_encoder.latents import maps
 from jax_encoder.latents.sampler import Sampler
 
@@ -75,7 +74,7 @@ def run(task: WalkTask, renderer: Renderer, output: pathlib.Path) -> None:
     ws, labels = _codes(task, renderer)
     if len(ws) < 2 and {"interpolate", "mixing"} & set(task.show):
         raise command_line.UsageError("Give two seeds or codes at least.")
-    summary: dict[str, Any] = {"codes": labels}
+    summary: json_types.Row = {"codes": labels}
     for kind in task.show:
         summary[kind] = _DRAWN[kind](
             task, renderer, networks["lpips"], ws, labels, output

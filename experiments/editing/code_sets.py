@@ -6,7 +6,6 @@ What cannot be used is a sentence; the rest goes on.
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from experiments.stores import code_loading
 from jax_encoder.alignment import frames, transforms
 from jax_encoder.errors import InputError
 from jax_encoder.io import codes as code_files
-from jax_encoder.io import loading
+from jax_encoder.io import json_types, loading
 
 STYLES = "styles"
 """The name of an offset of styles `[S]` among a code's arrays."""
@@ -44,7 +43,7 @@ class Code:
     value: np.ndarray
     space: str
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
     difference: pathlib.Path | None = None
 
     @property

@@ -11,7 +11,6 @@ Both end with `scores.csv`, a row per picture, where there is a scorer.
 import dataclasses
 import pathlib
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import numpy as np
@@ -57,7 +56,7 @@ class DataSet:
     scorer: object = None
 
     @property
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, object]:
         """What the codes and pictures depend on, but their number."""
         return {
             "generator_sha256": self.renderer.source.sha256,

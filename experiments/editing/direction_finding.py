@@ -84,7 +84,7 @@ def read_scores(path: pathlib.Path) -> tuple[np.ndarray, tuple[str, ...]]:
 def from_scores(
     method: str,
     samples: Samples,
-    wanted: Sequence[str],
+    score_names: Sequence[str],
     *,
     options: Mapping[str, object],
     reach: float,
@@ -94,7 +94,7 @@ def from_scores(
     Args:
       method: "svm", "difference" or "regression".
       samples: codes and scores.
-      wanted: names of scores; empty for all.
+      score_names: names of scores; empty for all.
       options: of the method's function in `finding.METHODS`.
       reach: of `finding.regress`.
 
@@ -104,7 +104,7 @@ def from_scores(
     Raises:
       DirectionError: an unknown name, or scores that do not tell codes apart.
     """
-    names = [_known(samples, name) for name in wanted] or list(samples.names)
+    names = [_known(samples, name) for name in score_names] or list(samples.names)
     if method == "regression":
         found = finding.regress(
             samples.codes,
@@ -180,19 +180,19 @@ def from_generator(
 
 
 def conditional(
-    found: Mapping[str, Direction], others: Mapping[str, Direction]
+    directions: Mapping[str, Direction], others: Mapping[str, Direction]
 ) -> tuple[dict[str, Direction], list[str]]:
     """Projects every direction on the others.
 
     Args:
-      found: by name.
+      directions: by name.
       others: by name; a direction is not projected on itself.
 
     Returns:
       What is left, and a sentence for each of which nothing is.
     """
     kept, refused = {}, []
-    for name, direction in found.items():
+    for name, direction in directions.items():
         conditions = [other for key, other in others.items() if key != name]
         try:
             kept[name] = edits.conditional(direction, conditions)
@@ -235,6 +235,6 @@ def calibrate(
     for _ in range(_ROUNDS):
         found = effects.measure(direction, ws, read, scale, step=step, before=before)
         # Large corrections overshoot where the score saturates.
-        factor = np.sign(found.wanted) * np.clip(abs(found.wanted), 0.4, 2.5)
+        factor = np.sign(found.gain) * np.clip(abs(found.gain), 0.4, 2.5)
         direction = effects.calibrated(direction, float(factor))
     return dataclasses.replace(direction, scale=float(scale.std[column]))

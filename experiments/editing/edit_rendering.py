@@ -124,8 +124,7 @@ class Renderer:
             transform = code.transform
         except (InputError, OSError) as error:
             raise command_line.Failure(str(error)) from error
-        is_movable = isinstance(network, stylegan3.StyleGAN3Generator)
-        if transform is None or not is_movable:
+        if transform is None or not isinstance(network, stylegan3.StyleGAN3Generator):
             return network
         return stylegan3.moved(network, jnp.asarray(transform))
 

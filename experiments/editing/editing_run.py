@@ -64,13 +64,15 @@ class Row:
     pictures: list[np.ndarray]
 
 
-def run(plan: Plan, codes: Sequence[Code], wanted: Sequence[edits.Edit]) -> list[str]:
+def run(
+    plan: Plan, codes: Sequence[Code], all_edits: Sequence[edits.Edit]
+) -> list[str]:
     """Edits all codes by all edits and writes everything.
 
     Args:
       plan: how.
       codes: one or more.
-      wanted: the edits.
+      all_edits: the edits.
 
     Returns:
       A sentence for every code and edit that did not go together.
@@ -80,7 +82,7 @@ def run(plan: Plan, codes: Sequence[Code], wanted: Sequence[edits.Edit]) -> list
     """
     rows, refused = [], []
     for code in codes:
-        for edit in wanted:
+        for edit in all_edits:
             try:
                 rows.append(_edit(plan, code, edit))
             except (

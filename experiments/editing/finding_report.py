@@ -43,7 +43,7 @@ deviation of the score; "deviation" gives it in the score's own unit."""
 def write(
     output: pathlib.Path,
     directions: Mapping[str, Direction],
-    found: Mapping[str, effects.Effect],
+    measured_effects: Mapping[str, effects.Effect],
     *,
     generator_sha256: str,
     texts: Mapping[str, str],
@@ -53,7 +53,7 @@ def write(
     Args:
       output: a directory that exists.
       directions: by name.
-      found: their measured effects, by name; may be empty.
+      measured_effects: theirs, by name; may be empty.
       generator_sha256: of the generator.
       texts: for the card: "generator", "command", "about" and "source" of the codes.
 
@@ -61,7 +61,7 @@ def write(
       WriteError: the disk is full or read-only.
     """
     measured = {
-        name: _measured(direction, found.get(name))
+        name: _measured(direction, measured_effects.get(name))
         for name, direction in directions.items()
     }
     direction_files.save(output / FILE, measured, generator_sha256=generator_sha256)
@@ -71,7 +71,7 @@ def write(
         for name, direction in measured.items()
     }
     files.write_json(output / "report.json", rows)
-    effect = next(iter(found.values()), None)
+    effect = next(iter(measured_effects.values()), None)
     text = "No scorer was given: the effects were not measured."
     if effect is not None:
         text = _MEASURED.format(
@@ -80,7 +80,7 @@ def write(
     card = _CARD.format(
         **{key: texts[key] for key in ("generator", "command", "about")},
         measured=text,
-        table=_table(measured, found),
+        table=_table(measured, measured_effects),
     )
     files.write_bytes(output / "README.md", card.encode())
 
@@ -89,8 +89,8 @@ def _measured(direction: Direction, effect: effects.Effect | None) -> Direction:
     """The direction with its effect among what is known of it."""
     if effect is None:
         return direction
-    about: dict[str, Any] = {
-        "effect": round(effect.wanted, 4),
+    about: dict[str, object] = {
+        "effect": round(effect.gain, 4),
         "leak": round(effect.leak, 4),
         "leaks_most": effect.worst(),
         "identity": round(effect.identity, 4),
@@ -102,22 +102,22 @@ def _measured(direction: Direction, effect: effects.Effect | None) -> Direction:
 
 
 def _table(
-    directions: Mapping[str, Direction], found: Mapping[str, effects.Effect]
+    directions: Mapping[str, Direction], measured_effects: Mapping[str, effects.Effect]
 ) -> str:
-    if not found:
+    if not measured_effects:
         return "\n".join(f"- {name}" for name in directions)
     lines = [
         "| direction | effect | leak | most | identity | deviation |",
         "|---|---|---|---|---|---|",
     ]
     for name, direction in directions.items():
-        effect = found.get(name)
+        effect = measured_effects.get(name)
         if effect is None:
             lines.append(f"| {name} | | | | | {direction.scale:.3f} |")
             continue
         most = ", ".join(f"{k} {v:.2f}" for k, v in effect.worst(2).items())
         lines.append(
-            f"| {name} | {effect.wanted:.2f} | {effect.leak:.3f} | {most} |"
+            f"| {name} | {effect.gain:.2f} | {effect.leak:.3f} | {most} |"
             f" {effect.identity:.3f} | {direction.scale:.3f} |"
         )
     return "\n".join(lines)

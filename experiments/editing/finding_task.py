@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,6 +21,7 @@ from experiments.stores import code_loading
 from jax_encoder.editing import effects
 from jax_encoder.editing.directions import Direction
 from jax_encoder.errors import InputError
+from jax_encoder.io import json_types
 
 _MEASURING_SEED = 1_000_003
 
@@ -62,7 +62,7 @@ class FindingTask:
         return self.method not in ("pca", "sefa")
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> json_types.Row:
         """The options of the method's function."""
         if self.method == "svm":
             return {"chosen": self.chosen, "invalid_value": self.invalid_value}
@@ -105,7 +105,7 @@ def run(task: FindingTask, output_dir: str) -> int:
     _write_sheet(task, source, found, output)
     for name, effect in measured.items():
         print(
-            f"{name:>22}: effect {effect.wanted:.2f}, leak {effect.leak:.3f}, identity"
+            f"{name:>22}: effect {effect.gain:.2f}, leak {effect.leak:.3f}, identity"
             f" {effect.identity:.3f}"
         )
     print(f"{len(found)} directions: {output / finding_report.FILE}")
@@ -270,10 +270,10 @@ def _measure(task: FindingTask, source, scorer, found, refused):
 def _is_good(task: FindingTask, name: str, effect: effects.Effect) -> bool:
     """Whether a direction keeps to --max_leak and --max_error; says so if not."""
     is_clean = task.max_leak is None or effect.leak <= task.max_leak
-    is_right = task.max_error is None or abs(effect.wanted - 1) <= task.max_error
+    is_right = task.max_error is None or abs(effect.gain - 1) <= task.max_error
     if not (is_clean and is_right):
         print(
-            f"{name}: left out; effect {effect.wanted:.2f}, leak {effect.leak:.3f}.",
+            f"{name}: left out; effect {effect.gain:.2f}, leak {effect.leak:.3f}.",
             file=sys.stderr,
         )
     return is_clean and is_right

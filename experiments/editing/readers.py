@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +16,13 @@ from jax_encoder.nn import base
 BATCH = 64
 
 
-def is_of_attributes(network: Any) -> bool:
+def is_of_attributes(network: base.Network) -> bool:
     """Whether a network reads the attributes of the demo's faces, by name."""
     num_outputs = getattr(network.config, "num_outputs", None)
     return num_outputs == attribute_network.NUM_OUTPUTS
 
 
-def names(network: Any) -> tuple[str, ...]:
+def names(network: base.Network) -> tuple[str, ...]:
     """The names of a scorer's scores: the attributes', or `score_0` and so on."""
     if is_of_attributes(network):
         return face_attributes.NAMES

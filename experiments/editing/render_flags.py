@@ -1,7 +1,6 @@
 """The flags of all binaries that render codes."""
 
 import pathlib
-from typing import Any
 
 from absl import flags
 
@@ -9,6 +8,7 @@ from experiments.editing import code_sets, edit_pasting
 from experiments.editing.edit_rendering import Renderer
 from experiments.launch import command_line, flag_types, outputs
 from experiments.networks import resources, seed_pictures
+from jax_encoder.nn import base
 
 GENERATOR = flags.DEFINE_string(
     "generator", None, "A bundle or a checkpoint file; default: the demo's."
@@ -107,7 +107,7 @@ def renderer() -> Renderer:
     return Renderer(**options, mixed=other, mixed_rows=rows)
 
 
-def _check(config: Any) -> None:
+def _check(config: base.GeneratorConfig) -> None:
     """Refuses what this generator has no place for."""
     if not config.c_dim:
         command_line.refuse([LABEL], "this generator has no classes")

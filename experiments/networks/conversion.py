@@ -5,7 +5,6 @@ import math
 import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import jax
 from flax import nnx
@@ -15,7 +14,8 @@ from converters.zoo import catalog as zoo
 from converters.zoo import table as zoo_table
 from experiments.launch import command_line
 from jax_encoder.errors import InputError
-from jax_encoder.io import bundles, files
+from jax_encoder.io import bundles, files, json_types
+from jax_encoder.nn import base
 
 _W_AVG = {
     "file": "from the file",
@@ -35,9 +35,9 @@ class ConvertedCheckpoint:
       assumed: the values that the file lacks, by name, as they were assumed.
     """
 
-    network: Any
+    network: base.Network
     path: pathlib.Path
-    provenance: dict[str, Any]
+    provenance: json_types.Row
     assumed: Mapping[str, object]
 
 
@@ -52,7 +52,7 @@ def convert(
     kind: str | None = None,
     part: str | None = None,
     heads: str | None = None,
-    given: Mapping[str, Any] | None = None,
+    given: Mapping[str, object] | None = None,
     license_text: str | None = None,
     sha256: str | None = None,
 ) -> ConvertedCheckpoint:
@@ -120,7 +120,7 @@ def _provenance(
     """Where a file came from, for the bundle."""
     digest = files.sha256(path)
     entry = entry or zoo.find_sha256(digest)
-    provenance: dict[str, Any] = {"source": path.name, "sha256": digest}
+    provenance: json_types.Row = {"source": path.name, "sha256": digest}
     if entry is not None:
         provenance |= {"zoo": entry.name, "citation": entry.citation}
     provenance["license"] = license_text or (entry.license if entry else "not known")

@@ -1,7 +1,6 @@
 """Pools of seeds as files."""
 
 import os
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ def save(
 ) -> None:
     """Writes a pool as `.npz`; the file appears whole or not at all."""
     leaves = jax.tree.leaves(pool.prepared)
-    arrays: dict[str, Any] = {f"prepared_{k}": x for k, x in enumerate(leaves)}
+    arrays: dict[str, object] = {f"prepared_{k}": x for k, x in enumerate(leaves)}
     arrays = {"z": pool.z, "side": pool.side, **arrays}
     files.write_arrays(path, arrays, is_compressed=is_compressed)
 

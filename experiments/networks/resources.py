@@ -11,7 +11,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +26,9 @@ from jax_encoder.inversion import starts
 from jax_encoder.inversion.colors import Colors
 from jax_encoder.inversion.config import ProjectorConfig
 from jax_encoder.inversion.state import Models
-from jax_encoder.io import bundles, caches, digests, files, loading
+from jax_encoder.io import bundles, caches, digests, files, json_types, loading
 from jax_encoder.latents import statistics
+from jax_encoder.nn import base
 
 ASSETS = demo.DIRECTORY
 DEMO_GENERATOR = ASSETS / "avatars"
@@ -53,10 +54,10 @@ class Source:
       provenance: JSON values on where its weights come from: license...
     """
 
-    network: Any
+    network: base.Network
     path: pathlib.Path
     sha256: str
-    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    provenance: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
 
 
 def load(path: str | os.PathLike, role: str | None = None) -> Source:
@@ -112,7 +113,7 @@ def generator(path: str | None) -> Source:
 
 def networks(
     names: Sequence[str], paths: Mapping[str, str | None], *, is_demo: bool
-) -> dict[str, Any]:
+) -> dict[str, base.Network]:
     """Reads perceptual networks.
 
     Args:

@@ -14,13 +14,13 @@ SSIM and seconds are not in that table.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jax_encoder.inversion.state import Models
+from jax_encoder.io import json_types
 from jax_encoder.metrics import pairs
 from jax_encoder.ops import resize
 
@@ -74,7 +74,7 @@ def _measure(lpips, images, targets):
     }
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def table(rows: Sequence[Mapping[str, json_types.Json]]) -> str:
     """The photographs of a race beside the published rows, as Markdown.
 
     Args:
@@ -99,7 +99,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _own_row(row: Mapping[str, object], kind: Mapping[str, Any]) -> str:
+def _own_row(row: Mapping[str, object], kind: Mapping[str, json_types.Json]) -> str:
     def mean(name: str, digits: int) -> str:
         value = kind.get(name, {}).get("mean")
         return "" if value is None else f"{value:.{digits}f}"

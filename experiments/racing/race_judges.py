@@ -1,8 +1,7 @@
 """Measures that nobody optimized, and what the found codes are worth for editing."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from jax_encoder.inversion import rendering
 from jax_encoder.inversion.state import Models
 from jax_encoder.latents import spaces
 from jax_encoder.metrics import pairs
+from jax_encoder.nn import base
 from jax_encoder.ops import norms
 
 _SSIM_SIDE = 11
@@ -40,10 +40,10 @@ class Judges:
     """
 
     models: Models
-    distances: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    reader: Any = None
+    distances: base.Networks = dataclasses.field(default_factory=dict)
+    reader: base.Network = None
     directions: Sequence[Direction] = ()
-    embedder: Any = None
+    embedder: base.Embedder | None = None
 
     def measure(self, attempt: Attempt, targets: Targets) -> dict[str, np.ndarray]:
         """Measures an attempt, name -> `[N]`; NaN where a measure has no meaning."""

@@ -143,7 +143,7 @@ def _generator() -> tuple[resources.Source, statistics.LatentStatistics]:
     return source, statistics.estimate(network, with_p=True)
 
 
-def random_generator(text: str) -> Any:
+def random_generator(text: str) -> base.Network:
     """Makes a generator with random weights.
 
     Args:
@@ -190,7 +190,7 @@ def _directions(source: resources.Source) -> list:
         raise command_line.UsageError(f"--directions: {error}") from error
 
 
-def _distance(text: str) -> tuple[str, object]:
+def _distance(text: str) -> tuple[str, base.Network]:
     trunk, _, heads = text.partition(":")
     if not heads:
         raise command_line.UsageError(

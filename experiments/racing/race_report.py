@@ -4,14 +4,13 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from experiments.racing import contest, published
 from experiments.racing.contest import Attempt
 from experiments.racing.race_targets import Targets
-from jax_encoder.io import contact_sheet, files, images, plots
+from jax_encoder.io import contact_sheet, files, images, json_types, plots
 
 KINDS = ("own", "held-out", "photograph")
 _LEVELS = (50, 100, 300)
@@ -105,7 +104,9 @@ def race_times(entries: Sequence[RaceEntry]) -> dict[str, dict[str, float | None
     return found
 
 
-def table(rows: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> str:
+def table(
+    rows: Sequence[Mapping[str, json_types.Json]], measures: Sequence[str]
+) -> str:
     """The rows as Markdown: median / worst of every measure and kind."""
     kinds = [k for k in KINDS if any(k in row["kinds"] for row in rows)]
     heads = [f"{kind}: {name}" for name in measures for kind in kinds]

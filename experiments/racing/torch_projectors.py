@@ -22,7 +22,7 @@ from experiments.benchmarking.peers import torch_peers
 from experiments.racing import contest
 from jax_encoder.errors import InputError
 from jax_encoder.inversion.state import Models
-from jax_encoder.nn import lpips, preprocessing, stylegan2
+from jax_encoder.nn import base, lpips, preprocessing, stylegan2
 
 _LPIPS_SIDE = 256
 _NUM_STEPS = 1000
@@ -151,7 +151,7 @@ def _kernel(array: object) -> torch.Tensor:
     return _tensor(array).permute(3, 2, 0, 1).contiguous()
 
 
-def _layer(layer: Any) -> dict[str, object]:
+def _layer(layer: base.Network) -> dict[str, object]:
     affine = layer.affine
     gain = affine.lr_multiplier / math.sqrt(affine.weight.shape[0])
     is_up = getattr(layer, "up", False)
@@ -169,7 +169,7 @@ def _layer(layer: Any) -> dict[str, object]:
     return found
 
 
-def _style(layer: dict[str, Any], w: torch.Tensor) -> torch.Tensor:
+def _style(layer: dict[str, torch.Tensor], w: torch.Tensor) -> torch.Tensor:
     return w @ layer["affine"] + layer["affine_bias"]
 
 

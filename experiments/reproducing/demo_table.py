@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from jax_encoder import demo
 from jax_encoder.avatars import attribute_network, face_attributes, face_rendering
 from jax_encoder.editing import direction_files, effects
 from jax_encoder.inversion import inverter, presets
+from jax_encoder.io import json_types
 from jax_encoder.metrics import features, frechet, pairs
 from jax_encoder.nn import base
 
@@ -46,7 +46,7 @@ class World:
     """
 
     generator: base.Generator
-    networks: dict[str, Any]
+    networks: dict[str, base.Network]
     targets: np.ndarray
     ws: np.ndarray
     people: list[dict[str, float]]
@@ -90,7 +90,7 @@ def _statistics(world: World, pictures: np.ndarray) -> features.FeatureStatistic
     return features.statistics([np.asarray(described)])
 
 
-def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
+def measure(world: World, name: str, max_steps: int) -> json_types.Row:
     """Inverts all pictures by a preset, and measures everything.
 
     Args:
@@ -134,7 +134,7 @@ def measure(world: World, name: str, max_steps: int) -> dict[str, Any]:
         "lpips": float(np.mean(measured["lpips"])),
         "identity": float(np.mean(measured["identity"])),
         "frechet": frechet.frechet_distance(*described),
-        "edit_effect": effect.wanted,
+        "edit_effect": effect.gain,
         "edit_leak": effect.leak,
         "seconds": seconds,
     }
@@ -158,7 +158,7 @@ def own_errors(world: World) -> dict[str, float]:
     effect = _edit(world, world.ws)
     return {
         "attribute_error": float(np.mean([e["attribute_error"] for e in read])),
-        "edit_effect": effect.wanted,
+        "edit_effect": effect.gain,
         "edit_leak": effect.leak,
         "num_outputs": attribute_network.NUM_OUTPUTS,
     }

@@ -5,12 +5,11 @@ import json
 import os
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from experiments.launch import command_line
 from experiments.reproducing import demo_table, published_numbers
 from jax_encoder.inversion import presets
-from jax_encoder.io import files
+from jax_encoder.io import files, json_types
 
 _DIGITS = {"seconds": 2, "psnr": 2, "frechet": 3}
 
@@ -100,7 +99,7 @@ def report(
     return "\n".join(lines) + "\n"
 
 
-def _demo_lines(table: dict[str, Any]) -> list[str]:
+def _demo_lines(table: json_types.Row) -> list[str]:
     settings, own = table["settings"], table["own"]
     columns = ["num_steps", *demo_table.COLUMNS]
     lines = [

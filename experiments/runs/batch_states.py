@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import pathlib
-from typing import Any
 
 import jax
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from experiments.runs import saved_files
 from jax_encoder.errors import InputError
 from jax_encoder.io import files
+from jax_encoder.nn import base
 
 
 class MisfitError(InputError):
@@ -35,7 +35,7 @@ class BatchState:
     losses: np.ndarray
     seconds: float
 
-    def restore(self, template: Any) -> Any:
+    def restore(self, template: base.Tree) -> base.Tree:
         """Puts the leaves into the structure of the engine's state.
 
         Args:

@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,17 @@ from experiments.runs import (
 from experiments.runs import journal as journals
 from experiments.sharing import leases, picture_bytes, picture_loop
 from jax_encoder.errors import InputError
-from jax_encoder.io import codes, files, films, finite, images, locks, names, progress
+from jax_encoder.io import (
+    codes,
+    files,
+    films,
+    finite,
+    images,
+    json_types,
+    locks,
+    names,
+    progress,
+)
 
 LOCK = f"{journals.DIRECTORY}.lock"
 _LEASES = "leases"
@@ -64,9 +73,9 @@ def invert(
     *,
     named: Mapping[pathlib.Path, str] | None = None,
     refused: Mapping[str, str] | None = None,
-    details: Mapping[str, Mapping[str, Any]] | None = None,
+    details: Mapping[str, Mapping[str, json_types.Json]] | None = None,
     share: locks.Share | None = None,
-) -> list[dict[str, Any]]:
+) -> list[json_types.Row]:
     """Inverts pictures and writes `<name>.npz`, `.npy`, `.png` and films.
 
     Other processes that do the same with the same settings share the work, whenever
@@ -156,8 +165,8 @@ class _Run:
         size = max(1, min(options.batch_size, len(paths)))
         self.size = -(-size // engine.multiple) * engine.multiple
         self.endings = (*_ENDINGS, *engine.extensions)
-        self.details: Mapping[str, Mapping[str, Any]] = {}
-        self.rows: dict[str, dict[str, Any]] = {
+        self.details: Mapping[str, Mapping[str, json_types.Json]] = {}
+        self.rows: dict[str, json_types.Row] = {
             named[path]: journal.records[named[path]]
             for path in paths
             if self._is_done(path)
@@ -178,7 +187,7 @@ class _Run:
             for end in self.endings
         )
 
-    def run(self, refused: Mapping[str, str], reporter) -> list[dict[str, Any]]:
+    def run(self, refused: Mapping[str, str], reporter) -> list[json_types.Row]:
         """Does what is free until all is done; returns the rows of all pictures."""
         self.reporter = reporter
         by_name = {self.named[path]: path for path in self.paths}
@@ -282,7 +291,7 @@ class _Run:
             filming.write(film, frames, picture.target, losses, self.options.fps)
 
 
-def _row(picture, path, found: engines.EngineOutcome, index, seconds) -> dict[str, Any]:
+def _row(picture, path, found: engines.EngineOutcome, index, seconds) -> json_types.Row:
     """What the summary says of a picture."""
     is_diverged = bool(found.is_diverged[index])
     values = {name: float(rows[index]) for name, rows in found.measures.items()}

@@ -26,7 +26,7 @@ from experiments.runs import (
 from jax_encoder.alignment import detectors, frames, landmarks
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import inverter, presets
-from jax_encoder.io import files, images, locks, names
+from jax_encoder.io import files, images, json_types, locks, names
 
 ALIGNED = "aligned"
 """The folder, in a run's own, of the pictures that were aligned for it."""
@@ -42,11 +42,11 @@ class Outcome:
         writes its reports.
     """
 
-    rows: list[dict[str, Any]]
+    rows: list[json_types.Row]
     is_last: bool
 
 
-def run(job: jobs.InversionJob) -> list[dict[str, Any]]:
+def run(job: jobs.InversionJob) -> list[json_types.Row]:
     """Does what `share` does, where it does not matter who writes the reports."""
     return share(job).rows
 
@@ -92,7 +92,7 @@ def _invert(
     job: jobs.InversionJob,
     engine: projector_engine.ProjectorEngine,
     shared: locks.Share,
-) -> tuple[list[dict[str, Any]], jobs.InversionJob]:
+) -> tuple[list[json_types.Row], jobs.InversionJob]:
     """Aligns where asked for, and inverts; the rows, and the job with their names."""
     outcome = _align(job, engine.resolution, is_first=shared.is_alone)
     if job.alignment is not None:  # The pictures are those that it wrote.

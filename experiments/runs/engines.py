@@ -2,9 +2,12 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+
+from jax_encoder.io import json_types
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,12 +67,12 @@ class Engine(Protocol):
         ...
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def settings(self) -> Mapping[str, json_types.Json]:
         """JSON values on which the codes depend."""
         ...
 
     @property
-    def details(self) -> Mapping[str, Any]:
+    def details(self) -> Mapping[str, json_types.Json]:
         """JSON values to write into every code file: space, preset..."""
         ...
 
@@ -78,7 +81,7 @@ class Engine(Protocol):
         """The endings of a picture's further files, such as ".difference.npz"."""
         ...
 
-    def init(self, targets: np.ndarray, names: Sequence[str]) -> Any:
+    def init(self, targets: np.ndarray, names: Sequence[str]) -> base.Tree:
         """The state before the first step, for targets `[N, R, R, 3]` and names."""
         ...
 
@@ -87,15 +90,15 @@ class Engine(Protocol):
         ...
 
     def iterate(
-        self, targets: np.ndarray, state: Any
-    ) -> Iterator[tuple[Any, np.ndarray]]:
+        self, targets: np.ndarray, state: base.Tree
+    ) -> Iterator[tuple[base.Tree, np.ndarray]]:
         """Goes on from a state; after each chunk the state and losses `[steps, N]`."""
         ...
 
-    def render(self, targets: np.ndarray, state: Any) -> np.ndarray:
+    def render(self, targets: np.ndarray, state: base.Tree) -> np.ndarray:
         """The pictures `[N, R, R, 3]` at this state, for a film."""
         ...
 
-    def finish(self, targets: np.ndarray, state: Any, num: int) -> EngineOutcome:
+    def finish(self, targets: np.ndarray, state: base.Tree, num: int) -> EngineOutcome:
         """The result of the first `num` pictures; the rest fills up the batch."""
         ...

@@ -12,6 +12,7 @@ from experiments.launch import signals
 from experiments.runs import batch_states, engines, filming
 from experiments.runs import journal as journals
 from jax_encoder.io import files, progress
+from jax_encoder.nn import base
 
 Saved = tuple[pathlib.Path, batch_states.BatchState]
 
@@ -47,7 +48,7 @@ class FolderSession:
         self._engine, self._options, self._size = engine, options, size
         self._journal, self._reporter = journal, reporter
         self.batch_size = size
-        self.target: Mapping[str, Any] = {
+        self.target: Mapping[str, object] = {
             "resolution": engine.resolution,
             "channels": engine.channels,
             "crop": options.crop,
@@ -91,7 +92,7 @@ class FolderSession:
         self.seconds = (time.monotonic() - start) / len(own)
         return outcome
 
-    def _state(self, targets, ids, own) -> tuple[Any, list[np.ndarray], float]:
+    def _state(self, targets, ids, own) -> tuple[base.Tree, list[np.ndarray], float]:
         """State, losses and seconds spent: the saved ones, or those of step 0."""
         if self._saved is not None and self._fits(self._saved[1], own):
             saved = self._saved[1]

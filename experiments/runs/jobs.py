@@ -3,7 +3,6 @@
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 
@@ -11,6 +10,7 @@ from experiments.aligning import photographs
 from experiments.runs import batches
 from jax_encoder.errors import InputError
 from jax_encoder.latents import sampling, spaces
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class InversionJob:
 
 
 def label(
-    job: InversionJob, generator_config: Any, space: spaces.Space
+    job: InversionJob, generator_config: base.GeneratorConfig, space: spaces.Space
 ) -> jax.Array | None:
     """Returns the label `[1, c_dim]` of a job's class, or None without classes.
 

@@ -15,11 +15,10 @@ import secrets
 import shutil
 import socket
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from experiments.runs import batch_states, saved_files
 from experiments.runs import settings as settings_lib
-from jax_encoder.io import caches, files, loading
+from jax_encoder.io import caches, files, json_types, loading
 
 DIRECTORY = ".resume"
 _LIST, _BATCH = "pictures", "batch"
@@ -62,7 +61,7 @@ class Journal:
         """
         self.directory = pathlib.Path(output) / DIRECTORY
         self.frames = self.directory / "frames"
-        self.records: dict[str, dict[str, Any]] = {}
+        self.records: dict[str, json_types.Row] = {}
         self.accounts: dict[str, saved_files.Account] = {}
         self._read_to: dict[pathlib.Path, int] = {}
         self._news: set[str] = set()
@@ -119,13 +118,13 @@ class Journal:
             return num_damaged
         return 0
 
-    def _adopt(self, row: dict[str, Any]) -> None:
+    def _adopt(self, row: json_types.Row) -> None:
         noted = {key: row.pop(key) for key in ("outputs", "seen") if key in row}
         self.accounts[row["name"]] = noted
         self.records[row["name"]] = row
         self._news.add(row["name"])
 
-    def _compare(self, before: dict[str, Any]) -> None:
+    def _compare(self, before: json_types.Row) -> None:
         if before != self._settings:
             changes = settings_lib.differences(before, self._settings)
             raise SettingsError(
@@ -152,7 +151,7 @@ class Journal:
                 )
         # A picture that failed is tried again.
         self.records = {k: r for k, r in self.records.items() if not _has_failed(r)}
-        entries: list[dict[str, Any]] = [{"settings": self._settings}]
+        entries: list[json_types.Row] = [{"settings": self._settings}]
         entries += [row | self.accounts[name] for name, row in self.records.items()]
         text = "".join(json.dumps(entry) + "\n" for entry in entries)
         files.make_directory(self.directory)
@@ -182,7 +181,7 @@ class Journal:
             )
 
     def record(
-        self, row: dict[str, Any], noted: saved_files.Account | None = None
+        self, row: json_types.Row, noted: saved_files.Account | None = None
     ) -> None:
         """Remembers a picture that is finished, or that failed.
 
@@ -228,13 +227,13 @@ class Journal:
             self.frames.rmdir()
 
 
-def _has_failed(row: dict[str, Any]) -> bool:
+def _has_failed(row: json_types.Row) -> bool:
     return row["status"] == "failed"
 
 
 def earlier_run(
     output: str | os.PathLike,
-) -> tuple[dict[str, Any] | None, dict[str, dict[str, Any]]]:
+) -> tuple[json_types.Row | None, dict[str, json_types.Row]]:
     """The settings and records of the run that wrote to a directory before.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.runs import engines, tuning
 from jax_encoder.inversion import batch_inverter, first_values, results
-from jax_encoder.io import codes
+from jax_encoder.io import codes, json_types
 
 Start = Callable[[Sequence[str]], first_values.Start]
 """From the names of the pictures of a batch to where they start."""
@@ -32,8 +32,8 @@ class ProjectorEngine:
 
     inverter: batch_inverter.BatchInverter
     start: Start
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
+    details: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
     seed: int = 0
     label: jax.Array | None = None
     parent_sha256: str = ""
@@ -126,7 +126,7 @@ class ProjectorEngine:
             attachments[tuning.DIFFERENCE] = lambda index, path: tuning.save_difference(
                 tuned, index, path, self.parent_sha256
             )
-        arrays: dict[str, Any] = {"best_step": found.best_step}
+        arrays: dict[str, np.ndarray] = {"best_step": found.best_step}
         if self.inverter.config.space not in ("w", "w+"):
             arrays["values"] = found.values
         if found.features is not None:
@@ -144,7 +144,7 @@ class ProjectorEngine:
         )
 
 
-def describe(config: object) -> Any:
+def describe(config: object) -> json_types.Json:
     """A configuration as JSON values that tell the classes of its parts.
 
     Args:

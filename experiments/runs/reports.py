@@ -5,11 +5,10 @@ import csv
 import io
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from jax_encoder.io import codes, contact_sheet, files, images, names, plots
+from jax_encoder.io import codes, contact_sheet, files, images, json_types, names, plots
 
 _MAX_ON_SHEET = 48
 _MAX_CURVES = 200
@@ -20,7 +19,9 @@ _FORMATS = {"lpips": "LPIPS {:.3f}", "psnr": "PSNR {:.1f} dB", "ssim": "SSIM {:.
 
 
 def write_summary(
-    output: pathlib.Path, rows: Sequence[Mapping[str, Any]], about: Mapping[str, object]
+    output: pathlib.Path,
+    rows: Sequence[Mapping[str, json_types.Json]],
+    about: Mapping[str, object],
 ) -> dict[str, object]:
     """Writes `summary.json` and `summary.csv`.
 
@@ -57,7 +58,7 @@ def write_summary(
     return summary
 
 
-def _file_as_text(row: Mapping[str, Any]) -> dict[str, str]:
+def _file_as_text(row: Mapping[str, json_types.Json]) -> dict[str, str]:
     """The picture's path without bytes that are no text."""
     return {"file": names.safe_path(row["file"])} if "file" in row else {}
 
@@ -78,7 +79,7 @@ def caption(row: Mapping[str, object]) -> str:
     return "  ".join([row["verdict"], *texts] if "verdict" in row else texts)
 
 
-def sentence(rows: Sequence[Mapping[str, Any]], output: object) -> str:
+def sentence(rows: Sequence[Mapping[str, json_types.Json]], output: object) -> str:
     """The run in one line, and where to look.
 
     Args:
@@ -93,7 +94,7 @@ def sentence(rows: Sequence[Mapping[str, Any]], output: object) -> str:
     return f"{text} ({'; '.join(parts)}): {output}" if parts else f"{text}: {output}"
 
 
-def _verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _verdicts(rows: Sequence[Mapping[str, json_types.Json]]) -> list[str]:
     """How many pictures have which verdict, and the worst where it is not good."""
     counted = collections.Counter(row["verdict"] for row in rows if "verdict" in row)
     if not counted:
@@ -108,7 +109,7 @@ def _verdicts(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def write_contact_sheet(
     output: pathlib.Path,
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, json_types.Json]],
     fit: Callable[[np.ndarray], np.ndarray],
     title: str = "",
 ) -> None:

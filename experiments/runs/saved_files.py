@@ -8,20 +8,32 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, TypeGuard
 
 import numpy as np
 
-from jax_encoder.io import files, loading
+from jax_encoder.io import files, json_types, loading
 
 _MAX_BATCH = 1 << 16
 _MAX_SECONDS = 1e12
 _TEXTS = ("name", "file", "status")
 
+Texts = tuple[str, ...]
+
+
+class BatchFields(TypedDict):
+    """The fields of a `batch_states.BatchState`."""
+
+    names: Texts
+    digests: Texts
+    leaves: tuple[np.ndarray, ...]
+    losses: np.ndarray
+    seconds: float
+
 
 def read_list(
     content: bytes, source: str | os.PathLike[str]
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]], int]:
+) -> tuple[json_types.Row | None, list[json_types.Row], int]:
     """Understands the lines of `pictures.jsonl`.
 
     Args:
@@ -32,11 +44,11 @@ def read_list(
       The settings, or None where their line is damaged; the rows of the pictures; and
       how many lines are damaged.
     """
-    settings: dict[str, Any] | None = None
-    rows: list[dict[str, Any]] = []
+    settings: json_types.Row | None = None
+    rows: list[json_types.Row] = []
     num_damaged = 0
     for index, line in enumerate(content.splitlines()):
-        entry: Any = None
+        entry: object = None
         with contextlib.suppress(loading.LoadError):
             entry = loading.parse_json(line, source)
         if index == 0:
@@ -49,7 +61,7 @@ def read_list(
     return settings, rows, num_damaged
 
 
-def _is_row(entry: object) -> bool:
+def _is_row(entry: object) -> TypeGuard[json_types.Row]:
     """Whether a line is what `Journal.record` writes."""
     if not isinstance(entry, dict):
         return False
@@ -63,7 +75,7 @@ def _is_row(entry: object) -> bool:
     )
 
 
-def read_batch(path: pathlib.Path) -> dict[str, Any]:
+def read_batch(path: pathlib.Path) -> BatchFields:
     """Reads `batch.npz`.
 
     Args:
@@ -84,13 +96,13 @@ def read_batch(path: pathlib.Path) -> dict[str, Any]:
     losses = loading.check(path, {"losses": _finite(arrays)}, "losses", (None, None))
     if not len(names) <= losses.shape[1] <= _MAX_BATCH:
         raise loading.LoadError(path, "a batch smaller than its pictures")
-    leaves = [arrays.get(f"leaf_{i:03d}") for i in range(num_leaves)]
-    if any(leaf is None for leaf in leaves) or len(arrays) != num_leaves + 2:
+    keys = [f"leaf_{i:03d}" for i in range(num_leaves)]
+    if not arrays.keys() >= set(keys) or len(arrays) != num_leaves + 2:
         raise loading.LoadError(path, "arrays are missing, or too many")
     return {
         "names": names,
         "digests": digests,
-        "leaves": tuple(leaves),
+        "leaves": tuple(arrays[key] for key in keys),
         "losses": arrays["losses"],
         "seconds": seconds,
     }
@@ -104,9 +116,9 @@ def _finite(arrays: Mapping[str, np.ndarray]) -> Any:
     return np.nan_to_num(losses, posinf=0.0, neginf=0.0)
 
 
-def _about(path: pathlib.Path, about: Any) -> tuple[Any, Any, float, int]:
+def _about(path: pathlib.Path, about: object) -> tuple[Texts, Texts, float, int]:
     """Names, digests, seconds and the number of leaves."""
-    found: dict[str, Any] = about if isinstance(about, dict) else {}
+    found: json_types.Row = about if isinstance(about, dict) else {}
     names, digests = found.get("names", []), found.get("digests", [])
     seconds, num_leaves = found.get("seconds", -1), found.get("num_leaves", -1)
     are_texts = all(
@@ -121,7 +133,7 @@ def _about(path: pathlib.Path, about: Any) -> tuple[Any, Any, float, int]:
     return tuple(names), tuple(digests), float(seconds), num_leaves
 
 
-Account = dict[str, Any]
+Account = json_types.Row
 """What the journal notes of the files of a picture: "outputs", their SHA-256 by the
 ends of their names, and "seen", size and time of change of each and of the source."""
 
@@ -154,7 +166,7 @@ def _sign(path: str | os.PathLike[str]) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def is_same(path: str | os.PathLike[str], seen: Any, digest: str | None) -> bool:
+def is_same(path: str | os.PathLike[str], seen: object, digest: str | None) -> bool:
     """Whether a file is the one that was noted.
 
     Args:

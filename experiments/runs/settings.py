@@ -4,10 +4,9 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, loading
+from jax_encoder.io import files, json_types, loading
 
 FILE = "settings.json"
 _MAX_SHOWN = 20
@@ -22,7 +21,7 @@ def plain(settings: Mapping[str, object]) -> dict[str, object]:
     return json.loads(json.dumps(settings))
 
 
-def read(path: str | os.PathLike) -> dict[str, Any]:
+def read(path: str | os.PathLike) -> json_types.Row:
     """Settings that an earlier run wrote as JSON.
 
     Args:

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from typing import Any, cast
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,15 @@ from experiments.runs import reports
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import colors as colors
 from jax_encoder.inversion.tuner import Tuned
-from jax_encoder.io import bundles, codes, contact_sheet, differences, files, images
+from jax_encoder.io import (
+    bundles,
+    codes,
+    contact_sheet,
+    differences,
+    files,
+    images,
+    json_types,
+)
 from jax_encoder.io import names as naming
 from jax_encoder.metrics import pairs
 from jax_encoder.nn import base
@@ -134,7 +142,7 @@ def write(
     tuned: Tuned,
     lpips: base.PerceptualDistance,
     parent_sha256: str,
-) -> list[dict[str, Any]]:
+) -> list[json_types.Row]:
     """Writes reconstructions, tuned generators and a contact sheet.
 
     Args:

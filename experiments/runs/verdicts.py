@@ -16,14 +16,13 @@ import json
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from experiments.runs import engines
-from jax_encoder.io import bundles, caches, files, loading
+from jax_encoder.io import bundles, caches, files, json_types, loading
 from jax_encoder.latents import sampling
 from jax_encoder.nn import base
 
@@ -53,7 +52,7 @@ class Table:
     num: int
     quantiles: Mapping[str, Mapping[str, float]]
     chance: Mapping[str, float]
-    about: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    about: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
 
 
 def rmse(psnr: float) -> float:
@@ -61,7 +60,7 @@ def rmse(psnr: float) -> float:
     return 2.0 * 10.0 ** (-psnr / 20.0)
 
 
-def judge(row: Mapping[str, Any], table: Table) -> str:
+def judge(row: Mapping[str, json_types.Json], table: Table) -> str:
     """The verdict on a picture.
 
     An error is placed on a logarithmic scale from what is normal for the generator's
@@ -257,7 +256,7 @@ def save(table: Table, name: str, directory: pathlib.Path | None = None) -> None
 
 def add(
     rows: Sequence[Mapping[str, object]], table: Table | None
-) -> list[dict[str, Any]]:
+) -> list[json_types.Row]:
     """The rows of a summary, with "verdict" where there is a table to judge by."""
     if table is None:
         return [dict(row) for row in rows]

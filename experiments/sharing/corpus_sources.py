@@ -8,14 +8,17 @@ encodes it.
 import dataclasses
 import os
 import tarfile
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
 
 from experiments.launch import command_line
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.io import folders, names
 from jax_encoder.nn.checks import describe
+
+if TYPE_CHECKING:
+    import pyarrow
 
 LISTS = (".txt", ".lst", ".list", ".tsv")
 _MAGIC = "*?["
@@ -159,7 +162,7 @@ def _matches(pattern: str) -> Iterator[tuple[str, int]]:
             yield uri, int(info.get("size") or -1)
 
 
-def open_binary(uri: str) -> Any:
+def open_binary(uri: str) -> IO[bytes]:
     """Opens any file for reading from the middle."""
     if not is_remote(uri):
         return open(uri, "rb")
@@ -205,7 +208,7 @@ def content_column(schema: object) -> str | None:
     return next((name for name in _CONTENTS if _holds_bytes(schema, name)), None)
 
 
-def _holds_bytes(schema: Any, name: str) -> bool:
+def _holds_bytes(schema: "pyarrow.Schema", name: str) -> bool:
     pa = tables.arrow()
     if name not in schema.names:
         return False
@@ -245,7 +248,7 @@ def _table(uri: str) -> Iterator[PictureSource]:
             first += len(batch)
 
 
-def _columns(schema: Any, uri: str) -> tuple[str | None, str | None]:
+def _columns(schema: "pyarrow.Schema", uri: str) -> tuple[str | None, str | None]:
     """The columns of names and of addresses; the latter None if pictures are inside."""
     named = next((name for name in _NAMES if name in schema.names), None)
     if content_column(schema) is not None:
@@ -260,7 +263,7 @@ def _columns(schema: Any, uri: str) -> tuple[str | None, str | None]:
 
 
 def _addressed(
-    uri: str, places: list[Any], names: list[Any], first: int
+    uri: str, places: Sequence[object], names: Sequence[object], first: int
 ) -> Iterator[PictureSource]:
     """The pictures that a table points at; relative ones lie beside it."""
     folder = uri.rpartition("/")[0]
@@ -281,22 +284,22 @@ def _row_name(uri: str, row: int, name: object) -> str:
     return f"{stem}/{row:08d}"
 
 
-def identify(found: list[PictureSource]) -> list[str]:
+def identify(pictures: list[PictureSource]) -> list[str]:
     """Gives every picture a name of its own.
 
     `root/a/0001.png` is called "a/0001"; of those that differ in their extension only,
     or come from several lists, the later ones get it, and then a number.
 
     Args:
-      found: the pictures.
+      pictures: as they were listed.
 
     Returns:
       Names, valid Unicode, all different.
     """
-    root = _common(found)
+    root = _common(pictures)
     taken: set[str] = set()
     result = []
-    for source in found:
+    for source in pictures:
         whole = source.name or source.uri[len(root) :]
         parts = [
             names.safe(part) for part in whole.split("/") if part not in ("", ".", "..")
@@ -319,9 +322,9 @@ def identify(found: list[PictureSource]) -> list[str]:
     return result
 
 
-def _common(found: list[PictureSource]) -> str:
+def _common(pictures: list[PictureSource]) -> str:
     """The beginning, up to a slash, that all addresses share."""
-    whole = [source.uri for source in found if not source.name]
+    whole = [source.uri for source in pictures if not source.name]
     if not whole:
         return ""
     low, high = min(whole), max(whole)

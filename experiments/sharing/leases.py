@@ -21,7 +21,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from jax_encoder.io import files
 
@@ -205,7 +204,7 @@ def _content(path: pathlib.Path) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def is_gone(content: Mapping[str, Any]) -> bool:
+def is_gone(content: Mapping[str, object]) -> bool:
     """Whether a lease's process was of this machine and is no more.
 
     Args:

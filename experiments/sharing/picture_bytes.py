@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from experiments.sharing import corpus_sources
 from experiments.stores import tables
 from jax_encoder.errors import InputError
 from jax_encoder.io import folders, images, names
+
+if TYPE_CHECKING:
+    import pyarrow
 
 MAX_BYTES = 1 << 30
 
@@ -149,7 +152,8 @@ class _Table:
         metadata = self._file.metadata
         sizes = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
         self._ends = np.cumsum(sizes)
-        self._group, self._rows = -1, None
+        self._group = -1
+        self._rows: pyarrow.Table | None = None
         self._lock = threading.Lock()
 
     def content(self, row: int) -> bytes:

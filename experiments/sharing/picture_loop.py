@@ -34,7 +34,7 @@ class BatchSession(Protocol):
         ...
 
     @property
-    def target(self) -> Mapping[str, Any]:
+    def target(self) -> Mapping[str, object]:
         """How pictures become targets: resolution, channels, crop."""
         ...
 

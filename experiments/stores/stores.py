@@ -11,14 +11,17 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.stores import tables, zarr_codes
 from jax_encoder.errors import InputError
-from jax_encoder.io import loading
+from jax_encoder.io import json_types, loading
 from jax_encoder.nn.checks import failure
+
+if TYPE_CHECKING:
+    import pyarrow
 
 SHARDS = "shards"
 ROWS = "rows.parquet"
@@ -40,9 +43,11 @@ class Store:
     root: pathlib.Path
     files: tuple[pathlib.Path, ...]
     layout: tables.RowLayout
-    about: dict[str, Any]
+    about: json_types.Row
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[Any]:
+    def batches(
+        self, columns: Sequence[str] | None = None
+    ) -> Iterator["pyarrow.Table"]:
         """Yields the rows as tables, a file or a few thousand rows at a time.
 
         Args:
@@ -56,7 +61,7 @@ class Store:
             for first in range(0, max(len(rows), 1), _BATCH):
                 yield rows.slice(first, _BATCH)
 
-    def codes(self) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+    def codes(self) -> Iterator[tuple["pyarrow.Table", np.ndarray, np.ndarray]]:
         """Yields tables of rows, the codes in them, and the indices of their rows."""
         for rows in self.batches():
             try:
@@ -67,7 +72,7 @@ class Store:
                 ) from error
             yield rows, values, index
 
-    def _codes(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _codes(self, rows: "pyarrow.Table") -> tuple[np.ndarray, np.ndarray]:
         if self.layout.has_codes:
             return tables.codes(rows, self.layout)
         statuses = rows.column("status").to_pylist()

@@ -9,16 +9,22 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from experiments.launch import command_line
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, loading
+from jax_encoder.io import files, json_types, loading
 from jax_encoder.nn.checks import describe as describe_value
 
+if TYPE_CHECKING:
+    import pyarrow
+    import pyarrow.parquet
+
+T = TypeVar("T")
 _KEY = b"jax_encoder"
 _FORMAT = 1
 DTYPES = ("float16", "float32")
@@ -27,7 +33,7 @@ _SPARE_BYTES = 256 << 20
 _MAX_INFLATION = 64
 
 
-def arrow() -> Any:
+def arrow() -> ModuleType:
     """The package `pyarrow`, with its Parquet.
 
     Raises:
@@ -66,7 +72,7 @@ class RowLayout:
     has_codes: bool = True
 
     @classmethod
-    def from_json(cls, fields: Mapping[str, Any]) -> "RowLayout":
+    def from_json(cls, fields: Mapping[str, json_types.Json]) -> "RowLayout":
         """The layout that `dataclasses.asdict` and JSON made `fields` of."""
         as_tuples: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()
@@ -85,7 +91,7 @@ class RowLayout:
                 f" {describe_value(self.dtype)} are no codes."
             )
 
-    def schema(self, about: Mapping[str, Any]) -> Any:
+    def schema(self, about: Mapping[str, object]) -> "pyarrow.Schema":
         """The Arrow schema.
 
         Args:
@@ -106,7 +112,7 @@ class RowLayout:
         return pa.schema(fields, metadata={_KEY: json.dumps(content).encode()})
 
 
-def _seal(content: Mapping[str, object], schema: Any) -> str:
+def _seal(content: Mapping[str, object], schema: "pyarrow.Schema") -> str:
     """A digest of what a file says of itself; checksums of pages leave it out."""
     told = {key: value for key, value in content.items() if key != "seal"}
     # Parquet calls the items of lists by another name.
@@ -116,11 +122,11 @@ def _seal(content: Mapping[str, object], schema: Any) -> str:
 
 
 def table(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[Mapping[str, object]],
     ws: Mapping[int, np.ndarray],
     layout: RowLayout,
-    about: Mapping[str, Any],
-) -> object:
+    about: Mapping[str, object],
+) -> "pyarrow.Table":
     """Makes a table.
 
     Args:
@@ -144,7 +150,9 @@ def table(
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> object:
+def code_column(
+    ws: Mapping[int, np.ndarray], num: int, layout: RowLayout
+) -> "pyarrow.FixedSizeListArray":
     """The column of codes.
 
     Args:
@@ -163,7 +171,7 @@ def code_column(ws: Mapping[int, np.ndarray], num: int, layout: RowLayout) -> ob
     )
 
 
-def write(path: str | os.PathLike[str], rows: Any) -> None:
+def write(path: str | os.PathLike[str], rows: "pyarrow.Table") -> None:
     """Writes a table as Parquet, whole or not at all.
 
     Args:
@@ -184,7 +192,9 @@ def write(path: str | os.PathLike[str], rows: Any) -> None:
         )
 
 
-def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> Any:
+def read(
+    path: str | os.PathLike[str], columns: Sequence[str] | None = None
+) -> "pyarrow.Table":
     """Reads a table.
 
     Args:
@@ -198,7 +208,9 @@ def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> 
       LoadError: missing or damaged.
     """
 
-    def work(file: Any, schema: Any) -> Any:
+    def work(
+        file: "pyarrow.parquet.ParquetFile", schema: "pyarrow.Schema"
+    ) -> "pyarrow.Table":
         about(schema, path)
         names = file.schema_arrow.names
         wanted = None if columns is None else [c for c in columns if c in names]
@@ -211,7 +223,12 @@ def read(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> 
 class Inflation:
     """What the rows of a file may take: a small file can repeat a text without end."""
 
-    def __init__(self, file: Any, path: str | os.PathLike[str], size: int):
+    def __init__(
+        self,
+        file: "pyarrow.parquet.ParquetFile",
+        path: str | os.PathLike[str],
+        size: int,
+    ):
         """Checks what the file says of itself.
 
         Args:
@@ -235,7 +252,7 @@ class Inflation:
                 self._path, "damaged: its rows repeat beyond the size of the file"
             )
 
-    def plain(self, rows: Any) -> Any:
+    def plain(self, rows: "pyarrow.Table") -> "pyarrow.Table":
         """Rows whose texts were read as dictionaries, with the texts themselves.
 
         Args:
@@ -258,7 +275,7 @@ class Inflation:
         return rows
 
 
-def _width(kind: Any) -> int:
+def _width(kind: "pyarrow.DataType") -> int:
     """The bytes of a value, as far as its type tells."""
     if arrow().types.is_fixed_size_list(kind):
         return kind.list_size * _width(kind.value_type)
@@ -268,7 +285,7 @@ def _width(kind: Any) -> int:
         return 4
 
 
-def text_columns(schema: Any) -> list[str]:
+def text_columns(schema: "pyarrow.Schema") -> list[str]:
     """The columns of texts, which are best read as dictionaries."""
     types = arrow().types
     return [
@@ -278,7 +295,7 @@ def text_columns(schema: Any) -> list[str]:
     ]
 
 
-def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
+def describe(path: str | os.PathLike[str]) -> tuple[int, json_types.Row]:
     """What a file says of itself, without reading its rows.
 
     Args:
@@ -291,13 +308,15 @@ def describe(path: str | os.PathLike[str]) -> tuple[int, dict[str, Any]]:
       LoadError: missing, damaged, or no such table.
     """
 
-    def work(file: Any, schema: Any) -> tuple[int, dict[str, Any]]:
+    def work(
+        file: "pyarrow.parquet.ParquetFile", schema: "pyarrow.Schema"
+    ) -> tuple[int, json_types.Row]:
         return file.metadata.num_rows, about(schema, path)
 
     return _opened(path, work)
 
 
-def about(schema: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
+def about(schema: "pyarrow.Schema", path: str | os.PathLike[str]) -> json_types.Row:
     """The JSON values kept with a table.
 
     Args:
@@ -316,7 +335,7 @@ def about(schema: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def _opened(path: str | os.PathLike[str], work: Any) -> Any:
+def _opened(path: str | os.PathLike[str], work: Callable[..., T]) -> T:
     """What `work` makes of an opened Parquet file and its schema."""
     pa = arrow()
     if not pathlib.Path(path).is_file():
@@ -339,7 +358,7 @@ def _opened(path: str | os.PathLike[str], work: Any) -> Any:
         raise loading.LoadError(path, f"damaged ({reason})") from error
 
 
-def codes(rows: Any, layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
+def codes(rows: "pyarrow.Table", layout: RowLayout) -> tuple[np.ndarray, np.ndarray]:
     """The codes of a table.
 
     Args:

@@ -16,6 +16,7 @@ from experiments.studio_page.visits import Upload, Visit
 from experiments.studio_page.workshop import InversionMethod, Workshop
 from jax_encoder.alignment import frames
 from jax_encoder.io import files, images, names
+from jax_encoder.nn import base
 
 WAITING, PREPARING, RUNNING = "waiting", "preparing", "running"
 STOPPED, FINISHING, DONE, FAILED = "stopped", "finishing", "done", "failed"
@@ -51,8 +52,8 @@ class PictureInversion:
         self.preview: tuple[bytes, str] | None = None
         self.num_previews = 0
         self._engine: Any = None
-        self._state: Any = None
-        self._steps: Iterator[tuple[Any, np.ndarray]] | None = None
+        self._state: base.Tree = None
+        self._steps: Iterator[tuple[base.Tree, np.ndarray]] | None = None
         self._losses: list[np.ndarray] = []
         self._is_enough = False
         self._since, self._since_step = 0.0, 0

@@ -4,7 +4,6 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from experiments.studio_page.workshop import Workshop
 from jax_encoder.alignment import frames, pasting
 from jax_encoder.editing import directions, edits
 from jax_encoder.editing.directions import Direction
-from jax_encoder.io import images
+from jax_encoder.io import images, json_types
 
 _MAX_IMPORTED = 64
 _MAX_AMOUNT = 100.0
@@ -54,7 +53,7 @@ def check(values: Mapping[str, object]) -> Setting:
     return Setting(strengths=kept, rows=str(values.get("rows") or "")[:9], psi=psi)
 
 
-def number(value: Any, largest: float) -> float:
+def number(value: json_types.Json, largest: float) -> float:
     """A finite number of at most this size out of what a page sends."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or abs(value) > largest:

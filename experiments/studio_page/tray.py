@@ -7,7 +7,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from experiments.networks.resources import Source
 from experiments.runs import tuning
 from experiments.studio_page import safety
 from jax_encoder.io import codes as code_files
+from jax_encoder.io import json_types
 
 CODE_SUFFIXES = (".npz", ".npy", ".pt", ".pth", ".pkl")
 
@@ -38,7 +38,7 @@ class TrayEntry:
     picture: np.ndarray
     generator_sha256: str
     target: np.ndarray | None = None
-    row: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    row: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
     preset: str = ""
 
     @property
@@ -51,7 +51,7 @@ class TrayEntry:
         return dataclasses.replace(self, code=dataclasses.replace(self.code, name=name))
 
 
-def public_metadata(code: Code) -> dict[str, Any]:
+def public_metadata(code: Code) -> json_types.Row:
     """What a code's file may say of itself: no path of the machine."""
     found = dict(code.metadata)
     if isinstance(found.get("generator"), str):

@@ -106,52 +106,54 @@ def still(
     return images.to_uint8(picture)
 
 
-def film(codes: Sequence[Code], wanted: Film, workshop: Workshop, folder: pathlib.Path):
+def film(
+    codes: Sequence[Code], options: Film, workshop: Workshop, folder: pathlib.Path
+):
     """The film's content, as `experiments.morph` writes it.
 
     Args:
       codes: two or more.
-      wanted: how.
+      options: how.
       workshop: of the generator.
       folder: where to write it while it is made; nothing is left.
 
     Returns:
       The bytes of the file.
     """
-    space = _space(codes, wanted)
+    space = _space(codes, options)
     morph = morphing.Morph(
         renderer=workshop.renderer(),
         space=space,
-        easing=wanted.easing,
-        schedule=wanted.schedule,
-        is_loop=wanted.is_loop,
-        side=wanted.side,
+        easing=options.easing,
+        schedule=options.schedule,
+        is_loop=options.is_loop,
+        side=options.side,
     )
-    frames = morph.pictures(joined(codes, workshop, space), wanted.num_frames)
+    frames = morph.pictures(joined(codes, workshop, space), options.num_frames)
     with tempfile.TemporaryDirectory(dir=folder) as place:
-        path = pathlib.Path(place) / f"morph.{wanted.kind}"
+        path = pathlib.Path(place) / f"morph.{options.kind}"
         films.write(path, frames, fps=FPS)
         return path.read_bytes()
 
 
-def _space(codes: Sequence[Code], wanted: Film) -> str:
+def _space(codes: Sequence[Code], options: Film) -> str:
     """The space that `experiments.morph` goes through when nobody asks for one."""
-    if wanted.schedule != "together":
+    if options.schedule != "together":
         return "w+"
     return morphing.common_space(codes, None)
 
 
-def film_command(names: Sequence[str], wanted: Film, workshop: Workshop) -> str:
+def film_command(names: Sequence[str], options: Film, workshop: Workshop) -> str:
     """The command line of a film."""
     return commands.morph(
         names,
         generator=workshop.flag,
-        film=wanted.kind,
-        num_frames=wanted.num_frames,
-        side=wanted.side,
-        easing=wanted.easing,
-        schedule=wanted.schedule if wanted.schedule != "together" else None,
-        loop=wanted.is_loop,
+        film=options.kind,
+        num_frames=options.num_frames,
+        side=options.side,
+        easing=options.easing,
+        schedule=options.schedule if options.schedule != "together" else None,
+        loop=options.is_loop,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from experiments.studio_page import safety
 from experiments.studio_page.tray import TrayEntry
 from jax_encoder.editing.directions import Direction
+from jax_encoder.io import json_types
 
 
 @dataclasses.dataclass(eq=False)
@@ -40,7 +41,7 @@ class Upload:
     align: str = ""
     picture: pathlib.Path | None = None
     target: np.ndarray | None = None
-    frame: dict[str, Any] | None = None
+    frame: json_types.Row | None = None
     problem: str = ""
 
 

@@ -5,7 +5,6 @@ import functools
 import pathlib
 import threading
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from experiments.runs import encoding, jobs, judging, projector_engine, verdicts
 from experiments.studio_page import safety
 from jax_encoder.editing.directions import Direction
 from jax_encoder.inversion import presets
-from jax_encoder.io import images
+from jax_encoder.io import images, json_types
 from jax_encoder.latents import spaces
 from jax_encoder.latents.sampler import Sampler
+from jax_encoder.nn import base
 
 CHUNK = 10
 """Steps between two pictures of an inversion; the codes do not depend on it."""
@@ -48,7 +48,9 @@ class InversionMethod:
         return InversionMethod(preset=self.preset)
 
 
-def check_method(preset: Any, space: Any, steps: Any) -> InversionMethod:
+def check_method(
+    preset: json_types.Json, space: json_types.Json, steps: json_types.Json
+) -> InversionMethod:
     """A method out of what a page sends.
 
     Raises:
@@ -86,7 +88,7 @@ class Workshop:
         self._tables: dict[str, verdicts.Table | None] = {}
 
     @property
-    def config(self) -> Any:
+    def config(self) -> base.GeneratorConfig:
         """The generator's."""
         return self.source.network.config
 

@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from experiments.training import training_log, training_loop
 from jax_encoder import io
 from jax_encoder.avatars import encoder_lessons, rendered
 from jax_encoder.errors import InputError
-from jax_encoder.io import files
+from jax_encoder.io import files, json_types
 from jax_encoder.nn import base, encoder_decoder, irse, small_encoder, style_encoder
 from jax_encoder.training import (
     encoder_evaluation,
@@ -47,7 +46,7 @@ class EncoderJob:
     log_every: int = 50
     num_held_out: int = 64
     networks: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    changes: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    changes: Mapping[str, object] = dataclasses.field(default_factory=dict)
     seed: int = 0
 
 
@@ -78,7 +77,7 @@ def parse_changes(texts: Sequence[str]) -> dict[str, object]:
     Raises:
       ValueError: there is no "=".
     """
-    found: dict[str, Any] = {}
+    found: json_types.Row = {}
     for text in texts:
         name, is_there, value = text.partition("=")
         if not is_there:
@@ -90,7 +89,7 @@ def parse_changes(texts: Sequence[str]) -> dict[str, object]:
     return found
 
 
-def run(job: EncoderJob) -> Any:
+def run(job: EncoderJob) -> base.Network:
     """Runs the stages that are not done, and writes the bundle `encoder`."""
     setting = _setting(job)
     preset = encoder_presets.preset(
@@ -172,7 +171,7 @@ def _source(
     return encoder_sources.mixed([(others, 1.0 - share), (samples, share)])
 
 
-def _initial(job: EncoderJob, architecture: Any) -> Any:
+def _initial(job: EncoderJob, architecture: base.Network) -> base.Network:
     """Begins with random weights, a face recognizer's, or an encoder's."""
     encoder = encoder_presets.build(architecture, seed=job.seed)
     if job.start is None:
@@ -250,8 +249,10 @@ def _measure(encoder: object, setting: EncoderSetting) -> dict[str, float]:
 
 
 def _whole(
-    encoder: Any, generator: base.Generator, config: encoder_training.EncoderConfig
-) -> Any:
+    encoder: base.Network,
+    generator: base.Generator,
+    config: encoder_training.EncoderConfig,
+) -> base.Network:
     """What gives whole codes: a small encoder itself, or one with its generator."""
     if hasattr(encoder, "latent_avg") and encoder.config.in_channels == 3:
         return encoder

@@ -5,12 +5,11 @@ import json
 import pathlib
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import jax
 import numpy as np
 
-from jax_encoder.io import files, images, loading, plots
+from jax_encoder.io import files, images, json_types, loading, plots
 
 _SCALARS = "scalars.jsonl"
 _PLOTTED = {"fid", "fid_real", "ppl"}
@@ -115,7 +114,7 @@ class TrainingLog:
                 self._events.add_scalar(name, value, step)
             self._events.flush()
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[json_types.Row]:
         """Whole lines written so far; a kill may have cut the last one."""
         path = self.directory / _SCALARS
         for line in path.read_text().splitlines() if path.exists() else ():

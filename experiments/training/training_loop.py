@@ -3,7 +3,7 @@
 import dataclasses
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, SupportsInt, TypeVar
 
 from experiments.launch import command_line, signals
 from experiments.training import training_log
@@ -18,7 +18,7 @@ class TrainingState(Protocol):
     """
 
     @property
-    def step(self) -> Any:
+    def step(self) -> SupportsInt:
         """Steps done."""
         ...
 
@@ -80,7 +80,7 @@ Look = Callable[[object, training_log.TrainingLog, int], Mapping[str, float]]
 def run(
     directory: pathlib.Path,
     state: S,
-    step: Callable[[S, int], tuple[S, Mapping[str, Any]]],
+    step: Callable[[S, int], tuple[S, Mapping[str, object]]],
     *,
     pace: Pace,
     batch_size: int,

@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import os
 import pathlib
-from typing import Any
 
 import jax
 
 from experiments.networks import resources
+from jax_encoder.io import json_types
 from jax_encoder.nn import base
 from jax_encoder.training import generator_evaluation, sources
 
@@ -57,7 +57,7 @@ class GeneratorMeasures:
         self._num = num
         self.latest: dict[str, object] | None = None
 
-    def measure(self, generator: base.Generator) -> dict[str, Any]:
+    def measure(self, generator: base.Generator) -> json_types.Row:
         """Returns "fid", "fid_real", "ppl" and what they were measured with.
 
         Pictures and paths are the same each time, so that the numbers of one training

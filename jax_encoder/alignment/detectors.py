@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 from PIL import Image
@@ -182,7 +182,7 @@ class MediaPipe:
         ]
 
 
-def _import(module: str, extra: str) -> Any:
+def _import(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:

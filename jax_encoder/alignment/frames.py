@@ -10,12 +10,12 @@ the center of the upper left pixel is (0, 0), hence the photograph's own corners
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from jax_encoder.errors import InputError
+from jax_encoder.io import json_types
 
 KEY = "frame"
 """The name of a frame among a code file's metadata."""
@@ -125,7 +125,7 @@ class Frame:
         return dataclasses.asdict(self)
 
 
-def from_dict(values: Mapping[str, Any]) -> Frame:
+def from_dict(values: Mapping[str, json_types.Json]) -> Frame:
     """Reads a frame back from JSON values.
 
     Args:
@@ -153,7 +153,7 @@ def from_dict(values: Mapping[str, Any]) -> Frame:
         ) from error
 
 
-def from_metadata(metadata: Mapping[str, Any]) -> Frame | None:
+def from_metadata(metadata: Mapping[str, json_types.Json]) -> Frame | None:
     """The frame in a code file's metadata.
 
     Args:
@@ -169,7 +169,7 @@ def from_metadata(metadata: Mapping[str, Any]) -> Frame | None:
     return None if values is None else from_dict(values)
 
 
-def as_quad(corners: object) -> Quad:
+def as_quad(corners: Iterable[Iterable[float]]) -> Quad:
     """Four corners as plain floats.
 
     Args:
@@ -187,7 +187,7 @@ def as_quad(corners: object) -> Quad:
     return found[0], found[1], found[2], found[3]
 
 
-def _corners(points: Any) -> tuple[Corner, ...]:
+def _corners(points: Iterable[Iterable[float]]) -> tuple[Corner, ...]:
     return tuple((float(x), float(y)) for x, y in points)
 
 

@@ -12,7 +12,6 @@ fine ones.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ import optax
 from flax import nnx
 
 from jax_encoder.avatars import face_attributes
-from jax_encoder.nn import stylegan2
+from jax_encoder.nn import base, stylegan2
 from jax_encoder.ops import activation
 from jax_encoder.training import ema, pyramid
 
@@ -218,7 +217,7 @@ def step(
 
     value, gradient = jax.value_and_grad(objective)(state.params)
     updates, opt_state = optimizer(config).update(gradient, state.opt_state)
-    params: Any = optax.apply_updates(state.params, updates)
+    params: base.Tree = optax.apply_updates(state.params, updates)
     num_seen = state.step * config.batch_size
     factor = ema.decay(
         config.batch_size, config.ema_half_life, num_seen=num_seen, rampup=0.1

@@ -16,7 +16,6 @@ import os
 import pathlib
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -39,7 +38,7 @@ def save(
     directions: Mapping[str, Direction],
     *,
     generator_sha256: str | None = None,
-    **details: Any,
+    **details: object,
 ) -> None:
     """Writes directions into one `.npz`, whole or not at all.
 
@@ -57,7 +56,9 @@ def save(
         for name, direction in directions.items()
     }
     metadata = {"format": _FORMAT, "generator_sha256": generator_sha256, **details}
-    arrays: dict[str, Any] = {_VECTOR + k: d.vector for k, d in directions.items()}
+    arrays: dict[str, np.ndarray] = {
+        _VECTOR + k: d.vector for k, d in directions.items()
+    }
     for name, direction in directions.items():
         if direction.origin is not None:
             arrays[_ORIGIN + name] = direction.origin
@@ -167,7 +168,7 @@ def _published_name(path: pathlib.Path) -> tuple[str, str]:
     return path.stem, "w"
 
 
-def _own(tree: Mapping[str, Any], path: pathlib.Path) -> dict[str, Direction]:
+def _own(tree: Mapping[str, np.ndarray], path: pathlib.Path) -> dict[str, Direction]:
     try:
         metadata = loading.parse_json(tree[_METADATA].item(), path)
         if metadata.get("format") != _FORMAT:

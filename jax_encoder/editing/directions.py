@@ -7,7 +7,6 @@ it moves and where it came from; a published file says only the first numbers.
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class Direction:
     scale: float = 1.0
     rows: tuple[int, int] | None = None
     origin: np.ndarray | None = None
-    provenance: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    provenance: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         vector = np.asarray(self.vector)

@@ -60,7 +60,7 @@ class Effect:
     """What a step along a direction does, on the average over pictures.
 
     Attributes:
-      wanted: the change of the wanted score over the change asked for; 1 is right.
+      gain: the change of the wanted score over the change asked for; 1 is right.
       leak: mean absolute change of the other visible scores, in standard deviations.
       leaks: the mean absolute change of every other score, by name.
       identity: mean cosine of the embeddings before and after; NaN if not read.
@@ -68,7 +68,7 @@ class Effect:
       step: the change asked for, in standard deviations.
     """
 
-    wanted: float
+    gain: float
     leak: float
     leaks: dict[str, float]
     identity: float
@@ -127,7 +127,7 @@ def measure(
     is_counted = is_seen & is_other[None]
     totals, counts = np.abs(apart * is_counted).sum(axis=0), is_counted.sum(axis=0)
     return Effect(
-        wanted=float(np.mean(apart[:, column] * signs) / step),
+        gain=float(np.mean(apart[:, column] * signs) / step),
         leak=float(totals.sum() / max(counts.sum(), 1)),
         leaks={names[k]: float(totals[k] / counts[k]) for k in np.flatnonzero(counts)},
         identity=_identity(before, after),

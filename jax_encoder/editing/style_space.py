@@ -30,7 +30,7 @@ def widths(generator: base.Generator) -> tuple[int, ...]:
     return tuple(layer.bias.shape[0] for layer in layers)
 
 
-def moved(generator: base.Generator, offset: np.ndarray | jax.Array) -> Any:
+def moved(generator: base.Generator, offset: np.ndarray | jax.Array) -> base.Generator:
     """Returns a copy of a generator whose styles are moved.
 
     Args:

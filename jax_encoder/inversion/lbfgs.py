@@ -16,7 +16,6 @@ The new parameters are a trial: the best ones so far may be older.
 """
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ import optax
 
 from jax_encoder.errors import InputError
 from jax_encoder.inversion import wolfe
+from jax_encoder.nn import base
 
 
 @jax.tree_util.register_dataclass
@@ -94,17 +94,17 @@ def lbfgs(
         raise InputError(f"`first_step` must be positive, got {first_step}.")
     options = wolfe.SearchConfig() if search is None else search
 
-    def init(params: Any) -> Any:
+    def init(params: base.Tree) -> base.Tree:
         return _init(params, int(memory))
 
     def update(
         updates: object,
-        state: Any,
-        params: Any = None,
+        state: base.Tree,
+        params: base.Tree = None,
         *,
         value: jax.Array | None = None,
         **extra: object,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[base.Tree, base.Tree]:
         del extra
         if params is None or value is None:
             raise InputError(
@@ -115,8 +115,7 @@ def lbfgs(
         trial = state.point + state.search.step * state.direction
         return jnp.where(state.is_begun, trial - params, 0.0), state
 
-    flat: object = optax.flatten(optax.GradientTransformationExtraArgs(init, update))
-    return flat
+    return optax.flatten(optax.GradientTransformationExtraArgs(init, update))
 
 
 def _init(params: jax.Array, memory: int) -> LbfgsState:

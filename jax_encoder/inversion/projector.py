@@ -30,7 +30,7 @@ from jax_encoder.inversion.state import (
     Variables,
 )
 from jax_encoder.latents import styles
-from jax_encoder.nn import feature_maps, frozen
+from jax_encoder.nn import base, feature_maps, frozen
 
 
 def prepare(
@@ -270,7 +270,7 @@ def _move(state, gradients, losses, config):
     updates, opt_state = jax.vmap(
         lambda g, s, v, loss: optimizer.update(g, s, v, value=loss)
     )(gradients, state.opt_state, state.variables, losses)
-    moved: Any = jax.tree.map(jnp.add, state.variables, updates)
+    moved = jax.tree.map(jnp.add, state.variables, updates)
     if not config.searches_lines:
         moved = _normalize_noises(moved, config)
     return moved, opt_state
@@ -357,7 +357,9 @@ def _hold(gradients, step, models, config):
     )
 
 
-def _evaluate(models, variables, problem, offset, units, *, config, resolution) -> Any:
+def _evaluate(
+    models, variables, problem, offset, units, *, config, resolution
+) -> base.Tree:
     """Returns what was measured, and the gradient of every picture's objective."""
 
     def objective(variables):

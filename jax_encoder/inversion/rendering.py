@@ -1,7 +1,5 @@
 """Rendering with any family of generator."""
 
-from typing import Any
-
 import jax
 
 from jax_encoder.nn import base
@@ -32,7 +30,7 @@ def render(
     Returns:
       images `[N, R, R, C]`, not clamped.
     """
-    options: dict[str, Any] = {} if features is None else {"features": features}
+    options: dict[str, object] = {} if features is None else {"features": features}
     return generator.synthesis(
         ws,
         noise if generator.config.noise_shapes else "const",

@@ -14,7 +14,6 @@ import pathlib
 import shutil
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import numpy as np
@@ -22,13 +21,20 @@ import orbax.checkpoint as ocp
 from flax import nnx
 
 from jax_encoder.errors import InputError
-from jax_encoder.io import descriptions, digests, files, finite, network_names
+from jax_encoder.io import (
+    descriptions,
+    digests,
+    files,
+    finite,
+    json_types,
+    network_names,
+)
 from jax_encoder.io.descriptions import BundleError as BundleError
 from jax_encoder.io.descriptions import companion as companion
 from jax_encoder.io.descriptions import describe as describe
 from jax_encoder.io.descriptions import is_bundle as is_bundle
 from jax_encoder.io.descriptions import note as note
-from jax_encoder.nn import checks
+from jax_encoder.nn import base, checks
 
 _ARRAYS = "arrays"
 _SEALED = (".npz", ".npy", ".json")
@@ -45,9 +51,9 @@ class Bundle:
       description: of `describe`.
     """
 
-    network: Any
+    network: base.Network
     digest: str
-    description: dict[str, Any]
+    description: json_types.Row
 
 
 def save(
@@ -108,7 +114,7 @@ def load(
     *,
     verify: bool = True,
     max_bytes: int | None = None,
-) -> Any:
+) -> base.Network:
     """Reads a network from a bundle, in float32.
 
     Args:
@@ -140,7 +146,7 @@ def read(
 
 def _load(
     directory, *, verify: bool, has_digest: bool, max_bytes: int | None
-) -> tuple[object, str, dict[str, object]]:
+) -> tuple[base.Network, str, json_types.Row]:
     """The network, its digest ("" unless asked for) and the description."""
     root = pathlib.Path(directory).absolute()
     description = describe(root)
@@ -191,7 +197,7 @@ def _restore(root: pathlib.Path, wanted: object) -> object:
     return stored
 
 
-def _check_array(array: Any, wanted: jax.ShapeDtypeStruct) -> None:
+def _check_array(array: jax.Array | np.ndarray, wanted: jax.ShapeDtypeStruct) -> None:
     if tuple(array.shape) != wanted.shape:
         raise InputError(f"an array of {array.shape} stands where {wanted.shape} must")
 
@@ -225,7 +231,7 @@ def _later(work: Callable[[], str]) -> Callable[[], str]:
 
 
 def _verify_files(
-    root: pathlib.Path, description: dict[str, Any], files_digest: Callable[[], str]
+    root: pathlib.Path, description: json_types.Row, files_digest: Callable[[], str]
 ) -> bool:
     """Compares settings and files before anything opens them.
 
@@ -255,7 +261,7 @@ def _verify_files(
 
 
 def _compare(
-    root: pathlib.Path, name: str, description: dict[str, Any], found: str
+    root: pathlib.Path, name: str, description: json_types.Row, found: str
 ) -> None:
     """Refuses what has another digest than the description notes."""
     if description["digests"][name] != found:
@@ -302,8 +308,8 @@ def seal(directory: str | os.PathLike[str]) -> None:
 
 
 def _describe(
-    module: Any, provenance: Mapping[str, object] | None
-) -> dict[str, object]:
+    module: base.Network, provenance: Mapping[str, object] | None
+) -> json_types.Row:
     kind = type(module)
     return {
         "format": descriptions.FORMAT,
@@ -314,8 +320,8 @@ def _describe(
 
 
 def constructor(
-    root: pathlib.Path, description: dict[str, Any]
-) -> Callable[[], object]:
+    root: pathlib.Path, description: json_types.Row
+) -> Callable[[], base.Network]:
     """What makes the network that a description names, its settings checked.
 
     Raises:
@@ -340,7 +346,7 @@ def constructor(
     return lambda: kind(config, rngs=nnx.Rngs(0))
 
 
-def _tuples(value: object) -> Any:
+def _tuples(value: object) -> json_types.Json:
     """JSON lists back to the tuples of hashable configs."""
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)

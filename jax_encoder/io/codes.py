@@ -12,12 +12,12 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import SupportsFloat
 
 import numpy as np
 
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, finite, loading
+from jax_encoder.io import files, finite, json_types, loading
 
 SPACES = ("z", "w", "w+")
 FEATURES = "features"
@@ -47,7 +47,7 @@ class Codes:
     space: str
     names: tuple[str, ...]
     arrays: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
-    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    metadata: Mapping[str, json_types.Json] = dataclasses.field(default_factory=dict)
 
 
 def save(
@@ -115,7 +115,7 @@ def save_array(path: str | os.PathLike, array: np.ndarray) -> None:
         np.save(file, array, allow_pickle=False)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: SupportsFloat) -> float | None:
     """A float, or None for what JSON cannot say."""
     number = float(value)
     return number if np.isfinite(number) else None
@@ -147,7 +147,7 @@ def load(
     if space is not None and space not in SPACES:
         raise InputError(f"`space` must be one of {SPACES}, got {space!r}.")
     arrays = read_arrays(path)
-    metadata: dict[str, Any] = {}
+    metadata: json_types.Row = {}
     if isinstance(arrays, np.ndarray):
         return from_array(arrays, source=path, space=space, num_ws=num_ws)
     if _METADATA in arrays:

@@ -9,10 +9,9 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any
 
 from jax_encoder.errors import InputError
-from jax_encoder.io import files, loading
+from jax_encoder.io import files, json_types, loading
 from jax_encoder.nn import checks
 
 FORMAT = 2
@@ -33,7 +32,7 @@ class BundleError(InputError):
     """A directory is no bundle, or not one of this network."""
 
 
-def describe(directory: str | os.PathLike[str]) -> dict[str, Any]:
+def describe(directory: str | os.PathLike[str]) -> json_types.Row:
     """Reads what a bundle says of itself.
 
     Returns:
@@ -58,7 +57,7 @@ def describe(directory: str | os.PathLike[str]) -> dict[str, Any]:
     return {"format": got, **_sections(path, description)}
 
 
-def _sections(path: pathlib.Path, description: dict[str, object]) -> dict[str, object]:
+def _sections(path: pathlib.Path, description: json_types.Row) -> json_types.Row:
     """The entries of a description, each of its type."""
     found = {}
     for name, (kind, default) in _SECTIONS.items():

@@ -1,7 +1,7 @@
 """A tuned network as its difference to its parent: only what changed is stored."""
 
 import os
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from flax import nnx
 from jax_encoder.errors import InputError
 from jax_encoder.io import files, loading
 
+M = TypeVar("M", bound=nnx.Module)
 _PREFIX = "difference:"
 
 
@@ -35,7 +36,7 @@ def save(
     new, old = _flatten(tuned), _flatten(parent)
     if {k: v.shape for k, v in new.items()} != {k: v.shape for k, v in old.items()}:
         raise InputError("The tuned network has other variables than its parent.")
-    changed: dict[str, Any] = {
+    changed: dict[str, object] = {
         _PREFIX + name: new[name] - old[name]
         for name in new
         if not np.array_equal(new[name], old[name])
@@ -43,9 +44,7 @@ def save(
     files.write_arrays(path, {"parent_sha256": parent_sha256, **changed})
 
 
-def load(
-    parent: nnx.Module, path: str | os.PathLike[str], *, parent_sha256: str
-) -> Any:
+def load(parent: M, path: str | os.PathLike[str], *, parent_sha256: str) -> M:
     """Adds a difference to its parent.
 
     Args:

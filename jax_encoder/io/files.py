@@ -15,7 +15,7 @@ import pathlib
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -208,7 +208,7 @@ def write_json(path: str | os.PathLike, content: object) -> None:
     write_bytes(path, f"{text}\n".encode())
 
 
-def _finite(content: object) -> Any:
+def _finite(content: object) -> object:
     """A copy with every NaN and infinity replaced by None."""
     if isinstance(content, dict):
         return {key: _finite(value) for key, value in content.items()}

@@ -11,7 +11,6 @@ import os
 import pathlib
 import stat
 import warnings
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin
@@ -416,7 +415,7 @@ def write(path: str | os.PathLike, image: np.ndarray, *, is_report: bool = False
         )
     encoded = io.BytesIO()
     is_jpeg = Image.EXTENSION[extension] == "JPEG"
-    options: dict[str, Any] = {"quality": 95}
+    options: dict[str, object] = {"quality": 95}
     if is_jpeg:
         options["subsampling"] = 0
     if is_report:

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from jax_encoder.errors import InputError
+from jax_encoder.io import json_types
 from jax_encoder.nn import checks
 
 MAX_BYTES = 4 << 30
@@ -73,7 +74,9 @@ def read_arrays(
     return found
 
 
-def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON) -> Any:
+def read_json(
+    path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON
+) -> json_types.Json:
     """Reads a JSON file.
 
     Args:
@@ -84,7 +87,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON) -> An
       LoadError: missing, too large, too deep, or no JSON.
     """
 
-    def parse(file: BinaryIO, size: int) -> object:
+    def parse(file: BinaryIO, size: int) -> json_types.Json:
         if size > max_bytes:
             raise LoadError(path, f"{size} bytes of JSON, more than {max_bytes}")
         return parse_json(file.read(), path)
@@ -92,7 +95,7 @@ def read_json(path: str | os.PathLike[str], *, max_bytes: int = _MAX_JSON) -> An
     return _guarded(path, parse)
 
 
-def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> Any:
+def parse_json(text: str | bytes, source: str | os.PathLike[str]) -> json_types.Json:
     """Parses JSON.
 
     Args:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +48,7 @@ COLOR_MAP = "cividis"
 """From dark blue to yellow, alike to color-blind and other readers (Nunez 2018)."""
 
 
-def import_matplotlib() -> Any:
+def import_matplotlib() -> ModuleType:
     """Imports Matplotlib with a backend that needs no display.
 
     Returns:
@@ -71,7 +72,7 @@ def import_matplotlib() -> Any:
 @contextlib.contextmanager
 def figure(
     path: str | os.PathLike, *, title: str = "", xlabel: str = "", ylabel: str = ""
-) -> Iterator[Any]:
+) -> Iterator["Axes"]:
     """Gives axes to draw on and writes the figure, whole or not at all.
 
     A PNG carries the mark of a report, so that no reader of the folder takes it for a
@@ -145,7 +146,7 @@ def show_literally(drawing: "Figure") -> None:
             text.set_text("\n".join(kept))
 
 
-def _powers_of_ten(matplotlib: Any, drawing: "Figure") -> set[object]:
+def _powers_of_ten(matplotlib: ModuleType, drawing: "Figure") -> set[object]:
     """The labels of logarithmic axes: the only formulas, and Matplotlib's own."""
     return {
         label
@@ -253,11 +254,11 @@ def histogram(
     """
     sets = {name: _finite(row) for name, row in values.items()}
     everything = np.concatenate([*sets.values(), np.zeros(0)])
-    edges = np.histogram_bin_edges(everything, num_bins)
+    edges = np.histogram_bin_edges(everything, num_bins).tolist()
     with figure(path, title=title, xlabel=xlabel, ylabel="number") as axes:
-        drawn, labels = [], []
+        drawn, labels, opacity = [], [], 0.7 if len(sets) > 1 else 1.0
         for name, row in sets.items():
-            drawn.append(axes.hist(row, edges, alpha=0.7 if len(sets) > 1 else 1.0)[2])
+            drawn.append(axes.hist(row, edges, alpha=opacity)[2])
             labels.append(f"{name} (median {np.median(row):.3g})" if len(row) else name)
         if sets:
             legend(axes, drawn, labels)

@@ -7,7 +7,7 @@ Needs the `analysis` extra (scikit-learn). A map of one's own is a function, reg
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Map:
 Method = Callable[[np.ndarray, np.ndarray, int], Map]
 
 
-def import_sklearn() -> Any:
+def import_sklearn() -> ModuleType:
     """Imports the parts of scikit-learn that this project uses.
 
     Raises:

@@ -7,7 +7,6 @@ components (Zhu et al. 2020, "Improved StyleGAN Embedding", arXiv:2012.09036, Se
 import dataclasses
 import functools
 import os
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -214,7 +213,7 @@ def from_moments(mean: np.ndarray, covariance: np.ndarray) -> Gaussian:
 
 def save(statistics: LatentStatistics, path: str | os.PathLike[str]) -> None:
     """Writes statistics as `.npz`; the file appears whole or not at all."""
-    arrays: dict[str, Any] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
+    arrays: dict[str, object] = {"w_avg": statistics.w_avg, "w_std": statistics.w_std}
     for prefix, gaussian in (("p_", statistics.p), ("w_n_", statistics.w)):
         if gaussian is not None:
             fields = dataclasses.asdict(gaussian)

@@ -13,11 +13,14 @@ from flax import nnx
 
 from jax_encoder.nn import noise as noise_maps
 
+Network = Any
+"""A network whose kind only its user knows; most are one of the Protocols below."""
+
 Tree = Any
 """A pytree of arrays, whose structure only its maker knows."""
 
-Networks = Mapping[str, Any]
-"""Perceptual networks by name, each one of the Protocols below as its user needs it."""
+Networks = Mapping[str, Network]
+"""Perceptual networks by name."""
 
 
 class GeneratorConfig(Protocol):

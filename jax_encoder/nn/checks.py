@@ -190,7 +190,7 @@ def check_positive(value: object, name: str) -> None:
         raise InputError(f"`{name}` must be a positive number, got {describe(value)}.")
 
 
-def validate(config: Any, *, where: str = "") -> None:
+def validate(config: object, *, where: str = "") -> None:
     """Checks the type, the finiteness and the bounds of every field of a config.
 
     Args:
@@ -203,11 +203,10 @@ def validate(config: Any, *, where: str = "") -> None:
     """
     for name, kind in _annotations(type(config)).items():
         _validate(getattr(config, name), kind, name, f"{where}{name}")
-    family = getattr(config, "family", None)
-    if family != getattr(type(config), "family", None):
+    family, own = (getattr(x, "family", None) for x in (config, type(config)))
+    if family != own:
         raise InputError(
-            f"`{where}family` must be {describe(type(config).family)}, got"
-            f" {describe(family)}."
+            f"`{where}family` must be {describe(own)}, got {describe(family)}."
         )
 
 

@@ -9,6 +9,7 @@ from flax import nnx
 
 from jax_encoder.errors import InputError
 from jax_encoder.nn import (
+    base,
     checks,
     small_encoder,
     style_encoder,
@@ -57,7 +58,7 @@ class EncoderDecoderConfig:
 
     def __post_init__(self):
         for name, kinds in (("encoder", _ENCODERS), ("decoder", _DECODERS)):
-            value: Any = getattr(self, name)
+            value: object = getattr(self, name)
             if isinstance(value, dict):
                 kind = kinds[value["family"]].config_class
                 object.__setattr__(self, name, kind(**value))
@@ -158,8 +159,8 @@ class EncoderDecoder(nnx.Module):
 
 
 def join(
-    encoder: Any,
-    generator: Any,
+    encoder: style_encoder.StyleEncoder | small_encoder.SmallEncoder,
+    generator: base.Network,
     *,
     num_steps: int = 1,
     latent_avg: jax.Array | None = None,

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 
 from jax_encoder.errors import InputError
+from jax_encoder.nn import base
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def add(x: jax.Array, features: jax.Array | None) -> jax.Array:
 
 
 def feature_map(
-    synthesis: Any, ws: jax.Array, layer: FeatureLayer, **options: Any
+    synthesis: base.Network, ws: jax.Array, layer: FeatureLayer, **options: object
 ) -> jax.Array:
     """Returns a map as the network makes it of ws.
 
@@ -109,7 +110,7 @@ def feature_map(
 
 
 def synthesis_from(
-    synthesis: Any, features: jax.Array, ws: jax.Array, **options: Any
+    synthesis: base.Network, features: jax.Array, ws: jax.Array, **options: object
 ) -> jax.Array:
     """Renders pictures from a feature map and the rows of w after it.
 
@@ -131,7 +132,7 @@ def synthesis_from(
 
 
 def carry_edit(
-    synthesis: object,
+    synthesis: base.Network,
     features: jax.Array,
     ws: jax.Array,
     edited: jax.Array,
@@ -158,7 +159,7 @@ def carry_edit(
     return features + feature_map(synthesis, edited, layer, **options) - before
 
 
-def _layer_of(synthesis: Any, features: jax.Array) -> FeatureLayer:
+def _layer_of(synthesis: base.Network, features: jax.Array) -> FeatureLayer:
     layer = changed_layer(synthesis.config, features, len(features))
     assert layer is not None
     return layer

@@ -1,6 +1,6 @@
 """What can be computed once of networks that stay frozen over many steps."""
 
-from typing import Any, TypeGuard
+from typing import TypeGuard, TypeVar
 
 import jax
 from flax import nnx
@@ -9,10 +9,11 @@ from jax_encoder.nn import stylegan2, vision_layers
 from jax_encoder.nn.variables import Buffer
 from jax_encoder.ops import formulations, winograd
 
+T = TypeVar("T")
 _Convolution = stylegan2.StyleGAN2SynthesisLayer | vision_layers.Conv
 
 
-def prepare(networks: object) -> Any:
+def prepare(networks: T) -> T:
     """Transforms the kernels of frozen networks, where the backend gains by it.
 
     Call it inside the compiled program, before the loop over the steps: what a

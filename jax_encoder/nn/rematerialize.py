@@ -1,14 +1,16 @@
 """Trading time for memory: large maps computed again instead of kept."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import jax
 
+T = TypeVar("T")
+
 
 def from_side(
-    block: Callable[..., object], side: int, threshold: int | None
-) -> Callable[..., Any]:
+    block: Callable[..., T], side: int, threshold: int | None
+) -> Callable[..., T]:
     """Returns a block that keeps none of its maps for the backward pass.
 
     Args:

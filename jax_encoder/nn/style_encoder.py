@@ -7,7 +7,7 @@ map a head reads, and whether heads give rows or differences to the first row.
 """
 
 import dataclasses
-from typing import Any
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -219,7 +219,16 @@ class StyleEncoder(nnx.Module):
         return jnp.stack(rows, axis=1)
 
 
-def check_pictures(images: jax.Array, config: Any) -> jax.Array:
+class WithPictureChannels(Protocol):
+    """The configuration of an encoder of color or gray pictures."""
+
+    @property
+    def picture_channels(self) -> int:
+        """The channels of the pictures that it takes."""
+        ...
+
+
+def check_pictures(images: jax.Array, config: WithPictureChannels) -> jax.Array:
     """The pictures `[N, H, W, C]` with the channels that such an encoder takes.
 
     Raises:

@@ -6,7 +6,6 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 import dataclasses
 import functools
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -321,8 +320,10 @@ class StyleGAN2SynthesisNetwork(nnx.Module):
                 f"`resolution` must be one of {self.config.resolutions} (the last one"
                 f' unless the architecture is "skip"), got {resolution}.'
             )
-        options: Any = {"dtype": dtype, "remat_from": remat_from, "features": features}
-        for side, _, image in self.stages(ws, noise, **options):
+        stages = self.stages(
+            ws, noise, dtype=dtype, remat_from=remat_from, features=features
+        )
+        for side, _, image in stages:
             if side == resolution:
                 assert image is not None
                 return image

@@ -4,7 +4,6 @@ Images are `[N, H, W, 3]`, RGB, nominally in [-1, 1], not clamped.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -262,13 +261,14 @@ class StyleGAN3SynthesisNetwork(nnx.Module):
         noise_maps.check_resolution(resolution, self.config.render_resolutions)
         noise_maps.select(noise, self.config.noise_shapes)
         images = None
-        options: Any = {
-            "transform": transform,
-            "dtype": dtype,
-            "remat_from": remat_from,
-            "features": features,
-        }
-        for _, images in self.stages(ws, **options):  # noqa: B007
+        stages = self.stages(
+            ws,
+            transform=transform,
+            dtype=dtype,
+            remat_from=remat_from,
+            features=features,
+        )
+        for _, images in stages:  # noqa: B007
             pass
         assert images is not None
         return images.astype(jnp.float32) * self.config.output_scale

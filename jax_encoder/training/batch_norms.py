@@ -5,13 +5,11 @@ be normalized by their own, and the stored ones follow (Ioffe and Szegedy 2015,
 arXiv:1502.03167).
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jax_encoder.nn import vision_layers
+from jax_encoder.nn import base, vision_layers
 from jax_encoder.nn.variables import Buffer
 
 _MOMENTUM = 0.1
@@ -47,7 +45,7 @@ class _LearningNorm(vision_layers.BatchNorm):
         return inputs * scale.reshape(shape) + shift.reshape(shape)
 
 
-def learning(network: Any) -> Any:
+def learning(network: base.Network) -> base.Network:
     """Returns a copy that normalizes by batches and moves its stored statistics.
 
     For use inside a function that is differentiated: make the copy, call it, and take
@@ -70,6 +68,6 @@ def learning(network: Any) -> Any:
     return copy
 
 
-def stored(network: object) -> Any:
+def stored(network: nnx.Module) -> base.Tree:
     """Returns all variables that are not trained, the statistics among them."""
     return nnx.split(network, nnx.Param, ...)[2]

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.typing import ArrayLike
 
 from jax_encoder.errors import InputError
 from jax_encoder.io import finite
@@ -142,7 +143,7 @@ def _read(manager: ocp.CheckpointManager, step: int) -> dict[str, np.ndarray]:
     as_arrays = jax.tree.map(
         lambda _: ocp.RestoreArgs(restore_type=np.ndarray), dict(metadata)
     )
-    args: Any = ocp.args.PyTreeRestore(restore_args=as_arrays)
+    args = ocp.args.PyTreeRestore(restore_args=as_arrays)
     return dict(manager.restore(step, args=args))
 
 
@@ -150,13 +151,13 @@ def _path(root: pathlib.Path, step: int) -> pathlib.Path:
     return root / f"step_{step}"
 
 
-def _named(state: object) -> dict[str, Any]:
+def _named(state: object) -> dict[str, ArrayLike]:
     """The leaves of a state under the names of their paths, in the state's order."""
     leaves = jax.tree_util.tree_leaves_with_path(state)
     return {_name(path): leaf for path, leaf in leaves}
 
 
-def _name(path: Any) -> str:
+def _name(path: jax.tree_util.KeyPath) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 
 

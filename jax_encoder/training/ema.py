@@ -1,11 +1,13 @@
 """Exponential moving averages of weights."""
 
-from typing import Any
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from jax_encoder.errors import InputError
+
+T = TypeVar("T")
 
 
 def decay(
@@ -43,6 +45,6 @@ def decay(
     return jnp.exp2(-batch_size / jnp.maximum(length, 1e-8))
 
 
-def update(average: Any, new: Any, factor: jax.Array | float) -> Any:
+def update(average: T, new: T, factor: jax.Array | float) -> T:
     """Moves every leaf towards `new`, of which it keeps 1 - `factor`, a scalar."""
     return jax.tree.map(lambda a, b: b + (a - b) * factor, average, new)

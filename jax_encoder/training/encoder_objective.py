@@ -44,8 +44,8 @@ class EncoderNetworks:
     encoder: nnx.GraphDef
     judge: nnx.GraphDef
     generator: base.Generator
-    lpips: Any
-    identity: object
+    lpips: base.PerceptualDistance | None
+    identity: base.Embedder | None
     latent_avg: jax.Array
     metric: jax.Array | None
 
@@ -74,14 +74,14 @@ class EncoderOutputs:
       ws: `[N, num_ws, w_dim]`, the codes that were found.
     """
 
-    gradient: Any
-    buffers: Any
+    gradient: base.Tree
+    buffers: base.Tree
     report: dict[str, jax.Array]
     ws: jax.Array
 
 
 def gradients(
-    state: Any, networks: EncoderNetworks, batch: Batch, stage, config
+    state: base.Tree, networks: EncoderNetworks, batch: Batch, stage, config
 ) -> EncoderOutputs:
     """Adds up the gradients of a batch's parts and of the looks at each.
 
@@ -176,17 +176,17 @@ def _scan(body, carry, xs, length: int):
 
 
 def losses(
-    params: Any,
+    params: base.Tree,
     *,
-    buffers: Any,
-    judge: Any,
+    buffers: base.Tree,
+    judge: base.Tree,
     networks: EncoderNetworks,
     batch: Batch,
     before: jax.Array,
     images: jax.Array | None,
     stage: jax.Array | int,
     config: Any,
-) -> tuple[jax.Array, Any]:
+) -> tuple[jax.Array, base.Tree]:
     """The weighted total of one look.
 
     Args:

@@ -1,7 +1,6 @@
 """What published configurations of encoders use, and the demo's own."""
 
 import dataclasses
-from typing import Any
 
 from flax import nnx
 
@@ -66,7 +65,11 @@ def preset(
     return EncoderPreset(encoder=architecture, training=training)
 
 
-def build(config: Any, *, seed: int = 0) -> Any:
+def build(
+    config: style_encoder.StyleEncoderConfig | small_encoder.SmallEncoderConfig,
+    *,
+    seed: int = 0,
+) -> base.Network:
     """Returns an encoder of an architecture with random weights."""
     if isinstance(config, small_encoder.SmallEncoderConfig):
         return small_encoder.SmallEncoder(config, rngs=nnx.Rngs(seed))
@@ -75,7 +78,7 @@ def build(config: Any, *, seed: int = 0) -> Any:
 
 def with_face_backbone(
     encoder: style_encoder.StyleEncoder, network: irse.IRSE
-) -> object:
+) -> style_encoder.StyleEncoder:
     """Returns the encoder with the body of a face recognizer (ArcFace).
 
     Of a stem for six channels only the first three are the recognizer's.

@@ -119,7 +119,7 @@ class EncoderState:
     is_sound: jax.Array
 
 
-def changed(config: EncoderConfig, changes: Mapping[str, Any]) -> EncoderConfig:
+def changed(config: EncoderConfig, changes: Mapping[str, object]) -> EncoderConfig:
     """Returns a config with other options.
 
     Args:
@@ -149,12 +149,12 @@ def for_steps(config: EncoderConfig, num_steps: int) -> EncoderConfig:
 
 
 def init(
-    encoder: Any,
+    encoder: base.Network,
     generator: base.Generator,
     config: EncoderConfig,
     *,
     latent_avg: jax.Array | None = None,
-    networks: dict[str, Any] | None = None,
+    networks: dict[str, base.Network] | None = None,
     metric: jax.Array | None = None,
     seed: int = 0,
 ) -> tuple[EncoderState, EncoderNetworks]:
@@ -257,7 +257,7 @@ def train_step(
     updates, opt_state = weight_optimizers.make(config.optimizer).update(
         found.gradient, state.opt_state, state.params
     )
-    params: Any = optax.apply_updates(state.params, updates)
+    params: base.Tree = optax.apply_updates(state.params, updates)
     report = dict(found.report)
     judge = state.judge
     if judge is not None:
@@ -304,7 +304,7 @@ def _average(state: EncoderState, params, config: EncoderConfig):
     return ema.update(state.average, params, factor)
 
 
-def encoder(state: EncoderState, networks: EncoderNetworks) -> Any:
+def encoder(state: EncoderState, networks: EncoderNetworks) -> base.Network:
     """Returns the encoder that the training has arrived at.
 
     A `SmallEncoder` that sees pictures alone gives whole codes from then on; others

@@ -1,7 +1,6 @@
 """Pictures that a generator draws for its training, and what some of them should be."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +50,7 @@ def draw(
     num: int,
     *,
     mixing_probability: float,
-    dtype: Any = "float32",
+    dtype: jnp.dtype | str = "float32",
     sharding: Sharding = None,
     z: jax.Array | None = None,
 ) -> Fakes:

@@ -6,7 +6,6 @@ one network, one loss, pairs of inputs and targets. State in, state out.
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -145,7 +144,7 @@ def train_step(
     updates, opt_state = weight_optimizers.make(config.optimizer).update(
         gradient, state.opt_state, state.params
     )
-    params: Any = optax.apply_updates(state.params, updates)
+    params: base.Tree = optax.apply_updates(state.params, updates)
     norm = optax.tree.norm(gradient)
     average = params
     if config.ema_half_life is not None:
@@ -172,7 +171,7 @@ def regressor(state: RegressorState, networks: RegressorNetworks) -> nnx.Module:
 
 
 def predict(
-    network: Any, inputs: jax.Array, generator: base.Generator | None = None
+    network: base.Network, inputs: jax.Array, generator: base.Generator | None = None
 ) -> jax.Array:
     """Returns what a network says of inputs.
 

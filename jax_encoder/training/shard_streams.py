@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,7 @@ class Stream:
                 f" few for batches of {self.batch_size}."
             )
         self._next = -1
-        self._batches: Iterator[Any] = iter(())
+        self._batches: Iterator[dict[str, np.ndarray]] = iter(())
 
     @functools.cached_property
     def _plan(self) -> Any:
@@ -130,7 +131,7 @@ class Stream:
         return next(self._batches)
 
 
-def import_grain() -> Any:
+def import_grain() -> ModuleType:
     """Imports grain.
 
     Raises:

@@ -145,15 +145,15 @@ def test_effects_are_measured():
     direction = Direction(name="a", vector=np.array([1.0, 0.3, 0.9]), unit="sd")
     ws = RNG.uniform(-1, 1, (20, 2, 3))
     found = effects.measure(direction, ws, read, scale, step=1.0)
-    np.testing.assert_allclose(found.wanted, 0.5, rtol=1e-5)
+    np.testing.assert_allclose(found.gain, 0.5, rtol=1e-5)
     np.testing.assert_allclose(found.leaks["b"], 0.3, rtol=1e-4)
     np.testing.assert_allclose(found.leaks["c"], 1.0, rtol=1e-4)  # the short way
     np.testing.assert_allclose(found.leak, 0.65, rtol=1e-4)
     assert found.identity == 1
     assert found.worst(1) == {"c": 1.0}
-    right = effects.calibrated(direction, found.wanted)
+    right = effects.calibrated(direction, found.gain)
     again = effects.measure(right, ws, read, scale, step=1.0)
-    np.testing.assert_allclose(again.wanted, 1, rtol=1e-5)
+    np.testing.assert_allclose(again.gain, 1, rtol=1e-5)
     with pytest.raises(ValueError, match="nothing to calibrate"):
         effects.calibrated(direction, 0.0)
     with pytest.raises(ValueError, match="knows no 'x'"):

@@ -8,7 +8,7 @@ import importlib
 import pathlib
 import sys
 from collections.abc import Mapping
-from typing import Any
+from types import ModuleType
 
 import torch
 
@@ -38,7 +38,7 @@ def reference(checkout: pathlib.Path, device: str):
     return torch_peers.on(device, build)
 
 
-def _module(checkout: pathlib.Path) -> Any:
+def _module(checkout: pathlib.Path) -> ModuleType:
     sys.path.insert(0, str(checkout))
     for name in _MODULES:
         try:

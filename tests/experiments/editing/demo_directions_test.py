@@ -43,5 +43,5 @@ def test_they_do_what_they_say():
     library = direction_lists.Library(source=source)
     for name in WANTED:
         found = effects.measure(library.direction(name), ws, read, scale, before=before)
-        assert found.wanted == pytest.approx(1.0, abs=0.15), name
+        assert found.gain == pytest.approx(1.0, abs=0.15), name
         assert found.leak < 0.35, name

@@ -65,4 +65,4 @@ def test_calibration_finds_the_unit():
     )
     assert (found.unit, found.scale) == ("sd", 0.5)
     effect = effects.measure(found, ws, read, scale, step=1.0)
-    assert effect.wanted == pytest.approx(1.0, abs=0.05)
+    assert effect.gain == pytest.approx(1.0, abs=0.05)
