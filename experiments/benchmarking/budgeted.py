@@ -66,18 +66,22 @@ def _prepare(steps: list[Step], clock: "_Clock", longest: dict[str, float]):
     None begins that might not end within its section's share of the time. What fails
     here fails again where it is told.
     """
-    queue = iter([step for step in steps if step.prepare])
+    queue = iter([(step, step.prepare) for step in steps if step.prepare])
     lock, took = threading.Lock(), {}
 
     def work():
         while True:
             with lock:
-                step = next(queue, None)
-            if step is None or clock.late(SECTIONS[step.section], longest[_PREPARING]):
+                step, prepare = next(queue, (None, None))
+            if (
+                step is None
+                or prepare is None
+                or clock.late(SECTIONS[step.section], longest[_PREPARING])
+            ):
                 return
             begin = clock.spent
             try:
-                step.prepare()
+                prepare()
             except Exception:
                 continue
             took[step.name] = round(clock.spent - begin, 2)

@@ -4,7 +4,7 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
-from jax_encoder.io import bundles
+from jax_encoder.io import bundles, files
 
 NAME = "directions.npz"
 # Evaluations of the inversions on which lengths are fitted and effects are measured.
@@ -56,8 +56,11 @@ def make(
         "--max_error=0.3",
         f"--output_dir={work / 'directions'}",
     )
-    for name in (NAME, "directions.md"):
-        shutil.copy(work / "directions" / name, assets / "avatars" / name)
+    shutil.copy(work / "directions" / NAME, assets / "avatars" / NAME)
+    card = (work / "directions" / "README.md").read_text()
+    for place in (assets, work):  # Not where they lay.
+        card = card.replace(f"{place}/", "")
+    files.write_bytes(assets / "avatars" / "directions.md", card.encode())
     bundles.note(assets / "avatars", NAME)
 
 
