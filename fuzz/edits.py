@@ -6,8 +6,7 @@ may write where a number, a text or a table stands.
 
 import copy
 import random
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 EXTREMES: tuple[object, ...] = (
     None,
@@ -46,9 +45,11 @@ EXTREMES: tuple[object, ...] = (
 )
 
 
-def paths(tree: object, prefix: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths(
+    tree: object, prefix: tuple[object, ...] = ()
+) -> Iterator[tuple[object, ...]]:
     """The place of every value in a tree, tables and lists included."""
-    items: Any = ()
+    items: Iterable[tuple[object, object]] = ()
     if isinstance(tree, dict):
         items = tree.items()
     elif isinstance(tree, list):
@@ -60,7 +61,7 @@ def paths(tree: object, prefix: tuple[object, ...] = ()) -> Iterator[tuple[Any, 
 
 def deep(depth: int) -> object:
     """A list of a list of a list ..."""
-    tree: Any = []
+    tree: list[object] = []
     for _ in range(depth):
         tree = [tree]
     return tree

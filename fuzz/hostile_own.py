@@ -10,14 +10,20 @@ import json
 import re
 import struct
 import tarfile
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image, PngImagePlugin
 
 from fuzz import opcodes as op
 from fuzz import own_files, siblings
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from experiments.stores import tables
 
 Files = Iterator[bytes]
 
@@ -145,7 +151,7 @@ def _directions_of_one_number() -> Files:
             yield _zip(_tensor(1, rows, width, kind=kind))
 
 
-def _archive(**arrays: Any) -> bytes:
+def _archive(**arrays: ArrayLike) -> bytes:
     return siblings.stored_zip(
         {f"{name}.npy": own_files.npy(np.asarray(x)) for name, x in arrays.items()}
     )
@@ -168,7 +174,7 @@ def _factors_of_other_types() -> Files:
         yield _archive(lat_comp=np.ones((2, 2)), lat_mean=value, lat_stdev=np.ones(2))
 
 
-def _about(**changes: Any) -> str:
+def _about(**changes: object) -> str:
     about = {"format": 1, "space": "w+", "generator_sha256": None, "measures": {}}
     return json.dumps(about | changes)
 
@@ -190,7 +196,7 @@ def _codes_with_strange_parts() -> Files:
         for name in ("features", "noise_00", "colors", "styles"):
             arrays = {"ws": ws, "metadata": np.array(_about()), name: value}
             yield _archive(**arrays)
-    deep: Any = []
+    deep: list[object] = []
     for _ in range(400):
         deep = [deep]
     for frame in (1, [], {}, {"quad": deep}, {"quad": [[1e999] * 2] * 4}, "x" * 10_000):
@@ -380,7 +386,7 @@ def _parquet() -> Files:
     yield b"PAR1" + bytes(100) + b"PAR1"
 
 
-def _written(table: Any) -> bytes:
+def _written(table: "pyarrow.Table") -> bytes:
     import pyarrow.parquet
 
     buffer = io.BytesIO()
@@ -419,13 +425,16 @@ def _stores() -> Files:
     yield _written(_sealed(wide, kind, {}))
 
 
-def _sealed(table: Any, kind: Any, change: dict[str, Any]) -> Any:
+def _sealed(
+    table: "pyarrow.Table", kind: "tables.RowLayout", change: Mapping[str, object]
+) -> "pyarrow.Table":
     """The table with what it says of itself, changed, and a seal that fits."""
     import dataclasses
 
     from experiments.stores import tables
 
-    about: dict[str, Any] = {"format": 1, "layout": dataclasses.asdict(kind) | change}
+    layout = {**dataclasses.asdict(kind), **change}
+    about = {"format": 1, "layout": layout}
     seal = tables._seal(about, table.schema)
     text = json.dumps({**about, "seal": seal}).encode()
     return table.replace_schema_metadata({b"jax_encoder": text})
@@ -447,7 +456,7 @@ def _addresses() -> Files:
     yield _written(pa.table({"image": pa.nulls(2_000_000, pa.binary())}))
 
 
-SORTS: dict[str, tuple[tuple[str, ...], Any]] = {
+SORTS: dict[str, tuple[tuple[str, ...], Callable[[], Files]]] = {
     "clip of one matrix": (("checkpoint",), _clip_of_one_matrix),
     "transformers of one matrix": (("checkpoint",), _transformers_of_one_matrix),
     "encoders of one kernel": (("checkpoint",), _encoders_of_one_kernel),

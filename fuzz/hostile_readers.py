@@ -180,8 +180,8 @@ def _tray(path: pathlib.Path) -> None:
         tray.load(path.read_bytes(), "a.zip", _source(), folder, limits)
 
 
-def _own(module: str, name: str) -> Callable[[pathlib.Path], Any]:
-    def call(path: pathlib.Path) -> Any:
+def _own(module: str, name: str) -> Callable[[pathlib.Path], object]:
+    def call(path: pathlib.Path) -> object:
         return getattr(__import__(module, fromlist=[name]), name)(path)
 
     return call
@@ -193,7 +193,7 @@ def _journal(path: pathlib.Path) -> None:
     saved_files.read_list(path.read_bytes(), path)
 
 
-_READERS: dict[str, Callable[[pathlib.Path], Any]] = {
+_READERS: dict[str, Callable[[pathlib.Path], object]] = {
     "checkpoint": _checkpoint,
     "codes": _codes,
     "code set": _code_set,

@@ -14,7 +14,6 @@ import random
 import struct
 import tempfile
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class Target:
     """
 
     draw: Callable[[random.Random], bytes]
-    read: Callable[[pathlib.Path], Any]
+    read: Callable[[pathlib.Path], object]
     ending: str = ".npz"
 
 

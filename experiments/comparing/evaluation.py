@@ -4,8 +4,8 @@ import collections
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import jax
 import numpy as np
@@ -18,12 +18,13 @@ from jax_encoder.latents import sampling
 from jax_encoder.metrics import features, pairs, path_length, sets
 from jax_encoder.nn import base
 
+T = TypeVar("T")
 # The order in which measures are listed.
 MEASURES = ("psnr", "ssim", "ms_ssim", "lpips", "identity", "mse")
 _NUM_SHOWN = 24
 
 
-def _field(factory) -> Any:
+def _field(factory: Callable[[], T]) -> T:
     return dataclasses.field(default_factory=factory)
 
 

@@ -35,7 +35,7 @@ class Encoded:
     attributes: np.ndarray | None = None
 
 
-class Session(picture_loop.BatchSession, Protocol):
+class Session(picture_loop.BatchSession[Encoded], Protocol):
     """What `shards.encode` needs of whoever computes."""
 
     @property

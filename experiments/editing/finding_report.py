@@ -2,8 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -127,7 +126,7 @@ def write_sheet(
     path: pathlib.Path,
     directions: Mapping[str, Direction],
     ws: np.ndarray,
-    render: Any,
+    render: Callable[[np.ndarray], Sequence[np.ndarray]],
     *,
     spread: float,
 ) -> None:

@@ -22,7 +22,7 @@ _LARGEST_FLOAT = 1e12
 class _Finite(flags.FloatParser):
     """A float within bounds that is neither NaN nor infinite."""
 
-    def convert(self, argument: Any) -> float:
+    def convert(self, argument: int | float | str) -> float:
         """The number; refuses what is none, or not finite."""
         number = super().convert(argument)
         if not math.isfinite(number):

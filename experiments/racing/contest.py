@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,7 +139,7 @@ def _warm_up(engine: batch_inverter.BatchInverter, targets, key) -> None:
     next(engine.iterate(targets, engine.init(targets, key=key)))
 
 
-def objective(curves: Mapping[str, Any]) -> np.ndarray:
+def objective(curves: Mapping[str, jax.Array | np.ndarray]) -> np.ndarray:
     """The objective `[S, N]` in which all are compared, of curves by name."""
     return np.asarray(PIXEL_WEIGHT * curves["pixel"] + curves["lpips"])
 

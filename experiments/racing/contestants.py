@@ -39,8 +39,11 @@ ROWS = (
 
 PEERS = ("torch-nvidia", "torch-rosinality")
 
+Contestant = presets.Preset | tuple[str, Peer]
+"""A preset of ours, or a peer with its name."""
 
-def find(names: Sequence[str]) -> list[presets.Preset | tuple[str, Peer]]:
+
+def find(names: Sequence[str]) -> list[Contestant]:
     """Finds contestants.
 
     Args:

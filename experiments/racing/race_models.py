@@ -12,7 +12,7 @@ import converters
 from experiments.editing import direction_lists
 from experiments.launch import command_line
 from experiments.networks import resources
-from experiments.racing import contest, race_judges, race_report
+from experiments.racing import contest, contestants, race_judges, race_report
 from experiments.racing.race_targets import Targets
 from experiments.runs import calibration
 from jax_encoder.editing.directions import DirectionError
@@ -78,7 +78,9 @@ def is_demo() -> bool:
     return _GENERATOR.value is None and _RANDOM.value is None
 
 
-def load(racing: Sequence[Any]) -> tuple[list[Any], Models, Panel]:
+def load(
+    racing: Sequence[contestants.Contestant],
+) -> tuple[list[contestants.Contestant], Models, Panel]:
     """Loads the generator, what the contestants need, and the judges.
 
     Args:
@@ -120,8 +122,10 @@ def load(racing: Sequence[Any]) -> tuple[list[Any], Models, Panel]:
 
 
 def _calibrated(
-    contestant: object, generator: base.Generator, lpips: base.PerceptualDistance
-) -> object:
+    contestant: contestants.Contestant,
+    generator: base.Generator,
+    lpips: base.PerceptualDistance,
+) -> contestants.Contestant:
     """A preset that tunes, with its threshold on the scale of the distance at hand."""
     if not isinstance(contestant, presets.Preset) or contestant.pivotal is None:
         return contestant

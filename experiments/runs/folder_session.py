@@ -3,7 +3,7 @@
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -13,6 +13,9 @@ from experiments.runs import batch_states, engines, filming
 from experiments.runs import journal as journals
 from jax_encoder.io import files, progress
 from jax_encoder.nn import base
+
+if TYPE_CHECKING:
+    from experiments.runs.batches import BatchOptions
 
 Saved = tuple[pathlib.Path, batch_states.BatchState]
 
@@ -31,7 +34,7 @@ class FolderSession:
     def __init__(
         self,
         engine: engines.Engine,
-        options: Any,
+        options: "BatchOptions",
         size: int,
         journal: journals.Journal,
         reporter: progress.Progress,
@@ -40,7 +43,7 @@ class FolderSession:
 
         Args:
           engine: computes.
-          options: of `batches.BatchOptions`.
+          options: of the folder.
           size: of batches.
           journal: keeps states and frames.
           reporter: is told how far it is.

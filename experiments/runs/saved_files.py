@@ -8,7 +8,7 @@ import contextlib
 import os
 import pathlib
 from collections.abc import Mapping
-from typing import Any, TypedDict, TypeGuard
+from typing import TypedDict, TypeGuard
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def read_batch(path: pathlib.Path) -> BatchFields:
         raise loading.LoadError(path, "no saved state")
     about = loading.parse_json(text.item(), path)
     names, digests, seconds, num_leaves = _about(path, about)
-    losses = loading.check(path, {"losses": _finite(arrays)}, "losses", (None, None))
+    losses = loading.check(path, _finite(arrays), "losses", (None, None))
     if not len(names) <= losses.shape[1] <= _MAX_BATCH:
         raise loading.LoadError(path, "a batch smaller than its pictures")
     keys = [f"leaf_{i:03d}" for i in range(num_leaves)]
@@ -108,12 +108,14 @@ def read_batch(path: pathlib.Path) -> BatchFields:
     }
 
 
-def _finite(arrays: Mapping[str, np.ndarray]) -> Any:
-    """The losses with zeros for those of pictures that diverged."""
+def _finite(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The losses, where there are any, with zeros for pictures that diverged."""
     losses = arrays.get("losses")
-    if losses is None or losses.dtype.kind != "f":
-        return losses
-    return np.nan_to_num(losses, posinf=0.0, neginf=0.0)
+    if losses is None:
+        return {}
+    if losses.dtype.kind == "f":
+        losses = np.nan_to_num(losses, posinf=0.0, neginf=0.0)
+    return {"losses": losses}
 
 
 def _about(path: pathlib.Path, about: object) -> tuple[Texts, Texts, float, int]:

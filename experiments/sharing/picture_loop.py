@@ -8,7 +8,7 @@ import concurrent.futures
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -20,12 +20,14 @@ NUM_READERS = 4
 Load = Callable[[picture_bytes.Entry], picture_bytes.Loaded]
 Placed = tuple[int, picture_bytes.Loaded]
 """A picture that was read, and its place among those at hand."""
-Keep = Callable[[int, picture_bytes.Loaded, Any, int], None]
+T = TypeVar("T")
+Outcome = TypeVar("Outcome", covariant=True)
+Keep = Callable[[int, picture_bytes.Loaded, T | None, int], None]
 """Is told the place, the picture, what was found for its batch and its index therein;
 None and 0 for a picture that could not be read."""
 
 
-class BatchSession(Protocol):
+class BatchSession(Protocol[Outcome]):
     """What computes batches of one size."""
 
     @property
@@ -38,7 +40,7 @@ class BatchSession(Protocol):
         """How pictures become targets: resolution, channels, crop."""
         ...
 
-    def encode(self, targets: np.ndarray, ids: Sequence[str]) -> Any:
+    def encode(self, targets: np.ndarray, ids: Sequence[str]) -> Outcome:
         """Computes a batch `[N, R, R, C]` of pictures with these ids."""
         ...
 
@@ -85,8 +87,8 @@ def read_ahead(
 def encode(
     loaded: Iterator[Placed],
     num: int,
-    session: BatchSession,
-    keep: Keep,
+    session: BatchSession[T],
+    keep: Keep[T],
     *,
     before_last: Callable[[], None] = lambda: None,
 ) -> None:

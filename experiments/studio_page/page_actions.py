@@ -140,8 +140,9 @@ class Studio:
         Raises:
           Refusal: it is not there any more.
         """
-        if kind == "job" and name in visit.jobs and visit.jobs[name].preview:
-            return File(*visit.jobs[name].preview)
+        preview = visit.jobs[name].preview if name in visit.jobs else None
+        if kind == "job" and preview:
+            return File(*preview)
         if kind == "target" and name in visit.uploads:
             target = visit.uploads[name].target
             if target is not None:

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from experiments.runs import verdicts
 from experiments.studio_page.inverting import PREPARING, WAITING, PictureInversion
 from experiments.studio_page.turns import Turns
 from experiments.studio_page.workshop import InversionMethod, Workshop
+from jax_encoder.nn import base
 
 
 class Preparation:
@@ -103,8 +103,8 @@ class Calibration:
         self._workshop, self._method = workshop, method
         self._targets: np.ndarray | None = None
         self._found: list[dict[str, float]] = []
-        self._steps: Iterator[Any] | None = None
-        self._state: Any = None
+        self._steps: Iterator[tuple[base.Tree, np.ndarray]] | None = None
+        self._state: base.Tree = None
 
     @property
     def is_waiting(self) -> bool:

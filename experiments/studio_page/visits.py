@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from experiments.studio_page import safety
 from experiments.studio_page.tray import TrayEntry
 from jax_encoder.editing.directions import Direction
 from jax_encoder.io import json_types
+
+if TYPE_CHECKING:
+    from experiments.studio_page.inverting import PictureInversion
 
 
 @dataclasses.dataclass(eq=False)
@@ -65,7 +68,7 @@ class Visit:
         self.folder = folder
         self.generator = generator
         self.uploads: dict[str, Upload] = {}
-        self.jobs: dict[str, Any] = {}
+        self.jobs: dict[str, PictureInversion] = {}
         self.entries: dict[str, TrayEntry] = {}
         self.directions: dict[str, Direction] = {}
         self.version = 1
