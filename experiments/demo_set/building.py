@@ -230,7 +230,7 @@ def _command() -> str:
     """This run, without the places of this machine."""
     chosen = [f for f in _DECISIVE if f.value != f.default]
     options = "".join(
-        f" --{f.name}={pathlib.Path(f.value).name if f is _GENERATOR else f.value}"
+        f" --{f.name}={pathlib.Path(str(f.value)).name if f is _GENERATOR else f.value}"
         for f in chosen
     )
     return (
