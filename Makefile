@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEMO_READY := $(VENV)/.demo_ready
 REAL ?= $(wildcard ../shared/real)
 
 # An accelerator's ten minutes; wants nothing but a Python that JAX runs in there.
@@ -11,7 +12,7 @@ accelerator:
 
 .PHONY: accelerator test-hostile test-kills docs demo test test-slow test-optimized test-wheel test-real test-torch test-align test-browser lint format clean
 
-demo: $(READY)
+demo: $(DEMO_READY)
 	$(BIN)/python -m experiments.demo --output_dir=demo_output
 
 test: $(READY)
@@ -79,9 +80,14 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(READY): setup.cfg pyproject.toml
+# A third of what the tests need, so that the first pictures do not wait for the rest.
+$(DEMO_READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[plot,video]'
+	touch $@
+
+$(READY): $(DEMO_READY)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
