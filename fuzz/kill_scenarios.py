@@ -94,7 +94,7 @@ SCENARIOS = {
         again=("--resume",),
         results=("*.npy", "*.png"),
         marks={
-            "experiments.runs.journal:Journal.save_batch": STEP,
+            "experiments.runs.batch_states:BatchState.save": STEP,
             "experiments.runs.projector_engine:ProjectorEngine.finish": REST,
         },
         in_a_row=10,
