@@ -69,8 +69,7 @@ _DEMO = (
     "--checkpoint_every=4",
     "--encoder_lesson_steps=10",
     "--encoder_steps=10",
-    "--direction_samples=64",
-    "--direction_people=2",
+    "--direction_samples=0",
     "--num_samples=400",
     "--num_fid=16",
 )
