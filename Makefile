@@ -80,7 +80,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# A third of what the tests need, so that the first pictures do not wait for the rest.
+# Less than the tests need, so that the first pictures do not wait for the rest.
 $(DEMO_READY): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip

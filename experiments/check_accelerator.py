@@ -1,11 +1,11 @@
 """Measures the accelerator at hand in at most nine minutes, most important first.
 
 Wants nothing but this checkout, its core packages and a device that JAX sees. PyTorch
-with CUDA, where there is one, is timed beside. First all programs are compiled, several
-at once. After every step the report is written anew, so that a machine that is taken
-away leaves what was measured: golden parity, the inversion step in all sizes, PyTorch's
-in turn, pictures per hour, StyleGAN3, training, and a profile; and a page that says
-what limits each row.
+with CUDA, where there is one, is timed beside. Programs are compiled in waves, several
+at once, before they are timed. After every step the report is written anew, so that a
+machine that is taken away leaves what was measured: golden parity, the inversion step
+in all sizes, PyTorch's in turn, pictures per hour, StyleGAN3, training, and a profile;
+and a page that says what limits each row.
 
     python -m experiments.check_accelerator
     python -m experiments.check_accelerator --nvidia=../stylegan3 --output_dir=h100

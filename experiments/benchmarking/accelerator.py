@@ -179,8 +179,7 @@ def _timed(
     """Times a case; where it is the last to, its program is dropped thereafter."""
 
     def prepare():
-        if case not in programs:
-            programs[case] = rows.compile_case(case, _OPTIONS)
+        rows.compile_once(case, _OPTIONS, programs)
 
     def run(peak):
         row = rows.measure(
@@ -291,8 +290,6 @@ class _Inversions:
 
 def _profile(plan: DevicePlan, programs: rows.Programs) -> list[dict[str, object]]:
     case = plan.case(resolution=plan.sides[0])
-    if case not in programs:
-        programs[case] = rows.compile_case(case, _OPTIONS)
-    ((part, program),) = programs[case]
+    ((part, program),) = rows.compile_once(case, _OPTIONS, programs)
     program.run()
     return profiles.by_operation(program.run, steps_per_call=part.num_steps)

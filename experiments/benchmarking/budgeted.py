@@ -13,6 +13,7 @@ from experiments.benchmarking import timing
 from experiments.benchmarking.accelerator import SECTIONS, Step
 
 _MOST_COMPILERS = 8
+_PREPARING = "preparing"
 
 Save = Callable[[Mapping[str, object], str], None]
 """Takes the sections so far, and the name of the step that is about to run."""
@@ -52,9 +53,6 @@ def measure(steps: Iterable[Step], seconds: float, save: Save) -> dict[str, Any]
     return result
 
 
-_PREPARING = "preparing"
-
-
 def num_compilers() -> int:
     """How many programs are compiled at once; each compiler works on few threads."""
     return min(max((os.cpu_count() or 1) // 2, 1), _MOST_COMPILERS)
@@ -64,32 +62,22 @@ def _prepare(steps: list[Step], clock: "_Clock", longest: dict[str, float]):
     """Prepares steps side by side; returns the seconds that each took, by name.
 
     None begins that might not end within its section's share of the time. What fails
-    here fails again where it is told.
+    here (the pool keeps the error) fails again where it is told.
     """
-    queue = iter([(step, step.prepare) for step in steps if step.prepare])
-    lock, took = threading.Lock(), {}
+    took: dict[str, float] = {}
 
-    def work():
-        while True:
-            with lock:
-                step, prepare = next(queue, (None, None))
-            if (
-                step is None
-                or prepare is None
-                or clock.late(SECTIONS[step.section], longest[_PREPARING])
-            ):
-                return
-            begin = clock.spent
-            try:
-                prepare()
-            except Exception:
-                continue
-            took[step.name] = round(clock.spent - begin, 2)
-            longest[_PREPARING] = max(longest[_PREPARING], took[step.name])
+    def work(step: Step, prepare: Callable[[], object]) -> None:
+        if clock.late(SECTIONS[step.section], longest[_PREPARING]):
+            return
+        begin = clock.spent
+        prepare()
+        took[step.name] = round(clock.spent - begin, 2)
+        longest[_PREPARING] = max(longest[_PREPARING], took[step.name])
 
     with futures.ThreadPoolExecutor(num_compilers()) as pool:
-        for _ in range(num_compilers()):
-            pool.submit(work)
+        for step in steps:
+            if step.prepare:
+                pool.submit(work, step, step.prepare)
     return took
 
 

@@ -58,12 +58,10 @@ def measure(
     Returns:
       A row of the report; plain JSON values.
     """
-    programs = {} if programs is None else programs
-    if case not in programs:
-        programs[case] = compile_case(case, options)
-    parts = [part for part, _ in programs[case]]
+    compiled = compile_once(case, options, {} if programs is None else programs)
+    parts = [part for part, _ in compiled]
     peer = reference(case.as_json()) if reference and len(parts) == 1 else None
-    measured = [_measure_part(*pair, options, peer) for pair in programs[case]]
+    measured = [_measure_part(*pair, options, peer) for pair in compiled]
     row: json_types.Row = {
         **case.as_json(),
         **_times(case, measured),
@@ -89,16 +87,18 @@ class _Measured:
     other: timing.Timing | None
 
 
-def compile_case(
-    case: Case, options: TimingOptions
+def compile_once(
+    case: Case, options: TimingOptions, programs: Programs
 ) -> list[tuple[workloads.Part, timing.Compiled]]:
-    """Compiles the programs of a case; what `Programs` keeps."""
-    parts = workloads.build(case, num_steps=options.num_steps)
-    with_cache = options.with_cache
-    return [
-        (part, timing.compile_program(part.fn, part.args, with_cache=with_cache))
-        for part in parts
-    ]
+    """Returns the programs of a case, taken from `programs` or compiled into it."""
+    if case not in programs:
+        parts = workloads.build(case, num_steps=options.num_steps)
+        with_cache = options.with_cache
+        programs[case] = [
+            (part, timing.compile_program(part.fn, part.args, with_cache=with_cache))
+            for part in parts
+        ]
+    return programs[case]
 
 
 def _measure_part(part, program, options, peer) -> _Measured:

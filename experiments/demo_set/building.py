@@ -15,6 +15,7 @@ from experiments.demo_set import (
     encoder_card,
 )
 from experiments.launch import command_line, flag_types
+from jax_encoder.avatars import regression
 
 _RESOLUTION = flag_types.define_integer("resolution", 64, "Side, a power of two.", 16)
 _FEATURE_STEPS = flag_types.define_integer("feature_steps", 3000, "Feature network.", 2)
@@ -32,7 +33,9 @@ _MAPPING_STEPS = flag_types.define_integer(
 )
 _BOOTSTRAP_STEPS = flag_types.define_integer("bootstrap_steps", 6000, "Regression.", 1)
 _BOOTSTRAP_RATE = flag_types.define_number(
-    "bootstrap_learning_rate", 0.008, "In the regression."
+    "bootstrap_learning_rate",
+    regression.RegressionConfig.learning_rate,
+    "In the regression.",
 )
 _GAN_STEPS = flag_types.define_integer(
     "gan_steps", 2500, "Adversarial steps after it.", 0

@@ -102,7 +102,7 @@ def write_truth(assets: pathlib.Path, directory: pathlib.Path) -> None:
     files.write_json(directory / face_attributes.TRUTH, truth)
 
 
-def reading_error(network: object, resolution: int = 64) -> float:
+def reading_error(network: object, resolution: int) -> float:
     """Returns the mean error of a network that reads attributes, on new renderings.
 
     Args:

@@ -6,6 +6,7 @@ from absl import flags
 
 from experiments.launch import command_line, flag_types
 from experiments.training import training_measures, training_stages
+from jax_encoder.avatars import regression
 from jax_encoder.training import gan, gan_presets
 
 _OUTPUT_DIR = flags.DEFINE_string("output_dir", None, "Where to write.", required=True)
@@ -25,7 +26,11 @@ _BOOTSTRAP = flag_types.define_integer(
     "bootstrap_steps", 0, "How many steps of regression come before.", 0
 )
 _BOOTSTRAP_RATE = flag_types.define_number(
-    "bootstrap_learning_rate", 0.008, "The learning rate of the regression.", 0.0, 1e6
+    "bootstrap_learning_rate",
+    regression.RegressionConfig.learning_rate,
+    "The learning rate of the regression.",
+    0.0,
+    1e6,
 )
 _MAPPING = flag_types.define_integer(
     "mapping_steps", 45_000, "Steps that teach the mapping network before those.", 0

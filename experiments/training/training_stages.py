@@ -46,7 +46,7 @@ class GANJob:
     start: str | None = None
     mapping_steps: int = 45_000
     bootstrap_steps: int = 0
-    bootstrap_learning_rate: float = 0.008
+    bootstrap_learning_rate: float = regression.RegressionConfig.learning_rate
     num_steps: int = 10_000
     checkpoint_every: int = 500
     log_every: int = 50
@@ -336,8 +336,9 @@ def _command(made: dict[str, Any]) -> str:
     named = {name: made[name] for name in (*names, "seed")} | made["changes"]
     if made["data"] != "faces":
         named["data"] = made["data"]
-    if made["bootstrap_steps"] and made["bootstrap_learning_rate"] != 0.008:
-        named["bootstrap_learning_rate"] = made["bootstrap_learning_rate"]
+    rate = made["bootstrap_learning_rate"]
+    if made["bootstrap_steps"] and rate != GANJob.bootstrap_learning_rate:
+        named["bootstrap_learning_rate"] = rate
     if made["start"]:
         named["generator"] = made["start"]
     options = " ".join(f"--{name}={value}" for name, value in named.items())

@@ -41,7 +41,8 @@ AVATAR_VGG = vgg.VGGConfig(
 def architecture(resolution: int = 64) -> vgg.VGGConfig:
     """Returns the network for pictures of a side, a power of two from 32 on.
 
-    Up to 64 pixels it is `AVATAR_VGG`'s; beyond, its dense layers see more places.
+    Of 64 pixels it is `AVATAR_VGG`; the larger the side, the more places its dense
+    layers see.
     """
     return dataclasses.replace(
         AVATAR_VGG, input_size=resolution, pool_size=max(resolution // 32, 1)
