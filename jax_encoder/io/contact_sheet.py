@@ -81,7 +81,7 @@ def draw(
     """
     num_columns = _check(pictures, captions, row_labels, column_labels)
     side = side or _choose_side(pictures)
-    font, bold = _font(max(11, side // 14)), _font(max(12, side // 12))
+    font, bold = _font(max(11, side // 15)), _font(max(12, side // 12))
     layout = _layout(side, font, bold, title, column_labels, row_labels, captions)
     size = layout.size(len(pictures), num_columns)
     sheet = Image.new("RGB", size, _BACKGROUND)
